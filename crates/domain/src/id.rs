@@ -1,0 +1,136 @@
+//! The ids that orderd mints: UUIDs of version 7 (RFC 9562), plain lower-case on the wire.
+
+use crate::Timestamp;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use uuid::Uuid;
+
+/// Names one order for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderId(Uuid);
+
+/// Names one event for ever; consumers dedupe on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(Uuid);
+
+impl OrderId {
+    /// The order with this UUID.
+    #[must_use]
+    pub const fn new(id: Uuid) -> Self {
+        Self(id)
+    }
+
+    /// Reads the one spelling that orderd writes: 36 characters, lower case, with hyphens.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        parse(text).map(Self)
+    }
+
+    /// The UUID.
+    #[must_use]
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+
+    /// The least id that [`Ids`] could mint at `time`: a bound for "placed since then".
+    #[must_use]
+    pub fn least_at(time: Timestamp) -> Self {
+        Self(from_halves(time.as_millis().cast_unsigned() << COUNTER_BITS, 0))
+    }
+}
+
+impl EventId {
+    /// The event with this UUID.
+    #[must_use]
+    pub const fn new(id: Uuid) -> Self {
+        Self(id)
+    }
+
+    /// Reads the one spelling that orderd writes: 36 characters, lower case, with hyphens.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        parse(text).map(Self)
+    }
+
+    /// The UUID.
+    #[must_use]
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Mints UUIDv7s whose first halves only ever grow (RFC 9562, 6.2, method 1: the twelve bits after
+/// the time are a counter), so that a store may order and find rows by the first half alone.
+///
+/// **Invariant:** two ids of one `Ids` never share their first half, whatever the clock does.
+pub struct Ids {
+    random: Box<dyn Fn() -> u64 + Send + Sync>,
+    last: AtomicU64,
+}
+
+const COUNTER_BITS: u32 = 12;
+
+impl Ids {
+    /// Mints ids with the last 62 bits from `random`, which nobody outside may be able to guess.
+    pub fn new(random: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self { random: Box::new(random), last: AtomicU64::new(0) }
+    }
+
+    /// Mints nothing at or before `id` from now on: an owner of stored ids says so at its start,
+    /// since the clock may have been set back while it was down.
+    pub fn start_after(&self, id: Uuid) {
+        self.last.fetch_max(first_half(id), Ordering::Relaxed);
+    }
+
+    /// A new UUID for something that happens at `now`.
+    #[must_use]
+    pub fn mint(&self, now: Timestamp) -> Uuid {
+        let earliest = now.as_millis().cast_unsigned() << COUNTER_BITS;
+        let step = |last: u64| earliest.max(last + 1);
+        let last = self
+            .last
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(step(last)))
+            .expect("the step always gives a next value");
+        from_halves(step(last), (self.random)())
+    }
+}
+
+/// The time and the counter of a UUIDv7: 60 bits, without the version.
+#[must_use]
+pub fn first_half(id: Uuid) -> u64 {
+    let high = id.as_u64_pair().0;
+    (high >> 16 << COUNTER_BITS) | (high & 0xfff)
+}
+
+/// The last 62 bits of a UUID, without the variant.
+#[must_use]
+pub fn second_half(id: Uuid) -> u64 {
+    id.as_u64_pair().1 & (u64::MAX >> 2)
+}
+
+/// The UUIDv7 of two such halves; bits beyond 60 and 62 are dropped.
+#[must_use]
+pub fn from_halves(first: u64, second: u64) -> Uuid {
+    let high = (first >> COUNTER_BITS << 16) | 0x7000 | (first & 0xfff);
+    Uuid::from_u64_pair(high, (second & (u64::MAX >> 2)) | (1 << 63))
+}
+
+fn parse(text: &str) -> Option<Uuid> {
+    let lower_case = text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    lower_case.then(|| Uuid::parse_str(text).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,28 @@
+//! The rules of orderd, as plain functions from values to values.
+//!
+//! Nothing in here reads a clock, a random number, a file or a socket: what a decision needs is a
+//! parameter, and what it decides is a [`WriteSet`] or a [`Refusal`]. Wire forms live in `api`,
+//! rows in `store`.
+
+pub mod clock;
+pub mod event;
+pub mod id;
+pub mod idempotency;
+pub mod json;
+pub mod ledger;
+pub mod money;
+pub mod order;
+pub mod place;
+pub mod refusal;
+pub mod text;
+pub mod write_set;
+
+pub use clock::{Clock, Timestamp};
+pub use event::{Event, EventKind};
+pub use id::{EventId, Ids, OrderId};
+pub use ledger::LedgerEntry;
+pub use money::{Currency, Money};
+pub use order::{Line, Order, Quantity, Status};
+pub use refusal::Refusal;
+pub use text::{CustomerId, ItemId, Name};
+pub use write_set::{Change, Claim, Record, RecordId, RecordKind, Wake, WriteSet};

@@ -1,0 +1,185 @@
+//! An order, its lines, and the one table of the states it goes through.
+
+use crate::text::Label;
+use crate::{Currency, CustomerId, ItemId, Money, Name, OrderId, Timestamp};
+use std::num::NonZeroU32;
+
+/// The most lines of one order, so that every store takes an order whole.
+pub const LINES_MAX: usize = 40;
+/// The most of one item in one line.
+pub const QUANTITY_MAX: u32 = 1_000_000;
+
+/// What a customer asked for, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Its name, for ever.
+    pub id: OrderId,
+    /// The wire form it was placed in. Only `api` looks inside.
+    pub contract: Contract,
+    /// How far it has come.
+    pub status: Status,
+    /// 1 when placed, 1 more with every change: the fence of every writer.
+    pub version: u32,
+    /// Who it is for, as the client numbers its customers.
+    pub customer_id: Option<CustomerId>,
+    /// Who it is for, for people.
+    pub customer_name: Option<Name>,
+    /// The currency of every amount in it.
+    pub currency: Currency,
+    /// 1 to [`LINES_MAX`] lines; a line's number is its place, from 1.
+    pub lines: Vec<Line>,
+    /// The sum of its lines.
+    pub total_minor: Money,
+    /// How much was captured so far.
+    pub captured_minor: Money,
+    /// How much of that was given back.
+    pub refunded_minor: Money,
+    /// Whether it is to be paid for and taken from stock, or only recorded.
+    pub fulfil: bool,
+    /// A word that a client of an older system set on a recorded-only order.
+    pub label: Option<Label>,
+    /// When a client of an older system deleted it from view.
+    pub hidden_at: Option<Timestamp>,
+    /// The client's own notes: the text of one JSON object.
+    pub metadata: Option<Box<str>>,
+    /// When it was placed.
+    pub created_at: Timestamp,
+    /// When its version last moved.
+    pub updated_at: Timestamp,
+}
+
+impl Order {
+    /// The order as it stood the moment it was placed: what the answer to its placing shows.
+    #[must_use]
+    pub fn as_placed(self) -> Self {
+        Self {
+            status: Status::Created,
+            version: 1,
+            captured_minor: Money::ZERO,
+            refunded_minor: Money::ZERO,
+            label: None,
+            hidden_at: None,
+            updated_at: self.created_at,
+            ..self
+        }
+    }
+}
+
+/// One row of an order. It has an item, a name, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What it is about, as the client numbers its goods.
+    pub item_id: Option<ItemId>,
+    /// What it is about, for people.
+    pub name: Option<Name>,
+    /// How many.
+    pub quantity: Quantity,
+    /// The price of one; 0 where no catalogue knows it.
+    pub unit_price_minor: Money,
+}
+
+impl Line {
+    /// Quantity times unit price, or `None` where it does not fit.
+    #[must_use]
+    pub fn total(&self) -> Option<Money> {
+        self.unit_price_minor.checked_times(self.quantity.get())
+    }
+}
+
+/// How many of an item: 1 to [`QUANTITY_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Quantity(NonZeroU32);
+
+impl Quantity {
+    /// The number, where it is within the bounds.
+    #[must_use]
+    pub fn parse(number: u64) -> Option<Self> {
+        let number = u32::try_from(number).ok().filter(|number| *number <= QUANTITY_MAX)?;
+        NonZeroU32::new(number).map(Self)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+/// The wire form an order was placed in: a tag that the rules carry and never read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Contract(pub u8);
+
+/// How far an order has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Accepted; nothing was asked of anyone yet.
+    Created,
+    /// Being reserved, paid for and completed.
+    Processing,
+    /// All of it done.
+    Completed,
+    /// What was done is being undone.
+    Compensating,
+    /// It could not be had; all undone.
+    Failed,
+    /// A client or a deadline ended it before the capture.
+    Cancelled,
+    /// Nobody but a person can say what happened.
+    NeedsReview,
+    /// Completed, and the whole amount given back.
+    Refunded,
+}
+
+/// Every move that an order may make, and no other.
+const MOVES: [(Status, &[Status]); 8] = {
+    use Status::{
+        Cancelled, Compensating, Completed, Created, Failed, NeedsReview, Processing, Refunded,
+    };
+    [
+        (Created, &[Processing, Cancelled]),
+        (Processing, &[Completed, Compensating, NeedsReview]),
+        (Compensating, &[Failed, Cancelled, NeedsReview]),
+        (Failed, &[Created]),
+        (NeedsReview, &[Processing, Compensating]),
+        (Completed, &[Refunded]),
+        (Cancelled, &[]),
+        (Refunded, &[]),
+    ]
+};
+
+impl Status {
+    /// Every status.
+    pub fn all() -> impl Iterator<Item = Self> {
+        MOVES.iter().map(|(from, _)| *from)
+    }
+
+    /// Where an order may go from here.
+    #[must_use]
+    pub fn allowed(self) -> &'static [Self] {
+        MOVES.iter().find(|(from, _)| *from == self).map_or(&[], |(_, to)| to)
+    }
+
+    /// The word for it in JSON, SQL and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Processing => "processing",
+            Self::Completed => "completed",
+            Self::Compensating => "compensating",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::NeedsReview => "needs_review",
+            Self::Refunded => "refunded",
+        }
+    }
+
+    /// The status with this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::all().find(|status| status.as_str() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! Why the rules say no: one variant a rule, one variant an API code.
+
+use crate::{Money, OrderId};
+
+/// A request that is well formed, but that the rules do not allow. Nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The total of the order does not fit into an amount.
+    AmountOverflow,
+    /// The total is not the one that the client expected.
+    PriceChanged {
+        /// What the client expected.
+        expected: Money,
+        /// What it comes to.
+        actual: Money,
+    },
+    /// The idempotency key was used for another request.
+    KeyReused,
+    /// The idempotency key is too old for its answer to be known.
+    KeyExpired {
+        /// The order that the key stands for.
+        order_id: Option<OrderId>,
+    },
+}

@@ -1,0 +1,121 @@
+//! A write set: all that one decision writes, at once or not at all.
+//!
+//! A store applies it whole or names the first change whose guard failed. At most [`ROWS_MAX`]
+//! rows, each touched once, so that every backend takes it in one transaction.
+
+use crate::idempotency::{Fingerprint, Reply, Scope};
+use crate::{Event, LedgerEntry, Order, OrderId, Timestamp};
+
+/// The most rows of one write set; `DynamoDB` takes no more in one transaction.
+pub const ROWS_MAX: usize = 100;
+
+/// All that one decision writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteSet {
+    /// The idempotency key that must be free, and what it then stands for.
+    pub claim: Option<Claim>,
+    /// What changes, in order.
+    pub changes: Vec<Change>,
+}
+
+/// Takes an idempotency key. Its guard: no record of the scope since `forget_before`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Whose key, for what.
+    pub scope: Scope,
+    /// What the client sent.
+    pub fingerprint: Fingerprint,
+    /// What it is answered, now and whenever it asks again.
+    pub reply: Reply,
+    /// The order that the answer is about.
+    pub order_id: Option<OrderId>,
+    /// When the key was taken.
+    pub created_at: Timestamp,
+    /// Records from before this time are forgotten and guard nothing.
+    pub forget_before: Timestamp,
+}
+
+/// One change, with the guard under which it may be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A new order with its lines and its ledger entry. Guard: no order has its id.
+    Place(Box<Order>, LedgerEntry),
+    /// A new event of an order. Guard: its sequence is the order's next.
+    Event(Event),
+    /// Work for a consumer, or more of it. No guard.
+    Wake(Wake),
+    /// A record made, changed or (without a body) removed. Guard: its version is `was`.
+    Record {
+        /// The record.
+        id: RecordId,
+        /// The version that must be there; 0 for "none is there".
+        was: u32,
+        /// What it holds from now on.
+        body: Option<Box<[u8]>>,
+    },
+}
+
+/// Consumer X has something to do on subject Y: an entry of the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wake {
+    /// Who.
+    pub consumer: Consumer,
+    /// On which order.
+    pub subject: OrderId,
+    /// Up to which event of the order.
+    pub head: u32,
+    /// Not before this time.
+    pub due_at: Timestamp,
+}
+
+/// Who works on what was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Consumer {
+    /// Drives one order to its end.
+    Fulfil,
+}
+
+impl Consumer {
+    /// The word for it in SQL and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fulfil => "fulfil",
+        }
+    }
+}
+
+/// Names a record: small things that are read and written whole.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RecordId {
+    /// What sort of thing.
+    pub kind: RecordKind,
+    /// Which one, within its kind.
+    pub id: Box<str>,
+}
+
+/// What sort of thing a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RecordKind {
+    /// A secret of this installation, such as the one that signs cursors.
+    Secret,
+}
+
+impl RecordKind {
+    /// The word for it in SQL.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+        }
+    }
+}
+
+/// A record as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// 1 when made, 1 more with every change.
+    pub version: u32,
+    /// What it holds.
+    pub body: Box<[u8]>,
+}

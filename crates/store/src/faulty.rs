@@ -1,0 +1,103 @@
+//! A store that fails when told to: for tests that put a fault at every call.
+
+use crate::{
+    Check, Committed, Error, Finding, OrderQuery, Page, Stats, Store,
+};
+use async_trait::async_trait;
+use domain::idempotency::{Scope, Seen};
+use domain::{Event, Order, OrderId, Record, RecordId, WriteSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is not done, and says so.
+    Unavailable,
+    /// It is done, and the answer is lost.
+    AnswerLost,
+}
+
+/// Passes every call on to another store, but fails the n-th.
+pub struct Faulty {
+    inner: Arc<dyn Store>,
+    fault: Fault,
+    fail_at: AtomicU64,
+    calls: AtomicU64,
+}
+
+impl Faulty {
+    /// Fails the call number `fail_at` (from 0) in the way of `fault`.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Store>, fault: Fault, fail_at: u64) -> Self {
+        Self { inner, fault, fail_at: AtomicU64::new(fail_at), calls: AtomicU64::new(0) }
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    async fn call<T: Send>(
+        &self,
+        call: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) != self.fail_at.load(Ordering::Relaxed) {
+            return call.await;
+        }
+        match self.fault {
+            Fault::Unavailable => Err(Error::Unavailable("a planted fault".into())),
+            Fault::AnswerLost => {
+                let _lost = call.await?;
+                Err(Error::Unknown("a planted fault".into()))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn commit(&self, write_set: WriteSet) -> Result<Committed, Error> {
+        self.call(self.inner.commit(write_set)).await
+    }
+
+    async fn seen(&self, scope: &Scope) -> Result<Option<Seen>, Error> {
+        self.call(self.inner.seen(scope)).await
+    }
+
+    async fn order(&self, id: OrderId) -> Result<Option<Order>, Error> {
+        self.call(self.inner.order(id)).await
+    }
+
+    async fn orders(&self, query: OrderQuery) -> Result<Page<Order, OrderId>, Error> {
+        self.call(self.inner.orders(query)).await
+    }
+
+    async fn events(&self, order_id: OrderId) -> Result<Vec<Event>, Error> {
+        self.call(self.inner.events(order_id)).await
+    }
+
+    async fn records(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error> {
+        self.call(self.inner.records(ids)).await
+    }
+
+    async fn audit(
+        &self,
+        check: Check,
+        after: Option<OrderId>,
+    ) -> Result<Page<Finding, OrderId>, Error> {
+        self.call(self.inner.audit(check, after)).await
+    }
+
+    async fn stats(&self) -> Result<Stats, Error> {
+        self.call(self.inner.stats()).await
+    }
+
+    async fn reset(&self) -> Result<u64, Error> {
+        self.call(self.inner.reset()).await
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.inner.close().await
+    }
+}

@@ -1,0 +1,168 @@
+//! Where the state of orderd is kept.
+//!
+//! One trait, [`Store`]; a backend is a folder beside this file, one arm of the `match` in
+//! [`open`](mod@open) and one `contract!` line in the tests. All writing is one method: a store
+//! applies a [`WriteSet`] whole, or names the first change whose guard failed. A store decides
+//! nothing.
+
+mod error;
+pub mod faulty;
+pub mod open;
+pub mod sqlite;
+
+pub use error::Error;
+pub use open::{OpenError, open};
+
+use async_trait::async_trait;
+use domain::idempotency::{Scope, Seen};
+use domain::{CustomerId, Event, Order, OrderId, Record, RecordId, Status, WriteSet};
+use std::fmt;
+
+/// A place where orders are kept. Every backend keeps the same promises; the contract suite in
+/// `tests/it` says which.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Applies all of `write_set` durably, or nothing of it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: nothing was written. [`Error::Unknown`]: look the key up.
+    async fn commit(&self, write_set: WriteSet) -> Result<Committed, Error>;
+
+    /// What is remembered under a key.
+    async fn seen(&self, scope: &Scope) -> Result<Option<Seen>, Error>;
+
+    /// The order with this id, as of now.
+    async fn order(&self, id: OrderId) -> Result<Option<Order>, Error>;
+
+    /// A page of orders, newest first.
+    async fn orders(&self, query: OrderQuery) -> Result<Page<Order, OrderId>, Error>;
+
+    /// The events of an order, in their sequence.
+    async fn events(&self, order_id: OrderId) -> Result<Vec<Event>, Error>;
+
+    /// The records with these ids, in the same order.
+    async fn records(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error>;
+
+    /// A page of what violates `check`, from `after` on.
+    async fn audit(
+        &self,
+        check: Check,
+        after: Option<OrderId>,
+    ) -> Result<Page<Finding, OrderId>, Error>;
+
+    /// Figures about what is kept, cheap enough to ask for every second.
+    async fn stats(&self) -> Result<Stats, Error>;
+
+    /// Removes all that belongs to orders; the number of orders removed.
+    async fn reset(&self) -> Result<u64, Error>;
+
+    /// Finishes what was begun and lets go of the storage. Idempotent; nothing works afterwards.
+    async fn close(&self) -> Result<(), Error>;
+}
+
+/// What became of a write set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// All of it is durable.
+    Done,
+    /// Nothing was written: its key was taken before, for this.
+    Seen(Seen),
+    /// Nothing was written: the guard of the change with this number (from 0) failed.
+    Refused(usize),
+}
+
+/// Which orders to list: newest first, by the time in their ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderQuery {
+    /// Only those of this customer.
+    pub customer_id: Option<CustomerId>,
+    /// Only those with this status.
+    pub status: Option<Status>,
+    /// Only this one and later ones.
+    pub from: Option<OrderId>,
+    /// Only earlier ones than this.
+    pub before: Option<OrderId>,
+    /// The most orders of a page, at least 1.
+    pub limit: usize,
+}
+
+/// Part of a list. A page may hold fewer items than asked for, even none, and still have a next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T, Position> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` at the end of the list.
+    pub next: Option<Position>,
+}
+
+/// A promise that can be checked on the rows themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Check {
+    /// I1: no two records of one key; a placing record stands for one order, and no other does.
+    OneOrderPerKey,
+    /// I2b: an order has its lines, its ledger entry, its first event and, where it is under
+    /// fulfilment, its wake; and none of these stands alone.
+    AllOrNothing,
+    /// I3b: one ledger entry an order, with the sum of its quantities and its total.
+    LedgerAgrees,
+    /// The rules that keep ledger and events append-only are in place.
+    AppendOnly,
+    /// The storage itself is sound, as far as its engine can tell.
+    Sound,
+}
+
+impl Check {
+    /// Every check, the cheap ones first.
+    pub const ALL: [Self; 5] = [
+        Self::AppendOnly,
+        Self::OneOrderPerKey,
+        Self::AllOrNothing,
+        Self::LedgerAgrees,
+        Self::Sound,
+    ];
+
+    /// The word for it in output and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OneOrderPerKey => "one_order_per_key",
+            Self::AllOrNothing => "all_or_nothing",
+            Self::LedgerAgrees => "ledger_agrees",
+            Self::AppendOnly => "append_only",
+            Self::Sound => "sound",
+        }
+    }
+}
+
+/// Something that violates a check, in words for an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The order it is about, where it is about one.
+    pub order_id: Option<OrderId>,
+    /// What is wrong.
+    pub problem: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.order_id {
+            Some(id) => write!(f, "order {id}: {}", self.problem),
+            None => f.write_str(&self.problem),
+        }
+    }
+}
+
+/// Figures about what is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Where it is kept, for people.
+    pub location: String,
+    /// The version of the schema.
+    pub schema_version: u32,
+    /// The newest order; ids must be minted after it.
+    pub newest_order: Option<OrderId>,
+    /// Write sets that wait for the writer.
+    pub waiting: usize,
+    /// Bytes on disk, logs included.
+    pub size_bytes: u64,
+}
