@@ -1,0 +1,281 @@
+//! The settings as types: a field here and a line in `config.default.toml` make a setting.
+//!
+//! Where the values come from is in `sources`; here they only become what the program uses.
+
+use domain::Currency;
+use serde::de::{Error, Unexpected};
+use serde::{Deserialize, Deserializer};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// All that an operator can choose.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// `[server]`
+    pub(crate) server: Server,
+    /// `[shutdown]`
+    pub(crate) shutdown: Shutdown,
+    /// `[database]`
+    pub(crate) database: Database,
+    /// `[idempotency]`
+    pub(crate) idempotency: Idempotency,
+    /// `[currency]`
+    pub(crate) currency: CurrencySettings,
+    /// `[limits]`
+    pub(crate) limits: Limits,
+    /// `[access]`
+    pub(crate) access: Access,
+    /// `[admin]`
+    pub(crate) admin: Admin,
+    /// `[faults]`
+    pub(crate) faults: Faults,
+    /// `[contracts]`
+    pub(crate) contracts: Contracts,
+    /// `[log]`
+    pub(crate) log: Log,
+}
+
+/// The listener and its limits.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Server {
+    /// Where to listen.
+    #[serde(deserialize_with = "address")]
+    pub(crate) listen: SocketAddr,
+    /// Threads that serve requests; 0 is one for each core.
+    #[serde(deserialize_with = "within::<_, 0, 1024>")]
+    pub(crate) workers: usize,
+    /// The most connections at a time.
+    #[serde(deserialize_with = "within::<_, 1, 1_000_000>")]
+    pub(crate) connections_max: usize,
+    /// For the head of a request.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) header_timeout: Duration,
+    /// For the body of a request.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) body_timeout: Duration,
+    /// Between two requests of a connection.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) idle_timeout: Duration,
+}
+
+/// The end of the program.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shutdown {
+    /// For requests that are under way.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) timeout: Duration,
+}
+
+/// Where orders are kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Database {
+    /// The URL.
+    pub(crate) url: String,
+    /// Whether there is an index by customer.
+    pub(crate) customer_index: bool,
+}
+
+/// Idempotency keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Idempotency {
+    /// Whether `/v1` insists on one.
+    pub(crate) required: bool,
+    /// The status for a key that was used for another request.
+    #[serde(deserialize_with = "mismatch_status")]
+    pub(crate) mismatch_status: u16,
+    /// How long a key replays its answer.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) retention: Duration,
+    /// How long a key is known at all.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) tombstone_retention: Duration,
+}
+
+/// Money.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CurrencySettings {
+    /// The currency of an order that names none.
+    #[serde(deserialize_with = "currency")]
+    pub(crate) default: Currency,
+}
+
+/// Sizes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// The most bytes of a body.
+    #[serde(deserialize_with = "within::<_, 1024, 16_777_216>")]
+    pub(crate) body_max_bytes: usize,
+    /// The most bytes of a batch.
+    #[serde(deserialize_with = "within::<_, 1024, 67_108_864>")]
+    pub(crate) batch_max_bytes: usize,
+}
+
+/// Who may do what.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Access {
+    /// What a request without a token may do.
+    pub(crate) anonymous: Anonymous,
+}
+
+/// What a request without a token may do.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Anonymous {
+    /// Write on loopback, nothing elsewhere.
+    Auto,
+    /// Nothing.
+    None,
+    /// Read.
+    Read,
+    /// Read and write.
+    Write,
+}
+
+/// The admin routes.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Admin {
+    /// Their password; empty where they do not exist.
+    pub(crate) password: String,
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Admin { password: *** }")
+    }
+}
+
+/// Faults on demand.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Faults {
+    /// Whether the fault header works.
+    pub(crate) enabled: bool,
+}
+
+/// The older wire forms.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Contracts {
+    /// Which orders are driven to their end.
+    pub(crate) fulfil: Fulfil,
+}
+
+/// Which orders are driven to their end.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Fulfil {
+    /// Those of contracts that know payment.
+    Paid,
+    /// All.
+    All,
+}
+
+/// Logging.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    /// What is logged.
+    #[serde(deserialize_with = "level")]
+    pub(crate) level: String,
+    /// How it looks.
+    pub(crate) format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// Pretty on a terminal, else JSON.
+    Auto,
+    /// One object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// Ten years: nothing in here is meant to last longer.
+const DURATION_MAX: Duration = Duration::from_secs(3650 * 86_400);
+
+/// Reads `250ms`, `5s`, `10m`, `12h` or `30d`.
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let unit_ms: u64 = match unit.trim() {
+        "ms" => 1,
+        "s" => 1000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let duration = Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(unit_ms)?);
+    (duration > Duration::ZERO && duration <= DURATION_MAX).then_some(duration)
+}
+
+/// Reads an address with its port; `localhost` is the loopback address.
+pub(super) fn parse_address(text: &str) -> Option<SocketAddr> {
+    let text = match text.strip_prefix("localhost:") {
+        Some(port) => &format!("127.0.0.1:{port}"),
+        None => text,
+    };
+    text.parse().ok()
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    parsed(deserializer, parse_duration, "a duration such as 250ms, 5s, 10m, 12h or 30d")
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    parsed(deserializer, parse_address, "an address and a port such as 127.0.0.1:8080")
+}
+
+fn currency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Currency, D::Error> {
+    parsed(deserializer, Currency::parse, "three capital letters such as USD")
+}
+
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let parse = |text: &str| {
+        let valid = text.parse::<tracing_subscriber::filter::Targets>().is_ok();
+        valid.then(|| text.to_owned())
+    };
+    parsed(deserializer, parse, "error, warn, info, debug, trace, or a list such as info,hyper=warn")
+}
+
+fn mismatch_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    match u16::deserialize(deserializer)? {
+        status @ (409 | 422) => Ok(status),
+        other => Err(D::Error::invalid_value(Unexpected::Unsigned(other.into()), &"409 or 422")),
+    }
+}
+
+fn within<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(
+    deserializer: D,
+) -> Result<usize, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    u64::try_from(number)
+        .ok()
+        .filter(|number| (MIN..=MAX).contains(number))
+        .and_then(|number| usize::try_from(number).ok())
+        .ok_or_else(|| {
+            let expected = format!("a number from {MIN} to {MAX}");
+            D::Error::invalid_value(Unexpected::Signed(number), &expected.as_str())
+        })
+}
+
+fn parsed<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    parse: impl FnOnce(&str) -> Option<T>,
+    expected: &str,
+) -> Result<T, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse(&text).ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &expected))
+}
