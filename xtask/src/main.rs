@@ -1,2 +1,41 @@
-//! t
-fn main(){}
+//! The chores of orderd's developers, one sub-command each; `ci` runs all that a change must pass.
+
+mod ci;
+mod supply;
+mod tidy;
+
+use anyhow::{Result, bail};
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask <chore>
+  ci            all that a change must pass: what .ci/run and GitHub run
+  test [ARGS]   every test, harnesses included; ARGS go to `cargo test`
+  tidy          the rules that no compiler holds: dependencies, layout, sources";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask is a directory of the workspace");
+    match arguments
+        .split_first()
+        .map(|(chore, rest)| (chore.as_str(), rest))
+    {
+        Some(("ci", [])) => ci::run(root),
+        Some(("test", rest)) => ci::test(root, rest),
+        Some(("tidy", [])) => tidy::run(root),
+        _ => bail!("not a chore: {:?}\n{USAGE}", arguments.join(" ")),
+    }
+}

@@ -1,0 +1,151 @@
+//! All that a change must pass, step after step. What a step looks for is in its own file or in
+//! the tool that it calls.
+
+use crate::{supply, tidy};
+use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+type Step = (&'static str, fn(&Path) -> Result<()>);
+
+const STEPS: [Step; 7] = [
+    ("fmt", |root| cargo(root, &["fmt", "--all", "--check"])),
+    ("tidy", tidy::run),
+    ("deny", supply::run),
+    ("clippy", clippy),
+    ("test", |root| test(root, &[])),
+    ("doc", doc),
+    ("generated", generated),
+];
+
+/// Files that are kept in the repository but written by the binary, and how it writes them.
+const GENERATED: [(&str, &[&str]); 2] = [
+    ("docs/openapi.json", &["schema", "openapi"]),
+    ("config.default.toml", &["config", "init", "--stdout"]),
+];
+
+/// Runs every step, also after one failed, and prints a table of them.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let mut results = Vec::new();
+    for (name, step) in STEPS {
+        println!("\n=== {name}");
+        let begun = Instant::now();
+        let result = step(root);
+        let took = begun.elapsed();
+        if let Err(error) = &result {
+            println!("{name}: {error:#}");
+        }
+        println!(
+            "=== {name}: {} in {:.1} s",
+            word(result.is_ok()),
+            took.as_secs_f64()
+        );
+        results.push((name, result.is_ok(), took));
+    }
+    summary(&results)
+}
+
+fn summary(results: &[(&str, bool, Duration)]) -> Result<()> {
+    println!("\n{:<12} {:<6} {:>9}", "step", "", "seconds");
+    for (name, passed, took) in results {
+        println!(
+            "{name:<12} {:<6} {:>9.1}",
+            word(*passed),
+            took.as_secs_f64()
+        );
+    }
+    let total: Duration = results.iter().map(|(_, _, took)| took).sum();
+    println!("{:<12} {:<6} {:>9.1}", "total", "", total.as_secs_f64());
+    let failed: Vec<_> = results
+        .iter()
+        .filter(|(_, ok, _)| !ok)
+        .map(|(name, _, _)| *name)
+        .collect();
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
+}
+
+const fn word(passed: bool) -> &'static str {
+    if passed { "ok" } else { "FAILED" }
+}
+
+/// Every test of the workspace. The planted bugs are compiled in, so that the harnesses can show
+/// that they catch them; none is on unless `ORDERD_MUTANT` names it.
+pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
+    let mut arguments = vec![
+        "test",
+        "--workspace",
+        "--locked",
+        "--features",
+        "orderd/mutants",
+    ];
+    arguments.extend(more.iter().map(String::as_str));
+    cargo(root, &arguments)
+}
+
+fn clippy(root: &Path) -> Result<()> {
+    let what = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--locked",
+    ];
+    cargo(root, &[&what[..], &["--", "-D", "warnings"]].concat())
+}
+
+fn doc(root: &Path) -> Result<()> {
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .args(["doc", "--workspace", "--no-deps", "--locked"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    finish(command.current_dir(root))
+}
+
+/// Compares what the binary writes with what is kept.
+fn generated(root: &Path) -> Result<()> {
+    for (file, verb) in GENERATED {
+        let mut command = Command::new(env!("CARGO"));
+        command
+            .args(["run", "--quiet", "--locked", "--features", "mutants", "--"])
+            .args(verb);
+        let output = command
+            .current_dir(root)
+            .output()
+            .context("cannot start cargo")?;
+        let call = format!("orderd {}", verb.join(" "));
+        ensure!(
+            output.status.success(),
+            "{call}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let kept = fs::read(root.join(file)).unwrap_or_default();
+        ensure!(
+            output.stdout == kept,
+            "{file} is not what the code says.\n    fix: cargo run -- {} > {file}",
+            verb.join(" ")
+        );
+    }
+    Ok(())
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
+    finish(
+        Command::new(env!("CARGO"))
+            .args(arguments)
+            .current_dir(root),
+    )
+}
+
+/// Runs a command to its end; its failure is ours.
+pub(crate) fn finish(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {command:?}"))?;
+    if !status.success() {
+        bail!("{status}");
+    }
+    Ok(())
+}
