@@ -35,7 +35,10 @@ impl OrderId {
     /// The least id that [`Ids`] could mint at `time`: a bound for "placed since then".
     #[must_use]
     pub fn least_at(time: Timestamp) -> Self {
-        Self(from_halves(time.as_millis().cast_unsigned() << COUNTER_BITS, 0))
+        Self(from_halves(
+            time.as_millis().cast_unsigned() << COUNTER_BITS,
+            0,
+        ))
     }
 }
 
@@ -85,7 +88,10 @@ const COUNTER_BITS: u32 = 12;
 impl Ids {
     /// Mints ids with the last 62 bits from `random`, which nobody outside may be able to guess.
     pub fn new(random: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self { random: Box::new(random), last: AtomicU64::new(0) }
+        Self {
+            random: Box::new(random),
+            last: AtomicU64::new(0),
+        }
     }
 
     /// Mints nothing at or before `id` from now on: an owner of stored ids says so at its start,
@@ -101,7 +107,9 @@ impl Ids {
         let step = |last: u64| earliest.max(last + 1);
         let last = self
             .last
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(step(last)))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+                Some(step(last))
+            })
             .expect("the step always gives a next value");
         from_halves(step(last), (self.random)())
     }

@@ -20,7 +20,9 @@ impl Key {
     #[must_use]
     pub fn parse(header: &[u8]) -> Option<Self> {
         let text = str::from_utf8(header).ok()?.trim_matches(' ');
-        let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let quoted = text
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'));
         let text = quoted.unwrap_or(text);
         let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         ((1..=KEY_MAX).contains(&text.len()) && printable).then(|| Self(text.into()))
@@ -99,7 +101,9 @@ impl Operation {
     /// The operation with this code.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|operation| operation.code() == code)
+        Self::ALL
+            .into_iter()
+            .find(|operation| operation.code() == code)
     }
 }
 
@@ -137,7 +141,10 @@ impl Fingerprint {
             .chain_update([0])
             .chain_update(body.canonical())
             .finalize();
-        Self { scheme: Self::SCHEME, digest: digest.into() }
+        Self {
+            scheme: Self::SCHEME,
+            digest: digest.into(),
+        }
     }
 }
 
@@ -211,7 +218,9 @@ pub fn replay<'a>(
         return Err(Refusal::KeyReused);
     }
     if now >= retention.expires_at(seen) {
-        return Err(Refusal::KeyExpired { order_id: seen.order_id });
+        return Err(Refusal::KeyExpired {
+            order_id: seen.order_id,
+        });
     }
     Ok(&seen.reply)
 }

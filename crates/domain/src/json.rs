@@ -36,17 +36,36 @@ impl Json {
     /// The value of a key, where this is an object that has it.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {
-        let Self::Object(members) = self else { return None };
-        members.iter().find(|(name, _)| **name == *key).map(|(_, value)| value)
+        let Self::Object(members) = self else {
+            return None;
+        };
+        members
+            .iter()
+            .find(|(name, _)| **name == *key)
+            .map(|(_, value)| value)
     }
 
     /// The whole number that this is, be it written `2`, `2.0` or `2e0`, where it fits.
     #[must_use]
     pub fn as_integer(&self) -> Option<i64> {
-        let Self::Number(text) = self else { return None };
-        let Decimal { negative, digits, exponent } = Decimal::parse(text)?;
-        let zeros = usize::try_from(exponent).ok().filter(|zeros| *zeros <= 19)?;
-        format!("{}{digits}{}", if negative { "-" } else { "" }, "0".repeat(zeros)).parse().ok()
+        let Self::Number(text) = self else {
+            return None;
+        };
+        let Decimal {
+            negative,
+            digits,
+            exponent,
+        } = Decimal::parse(text)?;
+        let zeros = usize::try_from(exponent)
+            .ok()
+            .filter(|zeros| *zeros <= 19)?;
+        format!(
+            "{}{digits}{}",
+            if negative { "-" } else { "" },
+            "0".repeat(zeros)
+        )
+        .parse()
+        .ok()
     }
 
     /// The same text for all documents that mean the same: keys sorted, no white space, numbers by
@@ -115,12 +134,24 @@ impl Decimal {
         let significant = digits.trim_start_matches('0');
         let trimmed = significant.trim_end_matches('0');
         if trimmed.is_empty() {
-            return Some(Self { negative: false, digits: "0".into(), exponent: 0 });
+            return Some(Self {
+                negative: false,
+                digits: "0".into(),
+                exponent: 0,
+            });
         }
         let dropped = i64::try_from(significant.len() - trimmed.len()).ok()?;
         let shifted = i64::try_from(fraction.len()).ok()?;
-        let exponent = exponent.parse::<i64>().ok()?.checked_add(dropped)?.checked_sub(shifted)?;
-        Some(Self { negative, digits: trimmed.into(), exponent })
+        let exponent = exponent
+            .parse::<i64>()
+            .ok()?
+            .checked_add(dropped)?
+            .checked_sub(shifted)?;
+        Some(Self {
+            negative,
+            digits: trimmed.into(),
+            exponent,
+        })
     }
 }
 
@@ -188,7 +219,9 @@ impl<'de> Visitor<'de> for AnyValue {
             members.push((key, entries.next_value()?));
         }
         if let Some(key) = repeated_key(&members) {
-            return Err(A::Error::custom(format!("the key {key:?} stands twice in one object")));
+            return Err(A::Error::custom(format!(
+                "the key {key:?} stands twice in one object"
+            )));
         }
         Ok(Json::Object(members))
     }
@@ -198,7 +231,9 @@ impl<'de> Visitor<'de> for AnyValue {
 fn repeated_key(members: &[(Box<str>, Json)]) -> Option<&str> {
     let mut keys: Vec<&str> = members.iter().map(|(key, _)| &**key).collect();
     keys.sort_unstable();
-    keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    keys.windows(2)
+        .find(|pair| pair[0] == pair[1])
+        .map(|pair| pair[0])
 }
 
 impl Serialize for Json {

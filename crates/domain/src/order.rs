@@ -94,7 +94,9 @@ impl Quantity {
     /// The number, where it is within the bounds.
     #[must_use]
     pub fn parse(number: u64) -> Option<Self> {
-        let number = u32::try_from(number).ok().filter(|number| *number <= QUANTITY_MAX)?;
+        let number = u32::try_from(number)
+            .ok()
+            .filter(|number| *number <= QUANTITY_MAX)?;
         NonZeroU32::new(number).map(Self)
     }
 
@@ -156,7 +158,10 @@ impl Status {
     /// Where an order may go from here.
     #[must_use]
     pub fn allowed(self) -> &'static [Self] {
-        MOVES.iter().find(|(from, _)| *from == self).map_or(&[], |(_, to)| to)
+        MOVES
+            .iter()
+            .find(|(from, _)| *from == self)
+            .map_or(&[], |(_, to)| to)
     }
 
     /// The word for it in JSON, SQL and logs.

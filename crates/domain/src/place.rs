@@ -62,11 +62,22 @@ pub struct Keyed {
 /// [`Refusal::AmountOverflow`], [`Refusal::PriceChanged`].
 pub fn place(draft: Draft, occasion: Occasion, keyed: Option<Keyed>) -> Result<WriteSet, Refusal> {
     let total_minor = total(&draft.lines)?;
-    if let Some(expected) = draft.expected_total_minor.filter(|total| *total != total_minor) {
-        return Err(Refusal::PriceChanged { expected, actual: total_minor });
+    if let Some(expected) = draft
+        .expected_total_minor
+        .filter(|total| *total != total_minor)
+    {
+        return Err(Refusal::PriceChanged {
+            expected,
+            actual: total_minor,
+        });
     }
 
-    let Occasion { order_id, event_id, now, traceparent } = occasion;
+    let Occasion {
+        order_id,
+        event_id,
+        now,
+        traceparent,
+    } = occasion;
     let order = Order {
         id: order_id,
         contract: draft.contract,
@@ -107,7 +118,13 @@ pub fn place(draft: Draft, occasion: Occasion, keyed: Option<Keyed>) -> Result<W
     let entry = LedgerEntry::of(&order);
     let placed = Change::Place(Box::new(order), entry);
 
-    Ok(WriteSet { claim, changes: [placed, Change::Event(event)].into_iter().chain(wake).collect() })
+    Ok(WriteSet {
+        claim,
+        changes: [placed, Change::Event(event)]
+            .into_iter()
+            .chain(wake)
+            .collect(),
+    })
 }
 
 fn total(lines: &[Line]) -> Result<Money, Refusal> {

@@ -6,7 +6,7 @@
 use crate::idempotency::{Fingerprint, Reply, Scope};
 use crate::{Event, LedgerEntry, Order, OrderId, Timestamp};
 
-/// The most rows of one write set; `DynamoDB` takes no more in one transaction.
+/// The most rows of one write set; DynamoDB takes no more in one transaction.
 pub const ROWS_MAX: usize = 100;
 
 /// All that one decision writes.

@@ -1,8 +1,6 @@
 //! A store that fails when told to: for tests that put a fault at every call.
 
-use crate::{
-    Check, Committed, Error, Finding, OrderQuery, Page, Stats, Store,
-};
+use crate::{Check, Committed, Error, Finding, OrderQuery, Page, Stats, Store};
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
 use domain::{Event, Order, OrderId, Record, RecordId, WriteSet};
@@ -30,7 +28,12 @@ impl Faulty {
     /// Fails the call number `fail_at` (from 0) in the way of `fault`.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>, fault: Fault, fail_at: u64) -> Self {
-        Self { inner, fault, fail_at: AtomicU64::new(fail_at), calls: AtomicU64::new(0) }
+        Self {
+            inner,
+            fault,
+            fail_at: AtomicU64::new(fail_at),
+            calls: AtomicU64::new(0),
+        }
     }
 
     /// How many calls there were.

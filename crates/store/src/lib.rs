@@ -7,6 +7,7 @@
 
 mod error;
 pub mod faulty;
+mod mutant;
 pub mod open;
 pub mod sqlite;
 
@@ -51,6 +52,9 @@ pub trait Store: Send + Sync {
     ) -> Result<Page<Finding, OrderId>, Error>;
 
     /// Figures about what is kept, cheap enough to ask for every second.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`]: nothing can be written ever again; whoever owns the store must end.
     async fn stats(&self) -> Result<Stats, Error>;
 
     /// Removes all that belongs to orders; the number of orders removed.
@@ -161,8 +165,6 @@ pub struct Stats {
     pub schema_version: u32,
     /// The newest order; ids must be minted after it.
     pub newest_order: Option<OrderId>,
-    /// Write sets that wait for the writer.
-    pub waiting: usize,
     /// Bytes on disk, logs included.
     pub size_bytes: u64,
 }

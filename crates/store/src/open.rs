@@ -19,7 +19,7 @@ pub struct Options {
 /// How a store is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// As its owner: reads, writes, brings the schema up to date. `SQLite` has one owner at a time.
+    /// As its owner: reads, writes, brings the schema up to date. SQLite has one owner at a time.
     Own,
     /// Beside its owner: only reads.
     Read,
@@ -48,7 +48,7 @@ pub enum OpenError {
 /// Where a URL points.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// A `SQLite` file.
+    /// A SQLite file.
     Sqlite(PathBuf),
 }
 
@@ -88,7 +88,7 @@ pub fn redacted(url: &str) -> String {
 ///
 /// # Errors
 /// See [`OpenError`]; each says what, why, and how to mend it.
-pub fn open(options: &Options, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
+pub fn open(options: &Options, clock: &dyn Clock) -> Result<Arc<dyn Store>, OpenError> {
     match locate(&options.url)? {
         Location::Sqlite(path) => Ok(Arc::new(sqlite::open(&path, options, clock)?)),
     }

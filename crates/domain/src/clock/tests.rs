@@ -17,7 +17,13 @@ fn a_timestamp_prints_as_rfc_3339_with_milliseconds_and_reads_back() {
 fn an_offset_is_understood_and_nonsense_is_not() {
     let utc = Timestamp::parse("2026-05-28T20:26:40Z");
     assert_eq!(Timestamp::parse("2026-05-28T22:26:40+02:00"), utc);
-    for text in ["", "2026-05-28", "yesterday", "1969-12-31T23:59:59Z", "10000-01-01T00:00:00Z"] {
+    for text in [
+        "",
+        "2026-05-28",
+        "yesterday",
+        "1969-12-31T23:59:59Z",
+        "10000-01-01T00:00:00Z",
+    ] {
         assert_eq!(Timestamp::parse(text), None, "{text}");
     }
 }

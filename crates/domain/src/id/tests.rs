@@ -10,7 +10,10 @@ fn ids_grow_though_the_clock_goes_back() {
         .map(|millis| ids.mint(Timestamp::from_millis(millis)))
         .collect();
 
-    assert!(minted.is_sorted_by(|a, b| first_half(*a) < first_half(*b)), "{minted:?}");
+    assert!(
+        minted.is_sorted_by(|a, b| first_half(*a) < first_half(*b)),
+        "{minted:?}"
+    );
     assert!(minted.iter().all(|id| id.get_version_num() == 7));
 }
 
@@ -25,7 +28,10 @@ fn ids_start_after_what_was_stored() {
 #[test]
 fn only_the_canonical_spelling_is_an_id() {
     let text = "01890a5d-ac96-774b-bcce-b302099a8057";
-    assert_eq!(OrderId::parse(text).map(|id| id.to_string()).as_deref(), Some(text));
+    assert_eq!(
+        OrderId::parse(text).map(|id| id.to_string()).as_deref(),
+        Some(text)
+    );
     for wrong in [
         "",
         "1",

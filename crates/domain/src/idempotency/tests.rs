@@ -5,7 +5,11 @@ use crate::{Refusal, Timestamp};
 #[test]
 fn a_key_is_printable_ascii_of_bounded_length() {
     let check = |header: &[u8], key: Option<&str>| {
-        assert_eq!(Key::parse(header).as_ref().map(Key::as_str), key, "{header:?}");
+        assert_eq!(
+            Key::parse(header).as_ref().map(Key::as_str),
+            key,
+            "{header:?}"
+        );
     };
     check(b"test-123", Some("test-123"));
     check(b"\"test-123\"", Some("test-123"));
@@ -38,26 +42,47 @@ fn fingerprint(operation: Operation, body: &str) -> Fingerprint {
 fn the_same_body_on_another_route_is_another_request() {
     let body = r#"{"quantity":1}"#;
     let v1 = fingerprint(Operation::PlaceOrder, body);
-    assert_eq!(v1, fingerprint(Operation::PlaceOrder, r#"{ "quantity": 1.0 }"#));
+    assert_eq!(
+        v1,
+        fingerprint(Operation::PlaceOrder, r#"{ "quantity": 1.0 }"#)
+    );
     assert_ne!(v1, fingerprint(Operation::PlaceContractOrder, body));
     assert_ne!(v1, fingerprint(Operation::PlaceOrder, r#"{"quantity":2}"#));
 }
 
 #[test]
 fn a_key_is_replayed_then_refused_then_forgotten() {
-    let retention = Retention { reply_ms: 1_000, tombstone_ms: 5_000 };
+    let retention = Retention {
+        reply_ms: 1_000,
+        tombstone_ms: 5_000,
+    };
     let sent = fingerprint(Operation::PlaceOrder, "{}");
     let other = fingerprint(Operation::PlaceOrder, "[]");
     let created_at = Timestamp::from_millis(10_000);
-    let reply = Reply { status: 201, body: Body::Rendered(1) };
-    let seen = Seen { fingerprint: sent, reply: reply.clone(), order_id: None, created_at };
+    let reply = Reply {
+        status: 201,
+        body: Body::Rendered(1),
+    };
+    let seen = Seen {
+        fingerprint: sent,
+        reply: reply.clone(),
+        order_id: None,
+        created_at,
+    };
     let at = |millis| replay(&seen, &sent, Timestamp::from_millis(millis), &retention);
 
     assert_eq!(at(10_000), Ok(&reply));
     assert_eq!(at(10_999), Ok(&reply));
     assert_eq!(at(11_000), Err(Refusal::KeyExpired { order_id: None }));
-    assert_eq!(at(9_000), Ok(&reply), "a clock that was set back expires nothing");
-    assert_eq!(replay(&seen, &other, created_at, &retention), Err(Refusal::KeyReused));
+    assert_eq!(
+        at(9_000),
+        Ok(&reply),
+        "a clock that was set back expires nothing"
+    );
+    assert_eq!(
+        replay(&seen, &other, created_at, &retention),
+        Err(Refusal::KeyReused)
+    );
 
     assert!(retention.forget_before(Timestamp::from_millis(16_000)) <= created_at);
     assert!(retention.forget_before(Timestamp::from_millis(16_001)) > created_at);

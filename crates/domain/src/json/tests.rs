@@ -8,7 +8,10 @@ fn canonical(text: &str) -> String {
 #[test]
 fn documents_that_mean_the_same_have_one_canonical_text() {
     for (one, other) in [
-        (r#"{"a":1,"b":"x"}"#, "{ \"b\" : \"\\u0078\",\n \"a\": 1.0 }"),
+        (
+            r#"{"a":1,"b":"x"}"#,
+            "{ \"b\" : \"\\u0078\",\n \"a\": 1.0 }",
+        ),
         ("[1, 10, 0.5]", "[1e0,1.0E+1,5e-1]"),
         ("[0]", "[-0.0]"),
         ("[9007199254740993]", "[9007199254740993.0]"),
@@ -60,7 +63,11 @@ fn what_is_not_json_is_refused() {
 #[test]
 fn a_whole_number_is_read_exactly_however_it_is_written() {
     let check = |text: &str, number: Option<i64>| {
-        assert_eq!(Json::parse(text.as_bytes()).unwrap().as_integer(), number, "{text}");
+        assert_eq!(
+            Json::parse(text.as_bytes()).unwrap().as_integer(),
+            number,
+            "{text}"
+        );
     };
     check("2", Some(2));
     check("2.0", Some(2));
@@ -87,7 +94,12 @@ fn any_json() -> impl Strategy<Value = Json> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Json::Array),
             prop::collection::btree_map("[a-z]{0,3}", inner, 0..5).prop_map(|members| {
-                Json::Object(members.into_iter().map(|(key, value)| (key.into(), value)).collect())
+                Json::Object(
+                    members
+                        .into_iter()
+                        .map(|(key, value)| (key.into(), value))
+                        .collect(),
+                )
             }),
         ]
     })
@@ -98,7 +110,11 @@ fn reversed(json: &Json) -> Json {
     match json {
         Json::Array(items) => Json::Array(items.iter().map(reversed).collect()),
         Json::Object(members) => Json::Object(
-            members.iter().rev().map(|(key, value)| (key.clone(), reversed(value))).collect(),
+            members
+                .iter()
+                .rev()
+                .map(|(key, value)| (key.clone(), reversed(value)))
+                .collect(),
         ),
         other => other.clone(),
     }

@@ -38,7 +38,10 @@ fn the_moves_are_those_of_the_design() {
 fn a_quantity_is_one_to_a_million() {
     assert_eq!(Quantity::parse(0), None);
     assert_eq!(Quantity::parse(1).map(Quantity::get), Some(1));
-    assert_eq!(Quantity::parse(1_000_000).map(Quantity::get), Some(QUANTITY_MAX));
+    assert_eq!(
+        Quantity::parse(1_000_000).map(Quantity::get),
+        Some(QUANTITY_MAX)
+    );
     assert_eq!(Quantity::parse(1_000_001), None);
     assert_eq!(Quantity::parse(1 << 63), None);
     assert_eq!(Quantity::parse((1 << 32) + 1), None);

@@ -1,7 +1,5 @@
 use super::{Draft, Keyed, Occasion, place};
-use crate::idempotency::{
-    Body, Fingerprint, Key, Operation, Principal, Reply, Retention, Scope,
-};
+use crate::idempotency::{Body, Fingerprint, Key, Operation, Principal, Reply, Retention, Scope};
 use crate::json::Json;
 use crate::order::Contract;
 use crate::{
@@ -58,7 +56,9 @@ fn an_order_to_be_fulfilled_is_written_with_ledger_entry_event_and_wake() {
     let write_set = place(draft(vec![line(2, 150), line(1, 99)]), occasion(), None).unwrap();
 
     assert_eq!(kinds(&write_set), ["place", "event", "wake"]);
-    let Change::Place(order, entry) = &write_set.changes[0] else { panic!("{write_set:?}") };
+    let Change::Place(order, entry) = &write_set.changes[0] else {
+        panic!("{write_set:?}")
+    };
     assert_eq!(order.total_minor, Money::from_minor(399));
     assert_eq!((order.version, order.created_at), (1, order.updated_at));
     assert_eq!((entry.order_id, entry.quantity), (order.id, 3));
@@ -67,8 +67,15 @@ fn an_order_to_be_fulfilled_is_written_with_ledger_entry_event_and_wake() {
 
 #[test]
 fn a_recorded_only_order_wakes_nobody() {
-    let write_set =
-        place(Draft { fulfil: false, ..draft(vec![line(1, 0)]) }, occasion(), None).unwrap();
+    let write_set = place(
+        Draft {
+            fulfil: false,
+            ..draft(vec![line(1, 0)])
+        },
+        occasion(),
+        None,
+    )
+    .unwrap();
     assert_eq!(kinds(&write_set), ["place", "event"]);
 }
 
@@ -82,8 +89,14 @@ fn the_key_is_claimed_for_the_order_it_places() {
             key: Key::parse(b"k").unwrap(),
         },
         fingerprint: Fingerprint::of(operation, &Json::Null),
-        reply: Reply { status: 201, body: Body::Rendered(1) },
-        retention: Retention { reply_ms: 1_000, tombstone_ms: 2_000 },
+        reply: Reply {
+            status: 201,
+            body: Body::Rendered(1),
+        },
+        retention: Retention {
+            reply_ms: 1_000,
+            tombstone_ms: 2_000,
+        },
     };
     let occasion = occasion();
     let write_set = place(draft(vec![line(1, 0)]), occasion.clone(), Some(keyed)).unwrap();
@@ -96,7 +109,10 @@ fn the_key_is_claimed_for_the_order_it_places() {
 #[test]
 fn a_total_beyond_all_amounts_is_refused() {
     let check = |lines| {
-        assert_eq!(place(draft(lines), occasion(), None), Err(Refusal::AmountOverflow));
+        assert_eq!(
+            place(draft(lines), occasion(), None),
+            Err(Refusal::AmountOverflow)
+        );
     };
     check(vec![line(2, i64::MAX)]);
     check(vec![line(1, i64::MAX), line(1, 1)]);

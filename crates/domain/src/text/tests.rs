@@ -2,7 +2,8 @@ use super::{CustomerId, Label};
 
 #[test]
 fn text_is_bounded_in_characters_and_visible() {
-    let check = |text: &str, ok: bool| assert_eq!(CustomerId::parse(text).is_some(), ok, "{text:?}");
+    let check =
+        |text: &str, ok: bool| assert_eq!(CustomerId::parse(text).is_some(), ok, "{text:?}");
     check("cust1", true);
     check("Ünïcødé 客户", true);
     check(&"ä".repeat(128), true);

@@ -1,23 +1,254 @@
-//! tmp
+//! Orders in one SQLite file, owned by one process.
+//!
+//! Writing is one thread's ([`writer`]), which commits in groups. Reading is done by whoever asks,
+//! on a connection from a small pool. The indexes on client text are in memory where they are new
+//! ([`index`]).
+
+mod apply;
+mod audit;
+mod connection;
+mod index;
+mod open;
+mod read;
+mod reset;
+mod rows;
+mod schema;
+mod writer;
+
 use crate::open::{OpenError, Options};
-use crate::*;
-use domain::Clock;
-use std::path::Path;
-use std::sync::Arc;
-/// t
-pub struct Sqlite;
-/// t
-pub fn open(_path: &Path, _options: &Options, _clock: Arc<dyn Clock>) -> Result<Sqlite, OpenError> { unimplemented!() }
+use crate::{Check, Committed, Error, Finding, OrderQuery, Page, Stats, Store};
+use async_trait::async_trait;
+use domain::idempotency::{Scope, Seen};
+use domain::{Clock, Event, Order, OrderId, Record, RecordId, WriteSet};
+use index::Index;
+use rows::{failed, get, scope_hash};
+use rusqlite::Connection;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use writer::Writer;
+
+/// Opens the file at `path`, made if need be.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open(path: &Path, options: &Options, clock: &dyn Clock) -> Result<Sqlite, OpenError> {
+    open::open(path, options, clock)
+}
+
+/// Orders in one SQLite file.
+pub struct Sqlite {
+    path: PathBuf,
+    indexes: Arc<Indexes>,
+    readers: Arc<Readers>,
+    /// `None` where the file is only read.
+    writer: Option<Writer>,
+    /// Ours for as long as this is open.
+    _lock: Option<File>,
+}
+
+impl Sqlite {
+    fn new(path: &Path, indexes: Arc<Indexes>, lock: Option<File>) -> Result<Self, Error> {
+        let readers = Arc::new(Readers {
+            path: path.to_owned(),
+            idle: Mutex::default(),
+        });
+        readers.with(|_| Ok(()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            indexes,
+            readers,
+            writer: None,
+            _lock: lock,
+        })
+    }
+
+    fn with_writer(self, writer: Writer) -> Self {
+        Self {
+            writer: Some(writer),
+            ..self
+        }
+    }
+
+    fn writer(&self) -> Result<&Writer, Error> {
+        self.writer
+            .as_ref()
+            .ok_or_else(|| Error::Unavailable("opened for reading only".into()))
+    }
+
+    fn find_seen(&self, scope: &Scope) -> Result<Option<Seen>, Error> {
+        let hash = scope_hash(scope);
+        self.readers
+            .with(|reader| apply::find_seen(reader, &self.indexes.keys, scope, hash))
+    }
+}
+
+/// A point read touches a handful of pages, most of them in memory, and is done in microseconds:
+/// handing it to another thread would cost more than the read. Whole-table reads are handed over.
 #[async_trait]
 impl Store for Sqlite {
-    async fn commit(&self, _: WriteSet) -> Result<Committed, Error> { unimplemented!() }
-    async fn seen(&self, _: &Scope) -> Result<Option<Seen>, Error> { unimplemented!() }
-    async fn order(&self, _: OrderId) -> Result<Option<Order>, Error> { unimplemented!() }
-    async fn orders(&self, _: OrderQuery) -> Result<Page<Order, OrderId>, Error> { unimplemented!() }
-    async fn events(&self, _: OrderId) -> Result<Vec<Event>, Error> { unimplemented!() }
-    async fn records(&self, _: &[RecordId]) -> Result<Vec<Option<Record>>, Error> { unimplemented!() }
-    async fn audit(&self, _: Check, _: Option<OrderId>) -> Result<Page<Finding, OrderId>, Error> { unimplemented!() }
-    async fn stats(&self) -> Result<Stats, Error> { unimplemented!() }
-    async fn reset(&self) -> Result<u64, Error> { unimplemented!() }
-    async fn close(&self) -> Result<(), Error> { unimplemented!() }
+    async fn commit(&self, write_set: WriteSet) -> Result<Committed, Error> {
+        // A replay needs no turn of the writer. Whether a key is free, only the writer can say.
+        if let Some(claim) = &write_set.claim
+            && let Some(seen) = self.find_seen(&claim.scope)?
+            && seen.created_at >= claim.forget_before
+        {
+            return Ok(Committed::Seen(seen));
+        }
+        self.writer()?.commit(write_set).await
+    }
+
+    async fn seen(&self, scope: &Scope) -> Result<Option<Seen>, Error> {
+        self.find_seen(scope)
+    }
+
+    async fn order(&self, id: OrderId) -> Result<Option<Order>, Error> {
+        self.readers.with(|reader| read::order(reader, id))
+    }
+
+    async fn orders(&self, query: OrderQuery) -> Result<Page<Order, OrderId>, Error> {
+        self.readers
+            .with(|reader| read::orders(reader, &self.indexes, &query))
+    }
+
+    async fn events(&self, order_id: OrderId) -> Result<Vec<Event>, Error> {
+        self.readers.with(|reader| read::events(reader, order_id))
+    }
+
+    async fn records(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error> {
+        self.readers
+            .with(|reader| ids.iter().map(|id| read::record(reader, id)).collect())
+    }
+
+    async fn audit(
+        &self,
+        check: Check,
+        after: Option<OrderId>,
+    ) -> Result<Page<Finding, OrderId>, Error> {
+        let readers = Arc::clone(&self.readers);
+        tokio::task::spawn_blocking(move || {
+            readers.with(|reader| audit::audit(reader, check, after))
+        })
+        .await
+        .unwrap_or_else(|error| Err(Error::Unavailable(error.into())))
+    }
+
+    async fn stats(&self) -> Result<Stats, Error> {
+        let (newest_order, schema_version) = self
+            .readers
+            .with(|reader| Ok((read::newest_order(reader)?, schema::version(reader)?)))?;
+        self.writer.as_ref().map_or(Ok(()), Writer::check)?;
+        let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
+        Ok(Stats {
+            location: self.path.display().to_string(),
+            schema_version,
+            newest_order,
+            size_bytes: size(self.path.clone()) + size(open::suffixed(&self.path, "-wal")),
+        })
+    }
+
+    async fn reset(&self) -> Result<u64, Error> {
+        self.writer()?.reset().await
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.readers.close();
+        match &self.writer {
+            Some(writer) => writer.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The indexes on text that clients choose.
+struct Indexes {
+    keys: Index,
+    /// `None` where the operator wants no list by customer.
+    customers: Option<Index>,
+}
+
+impl Indexes {
+    fn new(with_customers: bool) -> Self {
+        Self {
+            keys: Index::new(index::KEYS),
+            customers: with_customers.then(|| Index::new(index::CUSTOMERS)),
+        }
+    }
+
+    fn both(&self) -> [Option<&Index>; 2] {
+        [Some(&self.keys), self.customers.as_ref()]
+    }
+
+    /// Reads the entries that were not moved into the tables; the number of the next record.
+    fn load(&self, connection: &Connection) -> Result<i64, Error> {
+        let moved_to = self.keys.moved_to(connection)?;
+        let mut last_record = moved_to;
+        let mut select = connection
+            .prepare_cached(
+                "select record_id, coalesce(principal, ''), operation, key from key_rows
+                 where record_id > ?1",
+            )
+            .map_err(failed)?;
+        let mut rows = select.query([moved_to]).map_err(failed)?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            last_record = get(row, 0)?;
+            let operation: u8 = get(row, 2)?;
+            let (principal, key) = (rows::text(row, 1)?, rows::text(row, 3)?);
+            let hash = rows::hash(&[principal.as_bytes(), &[operation], key.as_bytes()]);
+            entries.push((hash, last_record));
+        }
+        self.keys.publish(entries);
+        self.load_customers(connection)?;
+        Ok(last_record + 1)
+    }
+
+    fn load_customers(&self, connection: &Connection) -> Result<(), Error> {
+        let Some(customers) = &self.customers else {
+            return Ok(());
+        };
+        let mut select = connection
+            .prepare_cached(
+                "select order_id, customer_id from order_rows
+                 where order_id > ?1 and customer_id is not null",
+            )
+            .map_err(failed)?;
+        let mut rows = select
+            .query([customers.moved_to(connection)?])
+            .map_err(failed)?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            entries.push((rows::hash(&[rows::text(row, 1)?.as_bytes()]), get(row, 0)?));
+        }
+        customers.publish(entries);
+        Ok(())
+    }
+}
+
+/// Connections that read, as many as were ever needed at once.
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    /// Reads on a connection of one's own.
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let idle = self.idle().pop();
+        let connection = idle.map_or_else(|| connection::reading(&self.path), Ok)?;
+        let result = read(&connection);
+        // One that met an error is not trusted again.
+        if result.is_ok() {
+            self.idle().push(connection);
+        }
+        result
+    }
+
+    fn close(&self) {
+        self.idle().clear();
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

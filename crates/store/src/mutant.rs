@@ -1,0 +1,41 @@
+//! Planted bugs, so that the harnesses can show that they would catch a real one.
+//!
+//! Only a build with the feature `mutants` has them, and there only the one that the environment
+//! variable `ORDERD_MUTANT` names.
+
+/// A planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mutant {
+    /// Commits are not waited for until they are on the disk.
+    SynchronousNormal,
+    /// The answer leaves before the commit.
+    AnswerBeforeCommit,
+    /// The key is written in a transaction of its own.
+    SplitTransaction,
+    /// Keys that the open group has taken count as free.
+    CheckThenInsert,
+}
+
+/// Whether this bug is planted.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn planted(_: Mutant) -> bool {
+    false
+}
+
+/// Whether this bug is planted.
+#[cfg(feature = "mutants")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test build's switch is no configuration"
+)]
+pub(crate) fn planted(mutant: Mutant) -> bool {
+    use std::sync::LazyLock;
+    static NAME: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("ORDERD_MUTANT").ok());
+    let name = match mutant {
+        Mutant::SynchronousNormal => "synchronous-normal",
+        Mutant::AnswerBeforeCommit => "answer-before-commit",
+        Mutant::SplitTransaction => "split-transaction",
+        Mutant::CheckThenInsert => "check-then-insert",
+    };
+    NAME.as_deref() == Some(name)
+}

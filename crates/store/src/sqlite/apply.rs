@@ -1,0 +1,362 @@
+//! One write set onto the open transaction: its claim, then its changes, guard by guard.
+//!
+//! Says what became of it; does not commit, roll back, or answer anyone.
+
+use super::index::Index;
+use super::rows::{
+    consumer_code, customer_hash, event_code, failed, halves, scope_hash, seen, status_code,
+};
+use super::{Indexes, read};
+use crate::Error;
+use crate::mutant::{Mutant, planted};
+use domain::idempotency::{Body, Scope, Seen};
+use domain::{Change, Claim, Event, LedgerEntry, Line, Order, RecordId, Wake, WriteSet};
+use rusqlite::{CachedStatement, Connection, params};
+use std::collections::HashMap;
+
+/// What became of one write set in the open group.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// All of it is in the transaction.
+    Done,
+    /// Its key was taken, by a committed record or earlier in this group; it wrote nothing.
+    Seen(Seen),
+    /// A guard failed. `wrote` says whether an earlier change of the set is in the transaction.
+    Refused { change: usize, wrote: bool },
+}
+
+/// A group of write sets that commit together.
+pub(super) struct Group<'c> {
+    connection: &'c Connection,
+    indexes: &'c Indexes,
+    sql: Statements<'c>,
+    next_record: i64,
+    /// The keys that this group took. Nobody else may see them before the COMMIT.
+    taken: HashMap<Scope, Seen>,
+    /// What to publish in the indexes after the COMMIT.
+    pub(super) new_keys: Vec<(i64, i64)>,
+    pub(super) new_customers: Vec<(i64, i64)>,
+}
+
+/// Prepared once a group, so that a row costs no look-up of its statement.
+struct Statements<'c> {
+    order: CachedStatement<'c>,
+    line: CachedStatement<'c>,
+    ledger: CachedStatement<'c>,
+    event: CachedStatement<'c>,
+    wake: CachedStatement<'c>,
+    key: CachedStatement<'c>,
+}
+
+impl<'c> Statements<'c> {
+    fn prepare(connection: &'c Connection) -> Result<Self, Error> {
+        let prepare = |sql| connection.prepare_cached(sql).map_err(failed);
+        Ok(Self {
+            order: prepare(
+                "insert into order_rows (order_id, random, status, version, customer_id,
+                   customer_name, currency, total_minor, captured_minor, refunded_minor, contract,
+                   fulfil, label, metadata, created_at, updated_at, hidden_at, last_event)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10, null, ?11, ?12, null, null,
+                   ?13)
+                 on conflict do nothing",
+            )?,
+            line: prepare(
+                "insert into line_rows (order_id, line_number, item_id, name, quantity,
+                   unit_price_minor)
+                 values (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?,
+            ledger: prepare(
+                "insert into ledger_rows (order_id, quantity, total_minor, currency, recorded_at)
+                 values (?1, ?2, ?3, ?4, ?5)",
+            )?,
+            event: prepare(
+                "insert into event_rows (event_id, random, order_id, sequence, kind, payload,
+                   occurred_at, traceparent, previous)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, null)
+                 on conflict do nothing",
+            )?,
+            wake: prepare(
+                "insert into wake_rows (consumer, order_id, head, due_at) values (?1, ?2, ?3, ?4)
+                 on conflict do update set head = max(head, excluded.head),
+                   due_at = min(due_at, excluded.due_at)",
+            )?,
+            key: prepare(
+                "insert into key_rows (record_id, principal, operation, key, scheme, digest,
+                   status, renderer, reply, order_id, created_at)
+                 values (?1, nullif(?2, ''), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?,
+        })
+    }
+}
+
+impl<'c> Group<'c> {
+    /// A group on a connection whose transaction is open.
+    pub(super) fn begin(
+        connection: &'c Connection,
+        indexes: &'c Indexes,
+        next_record: i64,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            connection,
+            indexes,
+            sql: Statements::prepare(connection)?,
+            next_record,
+            taken: HashMap::new(),
+            new_keys: Vec::new(),
+            new_customers: Vec::new(),
+        })
+    }
+
+    /// The number that the next record will have.
+    pub(super) fn next_record(&self) -> i64 {
+        self.next_record
+    }
+
+    /// Puts one write set into the transaction, or finds out why not. Guards that fail leave the
+    /// set's earlier changes behind: the caller undoes them.
+    pub(super) fn apply(&mut self, write_set: &WriteSet) -> Result<Outcome, Error> {
+        if let Some(claim) = &write_set.claim
+            && let Some(seen) = self.seen(claim)?
+        {
+            return Ok(Outcome::Seen(seen));
+        }
+        for (number, change) in write_set.changes.iter().enumerate() {
+            if !self.change(change, &write_set.changes)? {
+                return Ok(Outcome::Refused {
+                    change: number,
+                    wrote: number > 0,
+                });
+            }
+        }
+        if let Some(claim) = &write_set.claim {
+            if planted(Mutant::SplitTransaction) {
+                self.connection
+                    .execute_batch("commit; begin immediate")
+                    .map_err(failed)?;
+            }
+            self.take(claim)?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn seen(&self, claim: &Claim) -> Result<Option<Seen>, Error> {
+        let in_group = self.taken.get(&claim.scope).cloned();
+        if in_group.is_some() && !planted(Mutant::CheckThenInsert) {
+            return Ok(in_group);
+        }
+        let hash = scope_hash(&claim.scope);
+        let seen = find_seen(self.connection, &self.indexes.keys, &claim.scope, hash)?;
+        Ok(seen.filter(|seen| seen.created_at >= claim.forget_before))
+    }
+
+    fn take(&mut self, claim: &Claim) -> Result<(), Error> {
+        let record_id = self.next_record;
+        let (renderer, stored) = match &claim.reply.body {
+            Body::Rendered(renderer) => (Some(*renderer), None),
+            Body::Stored(bytes) => (None, Some(&**bytes)),
+        };
+        self.sql
+            .key
+            .execute(params![
+                record_id,
+                claim.scope.principal.as_str(),
+                claim.scope.operation.code(),
+                claim.scope.key.as_str(),
+                claim.fingerprint.scheme,
+                claim.fingerprint.digest,
+                claim.reply.status,
+                renderer,
+                stored,
+                claim.order_id.map(|id| halves(id.as_uuid()).0),
+                claim.created_at.as_millis(),
+            ])
+            .map_err(failed)?;
+        self.next_record += 1;
+        self.enter_key((scope_hash(&claim.scope), record_id))?;
+        self.taken.insert(claim.scope.clone(), seen_of(claim));
+        Ok(())
+    }
+
+    fn enter_key(&mut self, entry: (i64, i64)) -> Result<(), Error> {
+        self.indexes.keys.enter(self.connection, entry)?;
+        self.new_keys.push(entry);
+        Ok(())
+    }
+
+    /// Makes one change; `false` where its guard fails.
+    fn change(&mut self, change: &Change, all: &[Change]) -> Result<bool, Error> {
+        match change {
+            Change::Place(order, entry) => self.place(order, entry, all),
+            Change::Event(event) => self.event(event),
+            Change::Wake(wake) => self.wake(wake).map(|()| true),
+            Change::Record { id, was, body } => self.record(id, *was, body.as_deref()),
+        }
+    }
+
+    fn place(&mut self, order: &Order, entry: &LedgerEntry, all: &[Change]) -> Result<bool, Error> {
+        let (order_id, random) = halves(order.id.as_uuid());
+        // An order points at its newest event; written here, it needs no update a moment later.
+        let first_event = all.iter().find_map(|change| match change {
+            Change::Event(event) if event.order_id == order.id => {
+                Some(halves(event.id.as_uuid()).0)
+            }
+            _ => None,
+        });
+        let inserted = self
+            .sql
+            .order
+            .execute(params![
+                order_id,
+                random,
+                status_code(order.status),
+                order.version,
+                order.customer_id.as_ref().map(domain::CustomerId::as_str),
+                order.customer_name.as_ref().map(domain::Name::as_str),
+                order.currency.as_str(),
+                order.total_minor.as_minor(),
+                order.contract.0,
+                order.fulfil,
+                order.metadata.as_deref(),
+                order.created_at.as_millis(),
+                first_event,
+            ])
+            .map_err(failed)?;
+        if inserted == 0 {
+            return Ok(false);
+        }
+        for (number, line) in (1_i64..).zip(&order.lines) {
+            self.line(order_id, number, line)?;
+        }
+        self.sql
+            .ledger
+            .execute(params![
+                order_id,
+                entry.quantity,
+                entry.total_minor.as_minor(),
+                entry.currency.as_str(),
+                entry.recorded_at.as_millis(),
+            ])
+            .map_err(failed)?;
+        if let (Some(customers), Some(id)) = (&self.indexes.customers, &order.customer_id) {
+            let new = (customer_hash(id), order_id);
+            customers.enter(self.connection, new)?;
+            self.new_customers.push(new);
+        }
+        Ok(true)
+    }
+
+    fn line(&mut self, order_id: i64, number: i64, line: &Line) -> Result<(), Error> {
+        self.sql
+            .line
+            .execute(params![
+                order_id,
+                number,
+                line.item_id.as_ref().map(domain::ItemId::as_str),
+                line.name.as_ref().map(domain::Name::as_str),
+                line.quantity.get(),
+                line.unit_price_minor.as_minor(),
+            ])
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    /// Only an order's first event can be written yet: it comes with the order's placing, which
+    /// points at it.
+    fn event(&mut self, event: &Event) -> Result<bool, Error> {
+        if event.sequence != 1 {
+            return Ok(false);
+        }
+        let (event_id, random) = halves(event.id.as_uuid());
+        let inserted = self
+            .sql
+            .event
+            .execute(params![
+                event_id,
+                random,
+                halves(event.order_id.as_uuid()).0,
+                event.sequence,
+                event_code(event.kind),
+                event.payload.as_deref(),
+                event.occurred_at.as_millis(),
+                event.traceparent.as_deref(),
+            ])
+            .map_err(failed)?;
+        Ok(inserted == 1)
+    }
+
+    fn wake(&mut self, wake: &Wake) -> Result<(), Error> {
+        self.sql
+            .wake
+            .execute(params![
+                consumer_code(wake.consumer),
+                halves(wake.subject.as_uuid()).0,
+                wake.head,
+                wake.due_at.as_millis(),
+            ])
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    fn record(&self, id: &RecordId, was: u32, body: Option<&[u8]>) -> Result<bool, Error> {
+        let (kind, name) = (id.kind.as_str(), &*id.id);
+        let changed = match (was, body) {
+            (0, Some(body)) => self.connection.execute(
+                "insert into record_rows (kind, id, version, body) values (?1, ?2, 1, ?3)
+                 on conflict do nothing",
+                params![kind, name, body],
+            ),
+            (was, Some(body)) => self.connection.execute(
+                "update record_rows set version = version + 1, body = ?4
+                 where kind = ?1 and id = ?2 and version = ?3",
+                params![kind, name, was, body],
+            ),
+            (was, None) => self.connection.execute(
+                "delete from record_rows where kind = ?1 and id = ?2 and version = ?3",
+                params![kind, name, was],
+            ),
+        };
+        changed.map(|rows| rows == 1).map_err(failed)
+    }
+}
+
+/// What a claim will be remembered as.
+fn seen_of(claim: &Claim) -> Seen {
+    Seen {
+        fingerprint: claim.fingerprint,
+        reply: claim.reply.clone(),
+        order_id: claim.order_id,
+        created_at: claim.created_at,
+    }
+}
+
+/// The newest committed record of a scope.
+pub(super) fn find_seen(
+    connection: &Connection,
+    keys: &Index,
+    scope: &Scope,
+    hash: i64,
+) -> Result<Option<Seen>, Error> {
+    for record_id in keys.find(connection, hash, i64::MAX, read::CANDIDATES_MAX)? {
+        let mut select = connection
+            .prepare_cached(
+                "select k.scheme, k.digest, k.status, k.renderer, k.reply, k.order_id, o.random,
+                   k.created_at
+                 from key_rows as k left join order_rows as o using (order_id)
+                 where record_id = ?1 and coalesce(principal, '') = ?2 and operation = ?3
+                   and key = ?4",
+            )
+            .map_err(failed)?;
+        let mut rows = select
+            .query(params![
+                record_id,
+                scope.principal.as_str(),
+                scope.operation.code(),
+                scope.key.as_str()
+            ])
+            .map_err(failed)?;
+        if let Some(row) = rows.next().map_err(failed)? {
+            return seen(row, 0).map(Some);
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,158 @@
+//! The invariants as queries: what a row would have to look like to break a promise.
+
+use super::rows::{failed, uuid};
+use crate::{Check, Error, Finding, Page};
+use domain::OrderId;
+use rusqlite::{Connection, Row, named_params};
+
+/// The most findings of a page.
+const PAGE: usize = 100;
+/// The triggers that a sound schema has.
+const TRIGGERS: [&str; 4] = [
+    "events_are_never_deleted",
+    "events_are_never_updated",
+    "ledger_is_never_deleted",
+    "ledger_is_never_updated",
+];
+
+/// A page of what violates `check`.
+pub(super) fn audit(
+    connection: &Connection,
+    check: Check,
+    after: Option<OrderId>,
+) -> Result<Page<Finding, OrderId>, Error> {
+    match check {
+        Check::OneOrderPerKey => by_order(connection, ONE_ORDER_PER_KEY, after),
+        Check::AllOrNothing => by_order(connection, ALL_OR_NOTHING, after),
+        Check::LedgerAgrees => by_order(connection, LEDGER_AGREES, after),
+        Check::AppendOnly => append_only(connection),
+        Check::Sound => sound(connection),
+    }
+}
+
+/// Each yields order row, `random` (0 where the order is gone), what is wrong. A key may come
+/// again once it is forgotten, which is never within a day.
+const ONE_ORDER_PER_KEY: &str = "
+    select * from (
+      select k.order_id, coalesce(o.random, 0) as random,
+        case when o.order_id is null then 'a key stands for it, and it is not there'
+             else 'more than one key stands for it' end as problem
+      from key_rows as k left join order_rows as o using (order_id)
+      where k.order_id is not null and operation in (1, 2)
+      group by k.order_id having o.order_id is null or count(*) > 1
+      union all
+      select max(k.order_id), max(coalesce(o.random, 0)),
+        'its key stands for ' || count(*) || ' orders'
+      from key_rows as k left join order_rows as o using (order_id)
+      group by principal, operation, key
+      having count(*) > 1 and max(k.created_at) - min(k.created_at) < 86400000
+    )
+    where order_id > :after order by order_id limit :limit";
+
+const ALL_OR_NOTHING: &str = "
+    select * from (
+      select order_id, random, 'it has no lines' as problem from order_rows as o
+      where not exists (select 1 from line_rows as l where l.order_id = o.order_id)
+      union all
+      select order_id, random, 'it has no ledger entry' from order_rows as o
+      where not exists (select 1 from ledger_rows as l where l.order_id = o.order_id)
+      union all
+      select order_id, random, 'it has no event' from order_rows as o
+      where not exists (select 1 from event_rows as e
+        where e.event_id = o.last_event and e.order_id = o.order_id)
+      union all
+      select order_id, random, 'it waits for fulfilment, and nobody will be woken'
+      from order_rows as o where fulfil and status in (0, 1, 3)
+        and not exists (select 1 from wake_rows as w
+          where w.consumer = 1 and w.order_id = o.order_id)
+      union all
+      select order_id, 0, 'it has lines, and it is not there' from line_rows as l
+      where line_number = 1
+        and not exists (select 1 from order_rows as o where o.order_id = l.order_id)
+      union all
+      select order_id, 0, 'it has a ledger entry, and it is not there' from ledger_rows as l
+      where not exists (select 1 from order_rows as o where o.order_id = l.order_id)
+      union all
+      select order_id, 0, 'it has an event, and it is not there' from event_rows as e
+      where not exists (select 1 from order_rows as o where o.order_id = e.order_id)
+      union all
+      select order_id, 0, 'someone is woken for it, and it is not there' from wake_rows as w
+      where not exists (select 1 from order_rows as o where o.order_id = w.order_id)
+    )
+    where order_id > :after order by order_id limit :limit";
+
+const LEDGER_AGREES: &str = "
+    select * from (
+      select order_id, random, case
+          when entry.quantity is not sum(line.quantity)
+            then 'its ledger entry says ' || entry.quantity || ' items, its lines say '
+              || sum(line.quantity)
+          when o.total_minor is not sum(line.quantity * line.unit_price_minor)
+            then 'its total is not the sum of its lines'
+          when entry.total_minor is not o.total_minor or entry.currency is not o.currency
+            then 'its ledger entry has another total'
+        end as problem
+      from order_rows as o join ledger_rows as entry using (order_id)
+        join line_rows as line using (order_id)
+      group by order_id
+    )
+    where problem is not null and order_id > :after order by order_id limit :limit";
+
+fn by_order(
+    connection: &Connection,
+    sql: &'static str,
+    after: Option<OrderId>,
+) -> Result<Page<Finding, OrderId>, Error> {
+    let after = after.map_or(-1, |id| super::rows::halves(id.as_uuid()).0);
+    let finding = |row: &Row<'_>| {
+        Ok(Finding {
+            order_id: Some(OrderId::new(uuid(row.get(0)?, row.get(1)?))),
+            problem: row.get(2)?,
+        })
+    };
+    let items: Vec<Finding> = connection
+        .prepare_cached(sql)
+        .and_then(|mut select| {
+            select
+                .query_map(named_params! {":after": after, ":limit": PAGE}, finding)?
+                .collect()
+        })
+        .map_err(failed)?;
+    let next = items
+        .last()
+        .and_then(|last| last.order_id)
+        .filter(|_| items.len() == PAGE);
+    Ok(Page { items, next })
+}
+
+fn append_only(connection: &Connection) -> Result<Page<Finding, OrderId>, Error> {
+    let present: Vec<String> = connection
+        .prepare_cached("select name from sqlite_schema where type = 'trigger' limit 100")
+        .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
+        .map_err(failed)?;
+    let items = TRIGGERS
+        .into_iter()
+        .filter(|name| !present.iter().any(|trigger| trigger == name))
+        .map(|name| Finding {
+            order_id: None,
+            problem: format!("the trigger {name} is missing"),
+        })
+        .collect();
+    Ok(Page { items, next: None })
+}
+
+fn sound(connection: &Connection) -> Result<Page<Finding, OrderId>, Error> {
+    let said: Vec<String> = connection
+        .prepare_cached("pragma quick_check(100)")
+        .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
+        .map_err(failed)?;
+    let items = said
+        .into_iter()
+        .filter(|line| line != "ok")
+        .map(|problem| Finding {
+            order_id: None,
+            problem,
+        })
+        .collect();
+    Ok(Page { items, next: None })
+}

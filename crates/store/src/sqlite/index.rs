@@ -1,0 +1,194 @@
+//! An index on text that clients choose, kept out of the random B-tree for as long as it is new.
+//!
+//! The newest entries are in memory. When there are many, they are moved, sorted, into a table: a
+//! slice with every commit group, so that no answer waits for a long move. At start only what was
+//! not moved is read. Looking something up asks both places.
+//!
+//! Rows are not committed in the order of their numbers. An entry at or before the end of a move that
+//! was begun goes into the table at once, in the transaction of its row.
+//!
+//! **Invariant:** an entry is published after the COMMIT of its row, never before, and leaves the
+//! memory after the COMMIT of its move. So whoever looks at the memory first and at the table
+//! second misses nothing. The contract suite holds it.
+
+use super::rows::{failed, get};
+use crate::Error;
+use rusqlite::{Connection, params};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+/// Start moving when so many entries are in memory: few enough to be read at start in 50 ms.
+const MOVE_AT: usize = 65_536;
+
+/// The statements of one index.
+#[derive(Debug)]
+pub(super) struct Statements {
+    name: &'static str,
+    insert: &'static str,
+    find: &'static str,
+}
+
+/// The index of idempotency keys: hash of the scope → row of the record.
+pub(super) const KEYS: Statements = Statements {
+    name: "key_index",
+    insert: "insert or ignore into key_index (hash, record_id) values (?1, ?2)",
+    find: "select record_id from key_index where hash = ?1 and record_id < ?2
+           order by record_id desc limit ?3",
+};
+
+/// The index of customers: hash of the customer's id → row of the order.
+pub(super) const CUSTOMERS: Statements = Statements {
+    name: "customer_index",
+    insert: "insert or ignore into customer_index (hash, order_id) values (?1, ?2)",
+    find: "select order_id from customer_index where hash = ?1 and order_id < ?2
+           order by order_id desc limit ?3",
+};
+
+/// One index: its newest entries, as (hash, row).
+pub(super) struct Index {
+    sql: Statements,
+    newest: RwLock<BTreeSet<(i64, i64)>>,
+    /// The last row of the last move that was begun.
+    closed_to: AtomicI64,
+}
+
+impl Index {
+    /// An index with nothing in memory yet.
+    pub(super) fn new(sql: Statements) -> Self {
+        Self {
+            sql,
+            newest: RwLock::default(),
+            closed_to: AtomicI64::new(0),
+        }
+    }
+
+    /// The last row whose entry is in the table, read at start.
+    pub(super) fn moved_to(&self, connection: &Connection) -> Result<i64, Error> {
+        let moved_to = connection
+            .prepare_cached("select moved_to from index_state where name = ?1")
+            .and_then(|mut select| select.query_row([self.sql.name], |row| row.get(0)))
+            .map_err(failed)?;
+        self.closed_to.store(moved_to, Ordering::Relaxed);
+        Ok(moved_to)
+    }
+
+    /// Called in the transaction that writes the row, before its entry is published.
+    pub(super) fn enter(&self, connection: &Connection, entry: (i64, i64)) -> Result<(), Error> {
+        if entry.1 <= self.closed_to.load(Ordering::Relaxed) {
+            let mut insert = connection.prepare_cached(self.sql.insert).map_err(failed)?;
+            insert.execute(params![entry.0, entry.1]).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Makes entries visible. Their rows are committed.
+    pub(super) fn publish(&self, entries: impl IntoIterator<Item = (i64, i64)>) {
+        self.newest
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(entries);
+    }
+
+    /// Forgets what is in memory.
+    pub(super) fn clear(&self) {
+        self.newest
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// At most `limit` rows before `before` under a hash, the newest first.
+    pub(super) fn find(
+        &self,
+        connection: &Connection,
+        hash: i64,
+        before: i64,
+        limit: usize,
+    ) -> Result<Vec<i64>, Error> {
+        let mut rows = self.find_newest(hash, before, limit);
+        if rows.len() < limit {
+            let mut select = connection.prepare_cached(self.sql.find).map_err(failed)?;
+            let bound = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut moved = select.query(params![hash, before, bound]).map_err(failed)?;
+            while let Some(row) = moved.next().map_err(failed)? {
+                rows.push(get(row, 0)?);
+            }
+            // While a move is under way, an entry may be in both places.
+            rows.sort_unstable_by(|a, b| b.cmp(a));
+            rows.dedup();
+            rows.truncate(limit);
+        }
+        Ok(rows)
+    }
+
+    fn find_newest(&self, hash: i64, before: i64, limit: usize) -> Vec<i64> {
+        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
+        newest
+            .range((hash, i64::MIN)..(hash, before))
+            .rev()
+            .take(limit)
+            .map(|(_, row)| *row)
+            .collect()
+    }
+
+    /// Begins to move what is in memory, where that is enough to be worth it.
+    pub(super) fn begin_move(&self) -> Option<Move> {
+        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
+        if newest.len() < MOVE_AT {
+            return None;
+        }
+        let entries: Vec<_> = newest.iter().copied().collect();
+        let last = entries.iter().map(|(_, row)| *row).max()?;
+        self.closed_to.fetch_max(last, Ordering::Relaxed);
+        Some(Move { entries, done: 0 })
+    }
+
+    /// Moves at most `count` more entries, within the open transaction.
+    pub(super) fn move_some(
+        &self,
+        connection: &Connection,
+        under_way: &mut Move,
+        count: usize,
+    ) -> Result<(), Error> {
+        let mut insert = connection.prepare_cached(self.sql.insert).map_err(failed)?;
+        for (hash, row) in under_way.entries.iter().skip(under_way.done).take(count) {
+            insert.execute(params![hash, row]).map_err(failed)?;
+        }
+        under_way.done = (under_way.done + count).min(under_way.entries.len());
+        if under_way.is_done() {
+            let last = self.closed_to.load(Ordering::Relaxed);
+            connection
+                .prepare_cached("update index_state set moved_to = ?2 where name = ?1")
+                .and_then(|mut update| update.execute(params![self.sql.name, last]))
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of what was moved. The transaction that ended the move is committed.
+    pub(super) fn end_move(&self, done: &Move) {
+        let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
+        for entry in &done.entries {
+            newest.remove(entry);
+        }
+    }
+}
+
+/// A move under way: the entries, sorted, and how many of them are in the table.
+pub(super) struct Move {
+    entries: Vec<(i64, i64)>,
+    done: usize,
+}
+
+impl Move {
+    /// Whether all entries are in the table.
+    pub(super) fn is_done(&self) -> bool {
+        self.done == self.entries.len()
+    }
+
+    /// Starts over: the transactions that moved the entries may be gone.
+    pub(super) fn restart(&mut self) {
+        self.done = 0;
+    }
+}

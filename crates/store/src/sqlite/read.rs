@@ -1,0 +1,228 @@
+//! Reading orders, pages of orders, events and records. Each is one look at the file.
+
+use super::Indexes;
+use super::rows::{
+    self, columns, customer_hash, event, failed, get, halves, line, status_code, uuid,
+};
+use crate::{Error, OrderQuery, Page};
+use domain::{CustomerId, Event, Order, OrderId, Record, RecordId};
+use rusqlite::{Connection, OptionalExtension, Rows, named_params, params};
+
+/// The most rows of one hash that are looked at: hashes are rarely shared.
+pub(super) const CANDIDATES_MAX: usize = 16;
+/// The most orders that one page looks at. A page of a rare status may hold less than was asked
+/// for and still have a next one, so that no request reads the whole table.
+const SCAN_MAX: usize = 10_000;
+
+/// The order with this id, hidden ones too.
+pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Order>, Error> {
+    let (order_id, random) = halves(id.as_uuid());
+    let mut select = connection
+        .prepare_cached(
+            "select order_id, random, status, version, customer_id, customer_name, currency,
+               total_minor, captured_minor, refunded_minor, contract, fulfil, label, metadata,
+               created_at, updated_at, hidden_at, item_id, name, quantity, unit_price_minor
+             from order_rows join line_rows using (order_id)
+             where order_id = ?1 and random = ?2
+             order by line_number",
+        )
+        .map_err(failed)?;
+    let rows = select.query(params![order_id, random]).map_err(failed)?;
+    Ok(orders_of(rows)?.pop())
+}
+
+/// Orders of rows that hold an order and one line each, the lines of an order side by side.
+fn orders_of(mut rows: Rows<'_>) -> Result<Vec<Order>, Error> {
+    let mut orders: Vec<Order> = Vec::new();
+    let mut current = None;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let order_id: i64 = get(row, 0)?;
+        if current.replace(order_id) != Some(order_id) {
+            orders.push(rows::order(row)?);
+        }
+        if let Some(order) = orders.last_mut() {
+            order.lines.push(line(row, columns::ORDER)?);
+        }
+    }
+    Ok(orders)
+}
+
+/// A page of orders, newest first; hidden ones are left out.
+pub(super) fn orders(
+    connection: &Connection,
+    indexes: &Indexes,
+    query: &OrderQuery,
+) -> Result<Page<Order, OrderId>, Error> {
+    match (&query.customer_id, &indexes.customers) {
+        (Some(customer_id), Some(customers)) => {
+            let hash = customer_hash(customer_id);
+            let before = query.before.map_or(i64::MAX, |id| halves(id.as_uuid()).0);
+            let rows = customers.find(connection, hash, before, query.limit)?;
+            orders_of_customer(connection, query, customer_id, &rows)
+        }
+        _ => scan(connection, query),
+    }
+}
+
+fn orders_of_customer(
+    connection: &Connection,
+    query: &OrderQuery,
+    customer_id: &CustomerId,
+    rows: &[i64],
+) -> Result<Page<Order, OrderId>, Error> {
+    let mut items = Vec::with_capacity(rows.len());
+    let mut last = None;
+    for order_id in rows {
+        let Some(order) = order_in_row(connection, *order_id)? else {
+            continue;
+        };
+        if query.from.is_some_and(|from| order.id < from) {
+            return Ok(Page { items, next: None });
+        }
+        last = Some(order.id);
+        let wanted = order.customer_id.as_ref() == Some(customer_id)
+            && query.status.is_none_or(|status| order.status == status)
+            && order.hidden_at.is_none();
+        if wanted {
+            items.push(order);
+        }
+    }
+    let full = rows.len() == query.limit;
+    Ok(Page {
+        items,
+        next: last.filter(|_| full),
+    })
+}
+
+fn order_in_row(connection: &Connection, order_id: i64) -> Result<Option<Order>, Error> {
+    let random: Option<i64> = connection
+        .prepare_cached("select random from order_rows where order_id = ?1")
+        .and_then(|mut select| select.query_row([order_id], |row| row.get(0)).optional())
+        .map_err(failed)?;
+    random.map_or(Ok(None), |random| {
+        order(connection, OrderId::new(uuid(order_id, random)))
+    })
+}
+
+fn scan(connection: &Connection, query: &OrderQuery) -> Result<Page<Order, OrderId>, Error> {
+    let filtered = query.status.is_some() || query.customer_id.is_some();
+    let scanned = if filtered {
+        SCAN_MAX.max(query.limit)
+    } else {
+        query.limit
+    };
+    let mut select = connection
+        .prepare_cached(
+            "select order_id, random, status, version, customer_id, customer_name, currency,
+               total_minor, captured_minor, refunded_minor, contract, fulfil, label, metadata,
+               created_at, updated_at, hidden_at, item_id, name, quantity, unit_price_minor
+             from (
+               select * from (
+                 select * from order_rows
+                 where order_id < :before and order_id >= :from
+                 order by order_id desc limit :scanned
+               )
+               where (:status is null or status = :status) and hidden_at is null
+                 and (:customer_id is null or customer_id = :customer_id)
+               limit :limit
+             ) join line_rows using (order_id)
+             order by order_id desc, line_number",
+        )
+        .map_err(failed)?;
+    let before = query.before.map_or(i64::MAX, |id| halves(id.as_uuid()).0);
+    let from = query.from.map_or(0, |id| halves(id.as_uuid()).0);
+    let rows = select
+        .query(named_params! {
+            ":before": before,
+            ":from": from,
+            ":scanned": scanned,
+            ":status": query.status.map(status_code),
+            ":customer_id": query.customer_id.as_ref().map(CustomerId::as_str),
+            ":limit": query.limit,
+        })
+        .map_err(failed)?;
+    let items = orders_of(rows)?;
+    let next = if items.len() == query.limit {
+        items.last().map(|order| order.id)
+    } else {
+        last_scanned(connection, before, from, scanned)?
+    };
+    Ok(Page { items, next })
+}
+
+/// The last of `scanned` rows, where there were that many.
+fn last_scanned(
+    connection: &Connection,
+    before: i64,
+    from: i64,
+    scanned: usize,
+) -> Result<Option<OrderId>, Error> {
+    connection
+        .prepare_cached(
+            "select order_id, random from order_rows where order_id < ?1 and order_id >= ?2
+             order by order_id desc limit 1 offset ?3",
+        )
+        .and_then(|mut select| {
+            select
+                .query_row(params![before, from, scanned - 1], |row| {
+                    Ok(OrderId::new(uuid(row.get(0)?, row.get(1)?)))
+                })
+                .optional()
+        })
+        .map_err(failed)
+}
+
+/// The events of an order, in their sequence: a chain from the newest back.
+pub(super) fn events(connection: &Connection, order_id: OrderId) -> Result<Vec<Event>, Error> {
+    let (row, random) = halves(order_id.as_uuid());
+    let mut select = connection
+        .prepare_cached(
+            "with recursive chain (event_id, previous) as (
+               select event_id, previous from event_rows where event_id =
+                 (select last_event from order_rows where order_id = ?1 and random = ?2)
+               union all
+               select e.event_id, e.previous from event_rows as e
+                 join chain on e.event_id = chain.previous
+               limit 10000
+             )
+             select event_id, random, sequence, kind, payload, occurred_at, traceparent
+             from chain join event_rows using (event_id)
+             order by sequence",
+        )
+        .map_err(failed)?;
+    let mut rows = select.query(params![row, random]).map_err(failed)?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        events.push(event(row, order_id)?);
+    }
+    Ok(events)
+}
+
+/// The record with this id.
+pub(super) fn record(connection: &Connection, id: &RecordId) -> Result<Option<Record>, Error> {
+    connection
+        .prepare_cached("select version, body from record_rows where kind = ?1 and id = ?2")
+        .and_then(|mut select| {
+            select
+                .query_row(params![id.kind.as_str(), &*id.id], |row| {
+                    Ok(Record {
+                        version: row.get(0)?,
+                        body: row.get::<_, Vec<u8>>(1)?.into(),
+                    })
+                })
+                .optional()
+        })
+        .map_err(failed)
+}
+
+/// The id of the newest order.
+pub(super) fn newest_order(connection: &Connection) -> Result<Option<OrderId>, Error> {
+    connection
+        .prepare_cached("select order_id, random from order_rows order by order_id desc limit 1")
+        .and_then(|mut select| {
+            select
+                .query_row([], |row| Ok(OrderId::new(uuid(row.get(0)?, row.get(1)?))))
+                .optional()
+        })
+        .map_err(failed)
+}

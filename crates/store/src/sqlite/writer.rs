@@ -1,0 +1,356 @@
+//! The one thread that writes. It commits whatever is waiting together: the group forms by itself
+//! while the last commit waits for the disk, and a write set alone is committed at once.
+//!
+//! **Invariant:** an answer leaves after the COMMIT that it speaks of has returned.
+
+use super::apply::{Group, Outcome};
+use super::index::Move;
+use super::rows::{failed, halves};
+use super::{Indexes, connection, reset};
+use crate::mutant::{Mutant, planted};
+use crate::{Committed, Error};
+use domain::{Change, OrderId, WriteSet};
+use rusqlite::{Connection, OptionalExtension};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// The most write sets of a group: enough that the commit is a small part, few enough that the
+/// first of them does not wait for long.
+const GROUP_MAX: usize = 512;
+/// The most write sets that wait. Beyond, a caller is better off being told so at once.
+const WAITING_MAX: usize = 16_384;
+
+/// What the writer is asked to do.
+enum Job {
+    Commit(WriteSet, oneshot::Sender<Result<Committed, Error>>),
+    Reset(oneshot::Sender<Result<u64, Error>>),
+    Close(oneshot::Sender<Result<(), Error>>),
+}
+
+/// The way to the writing thread.
+pub(super) struct Writer {
+    jobs: SyncSender<Job>,
+    thread: JoinHandle<()>,
+}
+
+impl Writer {
+    /// Starts the thread on a connection that is open, checked and up to date.
+    pub(super) fn start(
+        connection: Connection,
+        path: PathBuf,
+        indexes: Arc<Indexes>,
+        next_record: i64,
+    ) -> std::io::Result<Self> {
+        let (sender, jobs) = sync_channel(WAITING_MAX);
+        let mut thread = Thread {
+            connection: Some(connection),
+            path,
+            indexes,
+            next_record,
+            moves: [None, None],
+        };
+        let thread = std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || thread.run(&jobs))?;
+        Ok(Self {
+            jobs: sender,
+            thread,
+        })
+    }
+
+    pub(super) async fn commit(&self, write_set: WriteSet) -> Result<Committed, Error> {
+        self.ask(|answer| Job::Commit(write_set, answer)).await
+    }
+
+    /// Says whether anything can still be written.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where the thread is gone: nothing will ever be written again.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.thread.is_finished() {
+            return Err(Error::Corrupt("the writer is gone".to_owned()));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn reset(&self) -> Result<u64, Error> {
+        self.ask(Job::Reset).await
+    }
+
+    pub(super) async fn close(&self) -> Result<(), Error> {
+        self.ask(Job::Close).await
+    }
+
+    async fn ask<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Job,
+    ) -> Result<T, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs
+            .try_send(job(answer))
+            .map_err(|refused| match refused {
+                TrySendError::Full(_) => Error::Unavailable("too many writes are waiting".into()),
+                TrySendError::Disconnected(_) => Error::Unavailable("the store is closed".into()),
+            })?;
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Error::Unknown("the writer is gone".into())))
+    }
+}
+
+/// A write set in the open group, and who waits for it, until it was answered.
+type Waiting = (WriteSet, Option<oneshot::Sender<Result<Committed, Error>>>);
+
+struct Thread {
+    /// `None` after a failure, until the file could be opened again.
+    connection: Option<Connection>,
+    path: PathBuf,
+    indexes: Arc<Indexes>,
+    next_record: i64,
+    /// The moves under way, of keys and of customers.
+    moves: [Option<Move>; 2],
+}
+
+impl Thread {
+    fn run(&mut self, jobs: &Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            let mut group = Vec::new();
+            let mut other = None;
+            for job in std::iter::once(first).chain(jobs.try_iter()) {
+                match job {
+                    Job::Commit(write_set, answer) => group.push((write_set, Some(answer))),
+                    job => other = Some(job),
+                }
+                if group.len() == GROUP_MAX || other.is_some() {
+                    break;
+                }
+            }
+            if !group.is_empty() {
+                self.commit(group);
+            }
+            match other {
+                Some(Job::Reset(answer)) => drop(answer.send(self.reset())),
+                Some(Job::Close(answer)) => {
+                    drop(answer.send(self.close()));
+                    return;
+                }
+                Some(Job::Commit(..)) | None => {}
+            }
+        }
+    }
+
+    fn commit(&mut self, mut group: Vec<Waiting>) {
+        let Err(error) = self.try_commit(&mut group) else {
+            return;
+        };
+        tracing::error!(source = ?error, "A group of {} writes failed: {error}", group.len());
+        let written = self.look_up(&group);
+        for (write_set, answer) in group {
+            if let Some(answer) = answer {
+                drop(answer.send(fate(written, &write_set)));
+            }
+        }
+    }
+
+    fn try_commit(&mut self, group: &mut [Waiting]) -> Result<(), Error> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connection::writing(&self.path)?,
+        };
+        self.write(&connection, group)?;
+        // On a failure the connection is dropped, which rolls back what it had not committed.
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    fn write(&mut self, connection: &Connection, group: &mut [Waiting]) -> Result<(), Error> {
+        let indexes = Arc::clone(&self.indexes);
+        connection
+            .execute_batch("begin immediate")
+            .map_err(failed)?;
+        let mut open = Group::begin(connection, &indexes, self.next_record)?;
+        let mut outcomes = apply_all(&mut open, group)?;
+        if outcomes
+            .iter()
+            .any(|outcome| matches!(outcome, Outcome::Refused { wrote: true, .. }))
+        {
+            drop(open);
+            connection
+                .execute_batch("rollback; begin immediate")
+                .map_err(failed)?;
+            open = Group::begin(connection, &indexes, self.next_record)?;
+            outcomes = apply_each_alone(connection, &mut open, group)?;
+        }
+        self.move_entries(connection, group.len())?;
+        if planted(Mutant::AnswerBeforeCommit) {
+            answer(group, &mut outcomes);
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        connection.execute_batch("commit").map_err(failed)?;
+
+        self.next_record = open.next_record();
+        indexes.keys.publish(open.new_keys);
+        if let Some(customers) = &indexes.customers {
+            customers.publish(open.new_customers);
+        }
+        answer(group, &mut outcomes);
+        self.end_moves();
+        Ok(())
+    }
+
+    /// Moves a few index entries for every write set, so that a move keeps pace and nobody waits.
+    fn move_entries(&mut self, connection: &Connection, written: usize) -> Result<(), Error> {
+        for (index, under_way) in self.indexes.both().into_iter().zip(&mut self.moves) {
+            let Some(index) = index else { continue };
+            if under_way.is_none() {
+                *under_way = index.begin_move();
+            }
+            if let Some(under_way) = under_way {
+                index.move_some(connection, under_way, 4 * written)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_moves(&mut self) {
+        for (index, under_way) in self.indexes.both().into_iter().zip(&mut self.moves) {
+            if let Some(done) = under_way.take_if(|under_way| under_way.is_done())
+                && let Some(index) = index
+            {
+                index.end_move(&done);
+            }
+        }
+    }
+
+    /// After a failure: opens the file anew and looks whether the group is in it, since a COMMIT
+    /// that failed may have been made. `None` where that cannot be found out.
+    fn look_up(&mut self, group: &[Waiting]) -> Option<bool> {
+        for under_way in self.moves.iter_mut().flatten() {
+            under_way.restart();
+        }
+        let connection = connection::writing(&self.path).ok()?;
+        self.next_record = self.indexes.load(&connection).ok()?;
+        let mut written = false;
+        for order_id in group.iter().filter_map(|(write_set, _)| placed(write_set)) {
+            written = written || exists(&connection, order_id).ok()?;
+        }
+        self.connection = Some(connection);
+        Some(written)
+    }
+
+    fn reset(&mut self) -> Result<u64, Error> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connection::writing(&self.path)?,
+        };
+        self.moves = [None, None];
+        let removed = reset::all_orders(&connection)?;
+        self.indexes.keys.clear();
+        if let Some(customers) = &self.indexes.customers {
+            customers.clear();
+        }
+        self.connection = Some(connection);
+        Ok(removed)
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        let Some(connection) = self.connection.take() else {
+            return Ok(());
+        };
+        connection
+            .query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))
+            .and_then(|()| connection.close().map_err(|(_, error)| error))
+            .map_err(failed)
+    }
+}
+
+/// Applies a group in order, as if no guard could fail; the caller looks whether one did.
+fn apply_all(open: &mut Group<'_>, group: &[Waiting]) -> Result<Vec<Outcome>, Error> {
+    let mut outcomes = Vec::with_capacity(group.len());
+    for (write_set, _) in group {
+        let outcome = open.apply(write_set)?;
+        let stop = matches!(outcome, Outcome::Refused { wrote: true, .. });
+        outcomes.push(outcome);
+        if stop {
+            break;
+        }
+    }
+    Ok(outcomes)
+}
+
+/// Applies a group with a savepoint around each write set: slower, and a guard that fails takes
+/// its own write set with it and no other.
+fn apply_each_alone(
+    connection: &Connection,
+    open: &mut Group<'_>,
+    group: &[Waiting],
+) -> Result<Vec<Outcome>, Error> {
+    let mut outcomes = Vec::with_capacity(group.len());
+    for (write_set, _) in group {
+        connection.execute_batch("savepoint one").map_err(failed)?;
+        let outcome = open.apply(write_set)?;
+        if matches!(outcome, Outcome::Refused { wrote: true, .. }) {
+            connection
+                .execute_batch("rollback to one")
+                .map_err(failed)?;
+        }
+        connection.execute_batch("release one").map_err(failed)?;
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
+
+/// Answers the group, each its own outcome.
+fn answer(group: &mut [Waiting], outcomes: &mut Vec<Outcome>) {
+    for ((_, answer), outcome) in group.iter_mut().zip(outcomes.drain(..)) {
+        // Whoever asked may be gone; the record of the key is not.
+        drop(
+            answer
+                .take()
+                .map(|answer| answer.send(Ok(committed(outcome)))),
+        );
+    }
+}
+
+fn committed(outcome: Outcome) -> Committed {
+    match outcome {
+        Outcome::Done => Committed::Done,
+        Outcome::Seen(seen) => Committed::Seen(seen),
+        Outcome::Refused { change, .. } => Committed::Refused(change),
+    }
+}
+
+/// What to say of a write set of a group that failed.
+fn fate(written: Option<bool>, write_set: &WriteSet) -> Result<Committed, Error> {
+    match written {
+        Some(false) => Err(Error::Unavailable(
+            "the commit failed and was rolled back".into(),
+        )),
+        // It is there, but whose key was free and whose was not is no longer known: the client
+        // asks again with its key and gets the one answer.
+        Some(true) if write_set.claim.is_none() => Ok(Committed::Done),
+        Some(true) | None => Err(Error::Unknown("the commit gave no answer".into())),
+    }
+}
+
+fn placed(write_set: &WriteSet) -> Option<OrderId> {
+    write_set.changes.iter().find_map(|change| match change {
+        Change::Place(order, _) => Some(order.id),
+        _ => None,
+    })
+}
+
+fn exists(connection: &Connection, id: OrderId) -> Result<bool, Error> {
+    connection
+        .query_row(
+            "select 1 from order_rows where order_id = ?1",
+            [halves(id.as_uuid()).0],
+            |_| Ok(()),
+        )
+        .optional()
+        .map(|found| found.is_some())
+        .map_err(failed)
+}

@@ -1,0 +1,579 @@
+//! The promises that every backend is held to. `contract!(name, open)` makes one test of each.
+
+use domain::idempotency::{
+    Body, Fingerprint, Key, Operation, Principal, Reply, Retention, Scope, Seen,
+};
+use domain::json::Json;
+use domain::order::Contract;
+use domain::place::{Draft, Keyed, Occasion, place};
+use domain::{
+    Change, Clock, Currency, CustomerId, EventId, Ids, ItemId, Line, Money, Name, Order, OrderId,
+    Quantity, Record, RecordId, RecordKind, Status, Timestamp, WriteSet,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use store::{Check, Committed, OrderQuery, Page, Store};
+
+/// A store that a test may use as it likes, and what keeps it alive.
+pub(crate) struct Fresh {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) _keep: Box<dyn std::any::Any>,
+}
+
+/// A clock that stands still.
+pub(crate) struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+}
+
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_780_000_000_000);
+const DAY_MS: i64 = 86_400_000;
+
+/// One test a promise.
+macro_rules! contract {
+    ($backend:ident, $open:path) => {
+        mod $backend {
+            use crate::contract as promises;
+            $crate::contract::contract!(@each $open,
+                an_order_is_read_back_as_it_was_placed,
+                what_is_not_there_is_none,
+                a_key_is_taken_once_and_remembers_its_answer,
+                keys_are_compared_byte_for_byte_within_their_scope,
+                write_sets_at_once_take_a_key_once,
+                a_forgotten_key_is_free,
+                a_refused_write_set_writes_nothing,
+                a_refused_write_set_takes_no_neighbour_with_it,
+                orders_are_listed_newest_first_in_pages_that_neither_skip_nor_repeat,
+                orders_are_listed_by_customer_by_status_and_by_time,
+                an_order_has_its_first_event,
+                a_record_changes_only_from_the_version_that_is_there,
+                a_sound_store_has_no_findings,
+                a_reset_removes_orders_and_keeps_records,
+                hostile_text_is_only_text,
+            );
+        }
+    };
+    (@each $open:path, $($promise:ident,)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $promise() {
+            let fresh = $open();
+            promises::$promise(&*fresh.store).await;
+            fresh.store.close().await.unwrap();
+        })*
+    };
+}
+pub(crate) use contract;
+
+pub(crate) fn ids() -> Ids {
+    let count = AtomicU64::new(1);
+    Ids::new(move || count.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
+}
+
+pub(crate) fn scope(key: &str) -> Scope {
+    Scope {
+        principal: Principal::anonymous(),
+        operation: Operation::PlaceOrder,
+        key: Key::parse(key.as_bytes()).unwrap(),
+    }
+}
+
+fn fingerprint(body: &str) -> Fingerprint {
+    Fingerprint::of(
+        Operation::PlaceOrder,
+        &Json::parse(body.as_bytes()).unwrap(),
+    )
+}
+
+pub(crate) fn draft(customer: &str) -> Draft {
+    Draft {
+        contract: Contract(1),
+        customer_id: CustomerId::parse(customer),
+        customer_name: None,
+        currency: Currency::USD,
+        lines: vec![Line {
+            item_id: ItemId::parse("pen"),
+            name: None,
+            quantity: Quantity::parse(2).unwrap(),
+            unit_price_minor: Money::from_minor(150),
+        }],
+        expected_total_minor: None,
+        fulfil: true,
+        metadata: None,
+    }
+}
+
+/// A write set that places `draft` under `key`, at `now`.
+pub(crate) fn placing_at(ids: &Ids, now: Timestamp, key: Option<&str>, draft: Draft) -> WriteSet {
+    let occasion = Occasion {
+        order_id: OrderId::new(ids.mint(now)),
+        event_id: EventId::new(ids.mint(now)),
+        now,
+        traceparent: None,
+    };
+    let keyed = key.map(|key| Keyed {
+        scope: scope(key),
+        fingerprint: fingerprint("{}"),
+        reply: Reply {
+            status: 201,
+            body: Body::Rendered(1),
+        },
+        retention: Retention {
+            reply_ms: DAY_MS,
+            tombstone_ms: DAY_MS,
+        },
+    });
+    place(draft, occasion, keyed).unwrap()
+}
+
+pub(crate) fn placing(ids: &Ids, key: &str) -> WriteSet {
+    placing_at(ids, NOW, Some(key), draft("cust1"))
+}
+
+pub(crate) fn placed(write_set: &WriteSet) -> Order {
+    match &write_set.changes[0] {
+        Change::Place(order, _) => (**order).clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn everything() -> OrderQuery {
+    OrderQuery {
+        customer_id: None,
+        status: None,
+        from: None,
+        before: None,
+        limit: 100,
+    }
+}
+
+async fn count(store: &dyn Store) -> usize {
+    all(store, everything()).await.len()
+}
+
+async fn all(store: &dyn Store, mut query: OrderQuery) -> Vec<Order> {
+    let mut orders = Vec::new();
+    loop {
+        let Page { items, next } = store.orders(query.clone()).await.unwrap();
+        assert!(items.len() <= query.limit);
+        orders.extend(items);
+        match next {
+            Some(next) => query.before = Some(next),
+            None => return orders,
+        }
+    }
+}
+
+pub(crate) async fn an_order_is_read_back_as_it_was_placed(store: &dyn Store) {
+    let ids = ids();
+    let full = Draft {
+        customer_name: Name::parse("Ünï 客户 'quoted'"),
+        currency: Currency::parse("EUR").unwrap(),
+        lines: (1..=40)
+            .map(|n| Line {
+                item_id: ItemId::parse(&format!("item-{n}")).filter(|_| n % 3 != 0),
+                name: Name::parse(&format!("Item {n}")).filter(|_| n % 2 != 0 || n % 3 == 0),
+                quantity: Quantity::parse(n).unwrap(),
+                unit_price_minor: Money::from_minor(1_000_000_007),
+            })
+            .collect(),
+        fulfil: false,
+        metadata: Some(r#"{"note":"a\u0000b"}"#.into()),
+        ..draft("cust1")
+    };
+    for draft in [
+        full,
+        draft("cust1"),
+        Draft {
+            customer_id: None,
+            ..draft("x")
+        },
+    ] {
+        let write_set = placing_at(&ids, NOW, None, draft);
+        let order = placed(&write_set);
+        assert_eq!(store.commit(write_set).await.unwrap(), Committed::Done);
+        assert_eq!(store.order(order.id).await.unwrap(), Some(order));
+    }
+}
+
+pub(crate) async fn what_is_not_there_is_none(store: &dyn Store) {
+    let ids = ids();
+    let write_set = placing(&ids, "k");
+    let order = placed(&write_set);
+    let stranger = OrderId::new(domain::id::from_halves(
+        domain::id::first_half(order.id.as_uuid()),
+        domain::id::second_half(order.id.as_uuid()) ^ 1,
+    ));
+    assert_eq!(store.order(order.id).await.unwrap(), None);
+    store.commit(write_set).await.unwrap();
+    assert_eq!(
+        store.order(stranger).await.unwrap(),
+        None,
+        "all of the id counts"
+    );
+    assert_eq!(store.seen(&scope("other")).await.unwrap(), None);
+    assert_eq!(store.events(stranger).await.unwrap(), []);
+}
+
+pub(crate) async fn a_key_is_taken_once_and_remembers_its_answer(store: &dyn Store) {
+    let ids = ids();
+    let write_set = placing(&ids, "k");
+    let order = placed(&write_set);
+    let remembered = Seen {
+        fingerprint: fingerprint("{}"),
+        reply: Reply {
+            status: 201,
+            body: Body::Rendered(1),
+        },
+        order_id: Some(order.id),
+        created_at: NOW,
+    };
+    assert_eq!(store.commit(write_set).await.unwrap(), Committed::Done);
+    let again = store.commit(placing(&ids, "k")).await.unwrap();
+    assert_eq!(again, Committed::Seen(remembered.clone()));
+    assert_eq!(store.seen(&scope("k")).await.unwrap(), Some(remembered));
+
+    let mut stored = placing(&ids, "stored");
+    let reply = Reply {
+        status: 202,
+        body: Body::Stored(b"exactly \0 this".as_slice().into()),
+    };
+    stored.claim.as_mut().unwrap().reply = reply.clone();
+    store.commit(stored).await.unwrap();
+    assert_eq!(
+        store.seen(&scope("stored")).await.unwrap().unwrap().reply,
+        reply
+    );
+    assert_eq!(count(store).await, 2);
+}
+
+pub(crate) async fn keys_are_compared_byte_for_byte_within_their_scope(store: &dyn Store) {
+    let ids = ids();
+    for key in ["k", "K", "k ", " k k", "k'", "k\"", "%", "_"] {
+        let mut write_set = placing(&ids, "k");
+        // Blanks around a header's value are cut off; as the key itself they count.
+        write_set.claim.as_mut().unwrap().scope.key =
+            Key::parse(format!("\"{key}\"").as_bytes()).unwrap();
+        assert_eq!(
+            store.commit(write_set).await.unwrap(),
+            Committed::Done,
+            "{key:?}"
+        );
+    }
+    let mut elsewhere = placing(&ids, "k");
+    elsewhere.claim.as_mut().unwrap().scope.operation = Operation::PlaceContractOrder;
+    assert_eq!(store.commit(elsewhere).await.unwrap(), Committed::Done);
+    let mut of_another = placing(&ids, "k");
+    of_another.claim.as_mut().unwrap().scope.principal = Principal::new("shop");
+    assert_eq!(store.commit(of_another).await.unwrap(), Committed::Done);
+    assert_eq!(count(store).await, 10);
+}
+
+pub(crate) async fn write_sets_at_once_take_a_key_once(store: &dyn Store) {
+    let ids = ids();
+    for round in 0..20 {
+        let key = format!("k{round}");
+        let write_sets: Vec<_> = (0..32).map(|_| placing(&ids, &key)).collect();
+        let answers = together(store, write_sets).await;
+        let done = answers
+            .iter()
+            .filter(|answer| **answer == Committed::Done)
+            .count();
+        assert_eq!(done, 1, "{answers:?}");
+        let seen = store.seen(&scope(&key)).await.unwrap().unwrap();
+        for answer in answers {
+            assert!(answer == Committed::Done || answer == Committed::Seen(seen.clone()));
+        }
+    }
+    assert_eq!(count(store).await, 20);
+}
+
+/// Commits write sets at once, so that a store may group them.
+pub(crate) async fn together(store: &dyn Store, write_sets: Vec<WriteSet>) -> Vec<Committed> {
+    let mut waiting: Vec<_> = write_sets
+        .into_iter()
+        .map(|set| store.commit(set))
+        .collect();
+    let mut answers: Vec<Option<Committed>> = waiting.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, answer) in waiting.iter_mut().zip(&mut answers) {
+            if answer.is_none()
+                && let std::task::Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *answer = Some(ready.unwrap());
+            }
+        }
+        if answers.iter().all(Option::is_some) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    answers.into_iter().flatten().collect()
+}
+
+pub(crate) async fn a_forgotten_key_is_free(store: &dyn Store) {
+    let ids = ids();
+    store.commit(placing(&ids, "k")).await.unwrap();
+    let at = |days: i64, millis: i64| NOW.plus_millis(days * DAY_MS + millis);
+    let again = |now| placing_at(&ids, now, Some("k"), draft("cust1"));
+
+    let seen = store.commit(again(at(2, 0))).await.unwrap();
+    assert!(
+        matches!(seen, Committed::Seen(_)),
+        "a tombstone still guards: {seen:?}"
+    );
+    let second = again(at(2, 1));
+    let order = placed(&second);
+    assert_eq!(store.commit(second).await.unwrap(), Committed::Done);
+    let newest = store.seen(&scope("k")).await.unwrap().unwrap();
+    assert_eq!(newest.order_id, Some(order.id));
+}
+
+pub(crate) async fn a_refused_write_set_writes_nothing(store: &dyn Store) {
+    let ids = ids();
+    let first = placing(&ids, "k");
+    let mut second = placing(&ids, "other");
+    second.changes[0] = first.changes[0].clone();
+    store.commit(first).await.unwrap();
+
+    assert_eq!(store.commit(second).await.unwrap(), Committed::Refused(0));
+    assert_eq!(store.seen(&scope("other")).await.unwrap(), None);
+    assert_eq!(count(store).await, 1);
+}
+
+pub(crate) async fn a_refused_write_set_takes_no_neighbour_with_it(store: &dyn Store) {
+    let ids = ids();
+    let taken = placing(&ids, "taken");
+    let event = taken.changes[1].clone();
+    store.commit(taken).await.unwrap();
+
+    // Its event is another's: refused only after its order was written.
+    let mut late = placing(&ids, "late");
+    late.changes[1] = event;
+    let mut group: Vec<_> = (0..10).map(|n| placing(&ids, &format!("k{n}"))).collect();
+    group.insert(5, late);
+    group.push(placing(&ids, "k3"));
+    let answers = together(store, group).await;
+
+    assert_eq!(answers[5], Committed::Refused(1));
+    assert!(matches!(answers[11], Committed::Seen(_)), "{answers:?}");
+    let done = answers
+        .iter()
+        .filter(|answer| **answer == Committed::Done)
+        .count();
+    assert_eq!(done, 10);
+    assert_eq!(store.seen(&scope("late")).await.unwrap(), None);
+    assert_eq!(count(store).await, 11);
+    a_sound_store(store).await;
+}
+
+pub(crate) async fn orders_are_listed_newest_first_in_pages_that_neither_skip_nor_repeat(
+    store: &dyn Store,
+) {
+    let ids = ids();
+    let write_sets: Vec<_> = (0..25).map(|n| placing(&ids, &format!("k{n}"))).collect();
+    let mut placed: Vec<_> = write_sets.iter().map(placed).collect();
+    placed.sort_by_key(|order| std::cmp::Reverse(order.id));
+    together(store, write_sets).await;
+
+    for limit in [1, 7, 24, 25, 26, 100] {
+        let listed = all(
+            store,
+            OrderQuery {
+                limit,
+                ..everything()
+            },
+        )
+        .await;
+        assert_eq!(listed, placed, "{limit} a page");
+    }
+}
+
+pub(crate) async fn orders_are_listed_by_customer_by_status_and_by_time(store: &dyn Store) {
+    let ids = ids();
+    let mut orders = Vec::new();
+    for n in 0..30_i64 {
+        let now = NOW.plus_millis(n * 1_000);
+        let customer = if n % 3 == 0 { "ann" } else { "bob" };
+        let write_set = placing_at(&ids, now, Some(&format!("k{n}")), draft(customer));
+        orders.insert(0, placed(&write_set));
+        store.commit(write_set).await.unwrap();
+    }
+    let expect = |wanted: fn(&Order) -> bool| -> Vec<Order> {
+        orders
+            .iter()
+            .filter(|order| wanted(order))
+            .cloned()
+            .collect()
+    };
+    for limit in [1, 3, 10, 100] {
+        let query = OrderQuery {
+            limit,
+            ..everything()
+        };
+        let by_customer = OrderQuery {
+            customer_id: CustomerId::parse("ann"),
+            ..query.clone()
+        };
+        let ann = |order: &Order| order.customer_id == CustomerId::parse("ann");
+        assert_eq!(all(store, by_customer.clone()).await, expect(ann));
+
+        let by_status = OrderQuery {
+            status: Some(Status::Created),
+            ..query.clone()
+        };
+        assert_eq!(all(store, by_status).await, orders);
+        let failed = OrderQuery {
+            status: Some(Status::Failed),
+            ..query.clone()
+        };
+        assert_eq!(all(store, failed).await, []);
+
+        let bounds = OrderQuery {
+            from: Some(OrderId::least_at(NOW.plus_millis(10_000))),
+            before: Some(OrderId::least_at(NOW.plus_millis(20_000))),
+            ..query.clone()
+        };
+        let between = |order: &Order| {
+            let seconds = (order.created_at.as_millis() - NOW.as_millis()) / 1_000;
+            (10..20).contains(&seconds)
+        };
+        assert_eq!(all(store, bounds.clone()).await, expect(between));
+        let both = OrderQuery {
+            customer_id: CustomerId::parse("ann"),
+            ..bounds
+        };
+        let expected: Vec<_> = expect(between).into_iter().filter(ann).collect();
+        assert_eq!(all(store, both).await, expected);
+    }
+}
+
+pub(crate) async fn an_order_has_its_first_event(store: &dyn Store) {
+    let ids = ids();
+    let write_set = placing(&ids, "k");
+    let Change::Event(event) = write_set.changes[1].clone() else {
+        panic!("{write_set:?}")
+    };
+    let event = domain::Event {
+        traceparent: Some("00-a-b-01".into()),
+        ..event
+    };
+    let mut write_set = write_set;
+    write_set.changes[1] = Change::Event(event.clone());
+    store.commit(write_set).await.unwrap();
+    assert_eq!(store.events(event.order_id).await.unwrap(), [event]);
+}
+
+pub(crate) async fn a_record_changes_only_from_the_version_that_is_there(store: &dyn Store) {
+    let id = RecordId {
+        kind: RecordKind::Secret,
+        id: "cursor".into(),
+    };
+    let other = RecordId {
+        kind: RecordKind::Secret,
+        id: "other".into(),
+    };
+    let change = |was, body: Option<&[u8]>| WriteSet {
+        claim: None,
+        changes: vec![Change::Record {
+            id: id.clone(),
+            was,
+            body: body.map(Into::into),
+        }],
+    };
+    for (was, body, outcome) in [
+        (1, Some(b"x".as_slice()), Committed::Refused(0)),
+        (0, Some(b"one"), Committed::Done),
+        (0, Some(b"two"), Committed::Refused(0)),
+        (1, Some(b"two"), Committed::Done),
+        (1, None, Committed::Refused(0)),
+    ] {
+        assert_eq!(store.commit(change(was, body)).await.unwrap(), outcome);
+    }
+    let record = Record {
+        version: 2,
+        body: b"two".as_slice().into(),
+    };
+    let found = store.records(&[other.clone(), id.clone()]).await.unwrap();
+    assert_eq!(found, [None, Some(record)]);
+    assert_eq!(
+        store.commit(change(2, None)).await.unwrap(),
+        Committed::Done
+    );
+    assert_eq!(
+        store.records(std::slice::from_ref(&id)).await.unwrap(),
+        [None]
+    );
+}
+
+pub(crate) async fn a_sound_store_has_no_findings(store: &dyn Store) {
+    let ids = ids();
+    a_sound_store(store).await;
+    for n in 0..5 {
+        store.commit(placing(&ids, &format!("k{n}"))).await.unwrap();
+    }
+    store
+        .commit(placing_at(&ids, NOW, None, draft("x")))
+        .await
+        .unwrap();
+    a_sound_store(store).await;
+}
+
+async fn a_sound_store(store: &dyn Store) {
+    for check in Check::ALL {
+        let page = store.audit(check, None).await.unwrap();
+        assert_eq!(page.items, [], "{}", check.as_str());
+    }
+}
+
+pub(crate) async fn a_reset_removes_orders_and_keeps_records(store: &dyn Store) {
+    let ids = ids();
+    let id = RecordId {
+        kind: RecordKind::Secret,
+        id: "cursor".into(),
+    };
+    let record = Change::Record {
+        id: id.clone(),
+        was: 0,
+        body: Some(b"x".as_slice().into()),
+    };
+    store
+        .commit(WriteSet {
+            claim: None,
+            changes: vec![record],
+        })
+        .await
+        .unwrap();
+    for n in 0..3 {
+        store.commit(placing(&ids, &format!("k{n}"))).await.unwrap();
+    }
+    assert_eq!(store.reset().await.unwrap(), 3);
+    assert_eq!(count(store).await, 0);
+    assert_eq!(store.seen(&scope("k1")).await.unwrap(), None);
+    assert!(store.records(&[id]).await.unwrap()[0].is_some());
+    assert_eq!(
+        store.commit(placing(&ids, "k1")).await.unwrap(),
+        Committed::Done
+    );
+    assert_eq!(store.reset().await.unwrap(), 1);
+    assert_eq!(store.reset().await.unwrap(), 0);
+    a_sound_store(store).await;
+}
+
+pub(crate) async fn hostile_text_is_only_text(store: &dyn Store) {
+    let ids = ids();
+    let text = "'); drop table order_rows;--";
+    let write_set = placing_at(&ids, NOW, Some(text), draft(text));
+    let order = placed(&write_set);
+    store.commit(write_set).await.unwrap();
+    assert_eq!(store.order(order.id).await.unwrap(), Some(order.clone()));
+    let query = OrderQuery {
+        customer_id: order.customer_id.clone(),
+        ..everything()
+    };
+    assert_eq!(all(store, query).await, [order]);
+}

@@ -1,0 +1,6 @@
+//! What every store promises, and what one of them promises beyond.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod contract;
+mod sqlite;
