@@ -1,0 +1,309 @@
+//! What the harnesses share: the real binary as a child, and the checker that goes through all
+//! that its clients were told.
+
+use crate::load::{Client, Entry};
+use serde_json::{Value, json};
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_orderd");
+
+/// A start that takes longer than this has failed.
+const START_MAX: Duration = Duration::from_secs(20);
+
+/// Where a server keeps its file, and how it is started, as often as it is.
+pub(crate) struct Site {
+    root: TempDir,
+    /// The directory of the database.
+    pub(crate) live: PathBuf,
+    address: SocketAddr,
+    /// More of the environment of the server.
+    pub(crate) environment: Vec<(&'static str, PathBuf)>,
+    mutant: Option<&'static str>,
+}
+
+impl Site {
+    /// A new place on the disk that holds the build, since others may be memory only.
+    pub(crate) fn new(mutant: Option<&'static str>) -> Self {
+        let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let live = root.path().join("live");
+        fs::create_dir(&live).unwrap();
+        Self {
+            root,
+            live,
+            address: free_address(),
+            environment: Vec::new(),
+            mutant,
+        }
+    }
+
+    /// A directory beside the database, made when it is first asked for.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        let path = self.root.path().join(name);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    /// Starts a server and waits until it is ready.
+    pub(crate) fn start(&self) -> io::Result<Server> {
+        let started = Instant::now();
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log())?;
+        let mut command = self.command("serve");
+        command
+            .args(["--listen", &self.address.to_string()])
+            .stdout(Stdio::null())
+            .stderr(log);
+        if let Some(mutant) = self.mutant {
+            command.env("ORDERD_MUTANT", mutant);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let child = command.spawn()?;
+        let mut server = Server {
+            child,
+            address: self.address,
+            ready_after: Duration::ZERO,
+        };
+        server.wait_until_ready(started)?;
+        Ok(server)
+    }
+
+    /// Whether `orderd verify`, run beside the server, finds everything in order.
+    pub(crate) fn verify(&self) -> Result<(), String> {
+        let output = self.command("verify").arg("--json").output().unwrap();
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = [output.stdout, output.stderr].concat();
+        Err(format!(
+            "verify: {}: {}",
+            output.status,
+            String::from_utf8_lossy(&said)
+        ))
+    }
+
+    /// The last lines that the server logged.
+    pub(crate) fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(10)..].join("\n")
+    }
+
+    /// The database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.live.join("orders.db")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.root.path().join("server.log")
+    }
+
+    /// `orderd <verb>` on this database, with nothing of our own environment.
+    fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new(BINARY);
+        command.arg(verb).env_clear().current_dir(self.root.path());
+        command.env(
+            "ORDERD_DATABASE_URL",
+            format!("sqlite:{}", self.database().display()),
+        );
+        command.env("ORDERD_FAULTS_ENABLED", "true");
+        command
+    }
+}
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    /// From its start to its first word that it is ready.
+    pub(crate) ready_after: Duration,
+}
+
+impl Server {
+    fn wait_until_ready(&mut self, started: Instant) -> io::Result<()> {
+        while !self.is_ready() {
+            if let Some(status) = self.child.try_wait()? {
+                return Err(io::Error::other(format!(
+                    "orderd ended at its start: {status}"
+                )));
+            }
+            if started.elapsed() > START_MAX {
+                return Err(io::Error::other("orderd does not become ready"));
+            }
+            thread::sleep(Duration::from_millis(1)); // a poll, not a guess
+        }
+        self.ready_after = started.elapsed();
+        Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        let answer = Client::connect(self.address).and_then(|mut client| client.get("/readyz"));
+        answer.is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// kill -9: nothing of it runs afterwards.
+    pub(crate) fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ended_before = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What was found wrong, each 0 on a sound server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Acknowledged orders that are gone.
+    pub(crate) lost: u64,
+    /// Orders beyond one a key.
+    pub(crate) duplicated: u64,
+    /// Answers that differ from the acknowledged ones.
+    pub(crate) mismatched: u64,
+    /// What is wrong with the file itself, in words.
+    pub(crate) unsound: Vec<String>,
+}
+
+impl Tally {
+    /// Violations of any kind.
+    pub(crate) fn violations(&self) -> u64 {
+        self.lost + self.duplicated + self.mismatched + self.unsound.len() as u64
+    }
+
+    /// Asks for every one of `entries` again. What was unknown is known afterwards.
+    pub(crate) fn ask_again<'a>(
+        &mut self,
+        address: SocketAddr,
+        entries: impl IntoIterator<Item = &'a mut Entry>,
+    ) -> io::Result<()> {
+        let mut client = Client::connect(address)?;
+        for entry in entries {
+            if let Some(location) = entry.location() {
+                self.lost += u64::from(client.get(&location)?.status != 200);
+            }
+            entry.learn(client.place(&entry.placing)?);
+            self.mismatched += std::mem::take(&mut entry.mismatches);
+        }
+        Ok(())
+    }
+
+    /// Counts the rows of a file whose keys are all known: one order, one ledger entry and one
+    /// record each.
+    pub(crate) fn count(&mut self, site: &Site, keys: u64) {
+        let rows = Rows::of(&site.database()).unwrap_or_else(|error| {
+            self.unsound.push(format!("cannot count: {error}"));
+            Rows {
+                orders: keys,
+                ledger: keys,
+                records: keys,
+            }
+        });
+        self.lost += keys.saturating_sub(rows.orders);
+        self.duplicated += rows.orders.saturating_sub(keys);
+        if (rows.ledger, rows.records) != (rows.orders, keys) {
+            self.unsound.push(format!("{keys} keys, but {rows:?}"));
+        }
+        self.unsound.extend(site.verify().err());
+    }
+
+    /// Says on the terminal how it went: one line of JSON.
+    pub(crate) fn report(&self, harness: &str, site: &Site, figures: &Value) {
+        let mut line = json!({
+            "harness": harness,
+            "mutant": site.mutant,
+            "lost": self.lost,
+            "duplicated": self.duplicated,
+            "mismatched": self.mismatched,
+            "unsound": self.unsound,
+        });
+        for (name, figure) in figures.as_object().into_iter().flatten() {
+            line[name] = figure.clone();
+        }
+        say(&line.to_string());
+    }
+}
+
+/// How many rows there are.
+#[derive(Debug)]
+struct Rows {
+    orders: u64,
+    ledger: u64,
+    records: u64,
+}
+
+impl Rows {
+    fn of(database: &Path) -> rusqlite::Result<Self> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection = rusqlite::Connection::open_with_flags(database, flags)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.query_row(
+            "select (select count(*) from orders), (select count(*) from ledger),
+                    (select count(*) from idempotency_records)",
+            [],
+            |row| {
+                let count =
+                    |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
+                Ok(Self {
+                    orders: count(0)?,
+                    ledger: count(1)?,
+                    records: count(2)?,
+                })
+            },
+        )
+    }
+}
+
+/// Waits until no other harness runs: they measure time, and two cores are soon busy.
+pub(crate) fn alone() -> File {
+    let file = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("harness.lock")).unwrap();
+    file.lock().unwrap();
+    file
+}
+
+/// The seed of this run: `ORDERD_HARNESS_SEED`, else a new one.
+pub(crate) fn seed() -> u64 {
+    setting("ORDERD_HARNESS_SEED").unwrap_or_else(|| RandomState::new().hash_one("seed"))
+}
+
+/// A number from the environment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a harness has no other configuration"
+)]
+pub(crate) fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Writes a line past the capture of the test runner.
+pub(crate) fn say(line: &str) {
+    let _closed = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// An address nobody listens on, below the ports that the system hands to clients.
+fn free_address() -> SocketAddr {
+    let [low, high, ..] = RandomState::new().hash_one("port").to_le_bytes();
+    let first = usize::from(u16::from_le_bytes([low, high]) % 10_000);
+    (20_000..30_000)
+        .cycle()
+        .skip(first)
+        .take(10_000)
+        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+        .find(|address| TcpListener::bind(address).is_ok())
+        .expect("one of ten thousand ports is free")
+}
