@@ -3,9 +3,30 @@
 //! Parse, decide, commit, reply. Deciding is `domain`'s, committing `store`'s; nothing else of the
 //! program is known in here.
 
-use domain::idempotency::Retention;
-use domain::{Clock, Currency, Ids};
+mod contracts;
+mod cursor;
+mod extract;
+mod fields;
+mod layers;
+mod metrics;
+mod operations;
+mod placing;
+pub mod problem;
+mod renderers;
+mod router;
+mod settings;
+mod v1;
+
+#[cfg(feature = "bench")]
+mod bench;
+
+pub use metrics::Metrics;
+pub use router::{openapi, router};
+pub use settings::{Anonymous, PasswordDigest, Settings};
+
+use domain::{Clock, Ids};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use store::Store;
 
 /// All that a handler may reach.
@@ -18,29 +39,38 @@ pub struct App {
     pub ids: Arc<Ids>,
     /// What the operator chose.
     pub settings: Settings,
+    /// Signs the cursors of lists; the same for as long as cursors are to be good.
+    pub cursor_key: [u8; 32],
+    /// What is counted; shown at `/metrics`.
+    pub metrics: Metrics,
+    /// Set once a stop was asked for: `/readyz` says 503 from then on.
+    pub draining: AtomicBool,
+    /// Keeps a store that stays away from filling the log.
+    pub(crate) outages: problem::Outages,
 }
 
-/// What the operator chose of the API.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The version of this build, for `/openapi.json` and metrics.
-    pub version: &'static str,
-    /// Whether `POST /v1/orders` insists on an `Idempotency-Key`.
-    pub idempotency_required: bool,
-    /// The status for a key that was used for another request: 409, or 422 as the IETF draft has it.
-    pub idempotency_mismatch_status: u16,
-    /// How long keys are remembered.
-    pub retention: Retention,
-    /// The currency of an order that names none.
-    pub default_currency: Currency,
-    /// The most bytes of a request body.
-    pub body_max_bytes: usize,
-    /// The most bytes of a batch.
-    pub batch_max_bytes: usize,
-    /// How long a client may take to send a body, in milliseconds.
-    pub body_timeout_ms: u64,
-    /// Whether `X-Debug-Fail-After-Commit` works.
-    pub faults_enabled: bool,
-    /// Whether orders of the older contracts are fulfilled as well.
-    pub fulfil_all_contracts: bool,
+impl App {
+    /// An app that has counted nothing and drains nothing.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<Ids>,
+        settings: Settings,
+        cursor_key: [u8; 32],
+    ) -> Self {
+        let metrics = Metrics::new(settings.version);
+        let draining = AtomicBool::new(false);
+        let outages = problem::Outages::default();
+        Self {
+            store,
+            clock,
+            ids,
+            settings,
+            cursor_key,
+            metrics,
+            draining,
+            outages,
+        }
+    }
 }

@@ -1,0 +1,89 @@
+//! Hidden routes that do all of a request but the storing: the ceiling that HTTP alone sets. Only
+//! in builds with the feature `bench`.
+
+use crate::App;
+use crate::extract;
+use crate::fields::{Faults, Fields};
+use crate::layers::Context;
+use crate::placing;
+use crate::problem::Problem;
+use crate::renderers::{OrderBody, to_bytes};
+use crate::v1::draft;
+use crate::v1::orders::{asked, created, shown};
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use domain::order::Quantity;
+use domain::place::{self, Draft, Occasion};
+use domain::{Change, Currency, CustomerId, EventId, ItemId, Line, Money, Timestamp};
+use std::hint::black_box;
+use std::sync::Arc;
+
+pub(crate) fn add_to(router: Router<Arc<App>>) -> Router<Arc<App>> {
+    router
+        .route("/bench/orders", post(decide))
+        .route("/bench/orders/{order_id}", get(render))
+}
+
+async fn decide(
+    State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let key = extract::required_key(request.headers());
+    let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
+    let mut faults = Faults::default();
+    let draft = draft::read(&Fields::of_body(&body)?, &app.settings, &mut faults);
+    let asked = asked(faults.check(draft)?, Some(key?), &body);
+
+    let (placed, write_set) = placing::decide(&app, &context, &asked)?;
+    black_box(write_set);
+
+    let location = format!("/v1/orders/{}", placed.order_id);
+    Ok(created(placed, &location))
+}
+
+async fn render(
+    extract::OrderPath(order_id): extract::OrderPath,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let now = Timestamp::from_millis(1_780_000_000_000);
+    let event_id = EventId::new(order_id.as_uuid());
+    let occasion = Occasion {
+        order_id,
+        event_id,
+        now,
+        traceparent: None,
+    };
+    let write_set = place::place(fixed(), occasion, None)?;
+    let placed = write_set
+        .changes
+        .into_iter()
+        .find_map(|change| match change {
+            Change::Place(order, _) => Some(order),
+            _ => None,
+        });
+
+    let order = placed.expect("placing places an order");
+    Ok(shown(&order, &headers, || to_bytes(&OrderBody::of(&order))))
+}
+
+fn fixed() -> Draft {
+    Draft {
+        contract: crate::contracts::V1,
+        customer_id: CustomerId::parse("cust1"),
+        customer_name: None,
+        currency: Currency::USD,
+        lines: vec![Line {
+            item_id: ItemId::parse("item1"),
+            name: None,
+            quantity: Quantity::parse(1).expect("one is a quantity"),
+            unit_price_minor: Money::ZERO,
+        }],
+        expected_total_minor: None,
+        fulfil: true,
+        metadata: None,
+    }
+}

@@ -1,0 +1,108 @@
+//! The wire forms of older systems at the root paths, one file each. The body of a `POST /orders`
+//! says which one it is; an order is answered in the words it was placed in.
+
+pub(crate) mod receipt;
+
+use crate::App;
+use crate::extract::{self, OrderPath};
+use crate::fields::Fields;
+use crate::layers::Context;
+use crate::problem::{Code, Problem};
+use crate::renderers::{OrderBody, ReceiptBody, ReceiptOrderBody, to_bytes};
+use crate::v1::orders::{shown, visible};
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use domain::order::Contract;
+use std::sync::Arc;
+
+/// The product's own form.
+pub(crate) const V1: Contract = Contract(1);
+/// `{customer_id, item_id, quantity}`.
+pub(crate) const RECEIPT: Contract = Contract(2);
+
+/// Place an order in the form of a contract
+///
+/// A body with `customer_id` or `item_id` is the receipt contract's: `{customer_id, item_id,
+/// quantity}`. The order is recorded, not paid for.
+#[utoipa::path(
+    post,
+    path = "/orders",
+    tag = "contracts",
+    request_body = receipt::NewReceiptBody,
+    params(("Idempotency-Key" = String, Header, description = "Names the request: 1 to 255 printable ASCII characters")),
+    responses(
+        (status = 201, description = "Placed, now or by an earlier request with this key", body = ReceiptBody),
+        (status = 409, description = "The key was used for another request, or too long ago", body = crate::problem::Document),
+    )
+)]
+pub(crate) async fn place(
+    State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let key = extract::required_key(request.headers());
+    let after_commit = extract::after_commit(&app, request.headers());
+    let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
+    let fields = Fields::of_body(&body)?;
+
+    if fields.has("items") {
+        return Err(unavailable("basket", "items"));
+    }
+    if fields.has("product_name") {
+        return Err(unavailable("event", "product_name"));
+    }
+    if fields.has("customer_id") || fields.has("item_id") {
+        let asked = receipt::read(&app, key?, &body)?;
+        return receipt::place(
+            &app,
+            &context,
+            receipt::Asked {
+                after_commit,
+                ..asked
+            },
+        )
+        .await;
+    }
+    Err(Problem::new(
+        Code::InvalidBody,
+        "The body has none of the forms of an order: {customer_id, item_id, quantity}, \
+         {customer_name, items: [{name, quantity}]} or {customer_name, product_name, quantity}.",
+    ))
+}
+
+fn unavailable(contract: &str, field: &str) -> Problem {
+    Problem::new(
+        Code::ContractUnavailable,
+        format!(
+            "A body with {field} is an order of the {contract} contract, which this build does \
+             not speak; it speaks receipt: {{customer_id, item_id, quantity}}."
+        ),
+    )
+}
+
+/// Read an order in the words it was placed in
+#[utoipa::path(
+    get,
+    path = "/orders/{order_id}",
+    tag = "contracts",
+    params(("order_id" = String, Path, description = "The order")),
+    responses(
+        (status = 200, description = "The order; one placed at `/v1`, in the words of `/v1`", body = ReceiptOrderBody),
+        (status = 304, description = "The version at hand is the latest"),
+        (status = 404, description = "There is no such order", body = crate::problem::Document),
+    )
+)]
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    OrderPath(id): OrderPath,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let order = visible(&app, id).await?;
+
+    Ok(shown(&order, &headers, || match order.contract {
+        RECEIPT => to_bytes(&ReceiptOrderBody::of(&order)),
+        _ => to_bytes(&OrderBody::of(&order)),
+    }))
+}

@@ -1,0 +1,304 @@
+//! The one layer around every route: who asks and under which id, what no route has to deal with
+//! (bounds on headers, ambiguous requests, panics, problems in full), and the one log line.
+
+use crate::App;
+use crate::metrics::Answer;
+use crate::problem::{Code, Problem};
+use crate::router::template;
+use crate::settings::Anonymous;
+use axum::extract::{MatchedPath, Request};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use axum::response::{IntoResponse, Response};
+use domain::OrderId;
+use domain::idempotency::Principal;
+use futures_util::FutureExt;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Waker, Poll};
+use std::time::Instant;
+use tower::{Layer, Service};
+use tracing::{error, info};
+use uuid::fmt::Hyphenated;
+
+const HEADERS_MAX: usize = 100;
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+const REQUEST_ID_MAX: usize = 128;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// What handlers know of a request beside its own words.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) request_id: RequestId,
+    pub(crate) principal: Principal,
+    pub(crate) traceparent: Option<Box<str>>,
+}
+
+/// Names one request: the client's name for it if that is a decent one, else a fresh UUID.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(HeaderValue);
+
+impl RequestId {
+    fn of(app: &App, headers: &HeaderMap) -> Self {
+        let sent = headers
+            .get(&X_REQUEST_ID)
+            .or_else(|| headers.get(&REQUEST_ID));
+        Self(
+            sent.filter(|id| is_request_id(id.as_bytes()))
+                .cloned()
+                .unwrap_or_else(|| fresh(app)),
+        )
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.to_str().expect("only ASCII gets in")
+    }
+}
+
+fn is_request_id(id: &[u8]) -> bool {
+    let decent = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    (1..=REQUEST_ID_MAX).contains(&id.len()) && id.iter().all(decent)
+}
+
+fn fresh(app: &App) -> HeaderValue {
+    let id = app.ids.mint(app.clock.now());
+    let mut text = [0; Hyphenated::LENGTH];
+    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).expect("a UUID is ASCII")
+}
+
+/// Left in an answer by a handler that placed an order, for the log line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About(pub(crate) OrderId);
+
+/// Puts [`Outermost`] around a service.
+#[derive(Clone)]
+pub(crate) struct OutermostLayer(pub(crate) Arc<App>);
+
+impl<S> Layer<S> for OutermostLayer {
+    type Service = Outermost<S>;
+
+    fn layer(&self, inner: S) -> Outermost<S> {
+        Outermost {
+            inner,
+            app: Arc::clone(&self.0),
+        }
+    }
+}
+
+/// The one layer. A service by hand rather than a stack of small ones: it is on the way of every
+/// request, and each of those would allocate its own future.
+#[derive(Clone)]
+pub(crate) struct Outermost<S> {
+    inner: S,
+    app: Arc<App>,
+}
+
+impl<S> Service<Request> for Outermost<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, waker: &mut Waker<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(waker)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let exchange = Exchange::begin(&self.app, &request);
+        if let Err(problem) = admit(&self.app, &request, exchange.route) {
+            let answer = exchange.end(problem.into_response());
+            return Box::pin(std::future::ready(Ok(answer)));
+        }
+        let context = Context {
+            request_id: exchange.request_id.clone(),
+            principal: Principal::anonymous(),
+            traceparent: traceparent(request.headers()),
+        };
+        request.extensions_mut().insert(context);
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = match AssertUnwindSafe(answer).catch_unwind().await {
+                Ok(Ok(answer)) => answer,
+                Err(_panic) => exchange.panicked(),
+            };
+            Ok(exchange.end(answer))
+        })
+    }
+}
+
+/// One request and its answer.
+struct Exchange {
+    app: Arc<App>,
+    request_id: RequestId,
+    method: &'static str,
+    route: &'static str,
+    began: Instant,
+}
+
+impl Exchange {
+    fn begin(app: &Arc<App>, request: &Request) -> Self {
+        let matched = request.extensions().get::<MatchedPath>();
+        Self {
+            app: Arc::clone(app),
+            request_id: RequestId::of(app, request.headers()),
+            method: method(request.method()),
+            route: matched.map_or("other", |path| template(path.as_str())),
+            began: Instant::now(),
+        }
+    }
+
+    fn panicked(&self) -> Response {
+        error!(
+            request_id = self.request_id.as_str(),
+            route = self.route,
+            "A handler panicked"
+        );
+        let detail = "Something failed inside; the log has this request id.";
+        Problem::new(Code::Internal, detail).into_response()
+    }
+
+    fn end(self, mut answer: Response) -> Response {
+        if let Some(problem) = answer.extensions_mut().remove::<Problem>() {
+            problem.report(&self.app, self.request_id.as_str());
+            problem.write_to(&mut answer, &self.request_id);
+        }
+        self.note(&answer);
+
+        let headers = answer.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
+        headers.insert(REQUEST_ID, self.request_id.0.clone());
+        headers.insert(X_REQUEST_ID, self.request_id.0);
+        answer
+    }
+
+    fn note(&self, answer: &Response) {
+        let took = self.began.elapsed();
+        let status = answer.status().as_u16();
+        let sort = Answer {
+            http_request_method: self.method,
+            http_route: self.route,
+            http_response_status_code: status.into(),
+        };
+        self.app.metrics.answered(&sort, took);
+        if is_health(self.route) || self.route == "/metrics" {
+            return;
+        }
+        let order_id = answer
+            .extensions()
+            .get()
+            .map(|About(id)| tracing::field::display(id));
+        let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        info!(
+            request_id = self.request_id.as_str(),
+            method = self.method,
+            route = self.route,
+            status,
+            duration_us,
+            order_id,
+            "Answered {status}"
+        );
+    }
+}
+
+/// Refuses what no route should see.
+fn admit(app: &App, request: &Request, route: &str) -> Result<(), Problem> {
+    let headers = request.headers();
+    let bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if headers.len() > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
+        return Err(Problem::new(
+            Code::HeaderFieldsTooLarge,
+            format!(
+                "There are more than {HEADERS_MAX} headers or {HEADER_BYTES_MAX} bytes of them."
+            ),
+        ));
+    }
+    let named = headers.contains_key(HOST) || request.uri().authority().is_some();
+    if request.version() == Version::HTTP_11 && !named {
+        return Err(Problem::new(
+            Code::BadRequest,
+            "An HTTP/1.1 request needs a Host header.",
+        ));
+    }
+    // Our own HTTP reader drops the length and closes afterwards; this is for any other one.
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return Err(Problem::new(
+            Code::BadRequest,
+            "Content-Length and Transfer-Encoding contradict each other.",
+        ));
+    }
+    let needed = match *request.method() {
+        _ if is_health(route) => Anonymous::None,
+        Method::GET | Method::HEAD | Method::OPTIONS => Anonymous::Read,
+        _ => Anonymous::Write,
+    };
+    if app.settings.anonymous < needed {
+        return Err(unauthorized(headers));
+    }
+    Ok(())
+}
+
+fn unauthorized(headers: &HeaderMap) -> Problem {
+    let detail = if headers.contains_key(AUTHORIZATION) {
+        "This build knows no tokens yet; what may be done without one is access.anonymous."
+    } else {
+        "A request without a token may not do this; send Authorization: Bearer and a token."
+    };
+    Problem::new(Code::Unauthorized, detail)
+}
+
+fn is_health(route: &str) -> bool {
+    matches!(route, "/livez" | "/readyz" | "/health" | "/healthz")
+}
+
+/// The method as a label: known words only, however a client calls its own.
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "_OTHER",
+    }
+}
+
+/// The W3C `traceparent` of a request, if it is well formed (version 00).
+fn traceparent(headers: &HeaderMap) -> Option<Box<str>> {
+    let text = headers.get(&TRACEPARENT)?.to_str().ok()?;
+    let parts: Vec<&str> = text.split('-').collect();
+    let [version, trace, parent, flags] = parts[..] else {
+        return None;
+    };
+    let is_hex = |part: &str, length: usize| {
+        part.len() == length
+            && part
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_zero = |part: &str| part.bytes().all(|byte| byte == b'0');
+    let well_formed = version == "00"
+        && is_hex(trace, 32)
+        && is_hex(parent, 16)
+        && is_hex(flags, 2)
+        && !is_zero(trace)
+        && !is_zero(parent);
+    well_formed.then(|| text.into())
+}

@@ -1,0 +1,239 @@
+//! What operators and their tools ask: is it alive, is it ready, what does it count, what does a
+//! problem mean; and the admin route that empties it.
+
+use crate::App;
+use crate::extract;
+use crate::problem::{Code, Problem};
+use crate::renderers::to_bytes;
+use crate::router::openapi;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use domain::json::Json;
+use serde::Serialize;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tracing::warn;
+use utoipa::ToSchema;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const MARKDOWN: HeaderValue = HeaderValue::from_static("text/markdown; charset=utf-8");
+const OPENMETRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// Where things are.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Index)]
+pub(crate) struct IndexBody {
+    /// In a sentence.
+    message: &'static str,
+    /// The version of this build.
+    version: &'static str,
+    /// The product's own API.
+    orders: &'static str,
+    /// Its description for programs.
+    openapi: &'static str,
+    /// What each problem means.
+    problems: &'static str,
+    /// Whether it takes requests.
+    health: &'static str,
+    /// What it counts.
+    metrics: &'static str,
+}
+
+/// Where things are
+#[utoipa::path(get, path = "/", tag = "operations", responses((status = 200, description = "Where things are", body = IndexBody)))]
+pub(crate) async fn index(State(app): State<Arc<App>>) -> Response {
+    let index = IndexBody {
+        message: "POST /orders creates an order; GET /orders/{order_id} shows it. \
+                  New clients use /v1/orders.",
+        version: app.settings.version,
+        orders: "/v1/orders",
+        openapi: "/openapi.json",
+        problems: "/problems",
+        health: "/readyz",
+        metrics: "/metrics",
+    };
+    ([(CONTENT_TYPE, JSON)], to_bytes(&index)).into_response()
+}
+
+/// Whether the process is alive
+///
+/// Touches nothing else: a restart would not mend a store that is away.
+#[utoipa::path(get, path = "/livez", tag = "operations", responses((status = 200, description = "It is", body = String, content_type = "text/plain")))]
+pub(crate) async fn livez() -> Response {
+    ([(CONTENT_TYPE, TEXT)], "ok\n").into_response()
+}
+
+/// Whether requests may be sent here
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operations",
+    params(("verbose" = Option<String>, Query, description = "Print a line a check")),
+    responses(
+        (status = 200, description = "They may", body = String, content_type = "text/plain"),
+        (status = 503, description = "It is stopping, or the store is away", body = String, content_type = "text/plain"),
+    )
+)]
+pub(crate) async fn readyz(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let checks = [
+        ("accepting", !app.draining.load(Ordering::Relaxed)),
+        ("store", app.store.stats().await.is_ok()),
+    ];
+    let ready = checks.iter().all(|(_, ok)| *ok);
+    let mut text = String::new();
+    if query.is_some_and(|query| query.split('&').any(|part| part.starts_with("verbose"))) {
+        for (name, ok) in checks {
+            let line = if ok {
+                format!("[+]{name} ok")
+            } else {
+                format!("[-]{name} failed")
+            };
+            writeln!(text, "{line}").expect("a String takes all that is written to it");
+        }
+    }
+    text.push_str(if ready { "ready\n" } else { "not ready\n" });
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, [(CONTENT_TYPE, TEXT)], text).into_response()
+}
+
+/// What is counted
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text")))]
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let stats = app.store.stats().await.ok();
+    (
+        [(CONTENT_TYPE, OPENMETRICS)],
+        app.metrics.to_text(stats.as_ref()),
+    )
+        .into_response()
+}
+
+/// This document
+#[utoipa::path(get, path = "/openapi.json", tag = "operations", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+pub(crate) async fn openapi_json() -> Response {
+    ([(CONTENT_TYPE, JSON)], openapi()).into_response()
+}
+
+/// Every sort of problem
+#[utoipa::path(get, path = "/problems", tag = "operations", responses((status = 200, description = "A list for people", body = String, content_type = "text/markdown")))]
+pub(crate) async fn problems() -> Response {
+    let line = |code: Code| {
+        let row = code.row();
+        format!(
+            "- {} `{}` {}: /problems/{}\n",
+            row.status,
+            row.code,
+            row.title,
+            path(code)
+        )
+    };
+    let text = format!("# Problems\n\n{}", Code::ALL.map(line).concat());
+    ([(CONTENT_TYPE, MARKDOWN)], text).into_response()
+}
+
+/// What a sort of problem means, and what to do
+#[utoipa::path(
+    get,
+    path = "/problems/{code}",
+    tag = "operations",
+    params(("code" = String, Path, description = "As in the `type` of a problem")),
+    responses(
+        (status = 200, description = "An explanation for people", body = String, content_type = "text/markdown"),
+        (status = 404, description = "There is no such problem", body = crate::problem::Document),
+    )
+)]
+pub(crate) async fn problem(
+    extract::TextPath(code): extract::TextPath,
+) -> Result<Response, Problem> {
+    let Some(code) = Code::parse(&code) else {
+        return Err(Problem::new(
+            Code::NotFound,
+            "No problem has this code; /problems lists them.",
+        ));
+    };
+    let row = code.row();
+    let retry = if row.is_retryable() {
+        "yes, with the same Idempotency-Key"
+    } else {
+        "no"
+    };
+    let text = format!(
+        "# {}\n\nCode: `{}`\nStatus: {}\nWorth a retry: {retry}\n\n{}\n",
+        row.title, row.code, row.status, row.help
+    );
+    Ok(([(CONTENT_TYPE, MARKDOWN)], text).into_response())
+}
+
+fn path(code: Code) -> String {
+    code.as_str().replace('_', "-")
+}
+
+/// What was done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Message)]
+pub(crate) struct MessageBody {
+    /// In a sentence.
+    message: &'static str,
+}
+
+/// Remove all that belongs to orders
+///
+/// There is no such route unless an admin password is configured.
+#[utoipa::path(
+    post,
+    path = "/admin/reset",
+    tag = "admin",
+    params(("X-Admin-Password" = Option<String>, Header, description = "The password; wins over one in the body")),
+    responses(
+        (status = 200, description = "Removed", body = MessageBody),
+        (status = 404, description = "No admin password is configured", body = crate::problem::Document),
+    )
+)]
+pub(crate) async fn reset(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let Some(password) = &app.settings.admin_password else {
+        return Err(Problem::new(
+            Code::AdminDisabled,
+            "No admin password is configured.",
+        ));
+    };
+    let headers = request.headers().clone();
+    let body = extract::body(&app, request, app.settings.body_max_bytes).await?;
+    if !sent_password(&headers, &body)?.is_some_and(|sent| password.matches(&sent)) {
+        return Err(Problem::new(Code::AdminUnauthorized, "Unauthorized."));
+    }
+
+    let removed = app.store.reset().await?;
+
+    warn!(removed, "Removed all {removed} orders, as the admin asked");
+    let body = MessageBody {
+        message: "All orders have been removed.",
+    };
+    Ok(([(CONTENT_TYPE, JSON)], to_bytes(&body)).into_response())
+}
+
+fn sent_password(headers: &HeaderMap, body: &Bytes) -> Result<Option<Vec<u8>>, Problem> {
+    if let Some(header) = headers.get("x-admin-password") {
+        return Ok(Some(header.as_bytes().to_vec()));
+    }
+    if body.is_empty() {
+        return Ok(None);
+    }
+    extract::require_json(headers)?;
+    let body = extract::parse(body)?;
+    Ok(match body.get("password") {
+        Some(Json::String(text)) => Some(text.as_bytes().to_vec()),
+        _ => None,
+    })
+}

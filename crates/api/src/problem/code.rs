@@ -1,0 +1,352 @@
+//! Every way in which a request can fail: one code, one row. `/problems/{code}` shows the rows.
+//!
+//! A code is never renamed or given another meaning; clients match on it.
+
+/// Names one sort of problem, for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// `admin_disabled`
+    AdminDisabled,
+    /// `admin_unauthorized`
+    AdminUnauthorized,
+    /// `amount_overflow`
+    AmountOverflow,
+    /// `bad_request`
+    BadRequest,
+    /// `contract_unavailable`
+    ContractUnavailable,
+    /// `cursor_invalid`
+    CursorInvalid,
+    /// `header_fields_too_large`
+    HeaderFieldsTooLarge,
+    /// `idempotency_key_expired`
+    IdempotencyKeyExpired,
+    /// `idempotency_key_invalid`
+    IdempotencyKeyInvalid,
+    /// `idempotency_key_missing`
+    IdempotencyKeyMissing,
+    /// `idempotency_key_reused`
+    IdempotencyKeyReused,
+    /// `internal`
+    Internal,
+    /// `invalid_body`
+    InvalidBody,
+    /// `invalid_json`
+    InvalidJson,
+    /// `invalid_query`
+    InvalidQuery,
+    /// `method_not_allowed`
+    MethodNotAllowed,
+    /// `not_found`
+    NotFound,
+    /// `outcome_unknown`
+    OutcomeUnknown,
+    /// `overloaded`
+    Overloaded,
+    /// `payload_too_large`
+    PayloadTooLarge,
+    /// `price_changed`
+    PriceChanged,
+    /// `request_timeout`
+    RequestTimeout,
+    /// `simulated_failure`
+    SimulatedFailure,
+    /// `unauthorized`
+    Unauthorized,
+    /// `unavailable`
+    Unavailable,
+    /// `unsupported_media_type`
+    UnsupportedMediaType,
+    /// `validation_failed`
+    ValidationFailed,
+}
+
+/// What there is to say of a code.
+pub(crate) struct Row {
+    pub(crate) code: &'static str,
+    pub(crate) status: u16,
+    pub(crate) title: &'static str,
+    retryable: Retryable,
+    /// What, why, fix.
+    pub(crate) help: &'static str,
+}
+
+impl Row {
+    pub(crate) fn is_retryable(&self) -> bool {
+        self.retryable == Retryable::Yes
+    }
+}
+
+/// Whether the same request may succeed later.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Retryable {
+    /// It may, with the same idempotency key.
+    Yes,
+    /// It fails again until it is changed.
+    No,
+}
+
+const fn row(
+    code: &'static str,
+    status: u16,
+    retryable: Retryable,
+    title: &'static str,
+    help: &'static str,
+) -> Row {
+    Row {
+        code,
+        status,
+        title,
+        retryable,
+        help,
+    }
+}
+
+use Retryable::{No, Yes};
+
+/// Every code, in the order of [`Code`].
+static ROWS: [Row; Code::ALL.len()] = [
+    row(
+        "admin_disabled",
+        404,
+        No,
+        "The admin routes are off",
+        "No admin password is configured, so there are no admin routes. Set ADMIN_PASSWORD (16 characters or more) and start again.",
+    ),
+    row(
+        "admin_unauthorized",
+        401,
+        No,
+        "The admin password is wrong or missing",
+        "Send the configured password in the header X-Admin-Password, or as \"password\" in a JSON body. The header wins over the body.",
+    ),
+    row(
+        "amount_overflow",
+        422,
+        No,
+        "The total does not fit into an amount",
+        "Quantity times price, summed over the lines, is beyond 9223372036854775807 minor units. Order less, or in parts.",
+    ),
+    row(
+        "bad_request",
+        400,
+        No,
+        "The request is not valid HTTP",
+        "The request line or a header cannot be understood, or is ambiguous. Look at the detail; a proxy in between may have changed the request.",
+    ),
+    row(
+        "contract_unavailable",
+        422,
+        No,
+        "This build does not speak that form of order",
+        "The body has the form of a contract that this build does not serve. Send {customer_id, item_id, quantity}, or place the order at POST /v1/orders.",
+    ),
+    row(
+        "cursor_invalid",
+        400,
+        No,
+        "The cursor is not one that this list gave",
+        "A cursor is good for the list that gave it, with the same filters. Take next_cursor as it is and repeat the filters, or begin without a cursor.",
+    ),
+    row(
+        "header_fields_too_large",
+        431,
+        No,
+        "Too many or too long headers",
+        "A request may have 100 headers of 16 KiB together. Send fewer; cookies are often the reason.",
+    ),
+    row(
+        "idempotency_key_expired",
+        409,
+        No,
+        "The idempotency key is too old for its answer to be given again",
+        "The key placed an order long ago; its answer is no longer kept, and no second order is made. Read the order that the detail names, or use a new key for a new order.",
+    ),
+    row(
+        "idempotency_key_invalid",
+        400,
+        No,
+        "The idempotency key is not one",
+        "Send one Idempotency-Key header of 1 to 255 printable ASCII characters, for example a UUID.",
+    ),
+    row(
+        "idempotency_key_missing",
+        400,
+        No,
+        "An Idempotency-Key is needed",
+        "Placing an order needs a name for the request, so that a retry makes no second order. Add the header Idempotency-Key, for example with a new UUID, and repeat it with every retry of the same order.",
+    ),
+    row(
+        "idempotency_key_reused",
+        409,
+        No,
+        "The idempotency key was used for another request",
+        "The same key came before with another body. Nothing was written. Use a new key for a new order, and the same body for a retry.",
+    ),
+    row(
+        "internal",
+        500,
+        Yes,
+        "Something failed inside",
+        "This is a fault of the service. The log has a line with the request id of this answer. Retry with the same Idempotency-Key.",
+    ),
+    row(
+        "invalid_body",
+        400,
+        No,
+        "The body is not of a known form",
+        "The body is JSON, but not an object of a form that this route takes. Look at the detail for the forms.",
+    ),
+    row(
+        "invalid_json",
+        400,
+        No,
+        "The body is not JSON",
+        "The body must be one JSON document in UTF-8, no deeper than 127 levels, with no key twice in an object. The detail says at which line and column it fails.",
+    ),
+    row(
+        "invalid_query",
+        400,
+        No,
+        "The query string is not valid",
+        "A parameter is unknown, stands twice, or has a value out of bounds; errors names each. /openapi.json lists the parameters.",
+    ),
+    row(
+        "method_not_allowed",
+        405,
+        No,
+        "This path does not take that method",
+        "The header Allow of the answer lists the methods that the path takes.",
+    ),
+    row(
+        "not_found",
+        404,
+        No,
+        "There is no such thing",
+        "Nothing has this path or id. Ids are lower-case UUIDs as the answer to placing gave them. /openapi.json lists the paths.",
+    ),
+    row(
+        "outcome_unknown",
+        503,
+        Yes,
+        "Whether it was done is not known",
+        "The storage did not answer in time to say whether the order was written. Retry with the same Idempotency-Key: there will be one order, whichever it was.",
+    ),
+    row(
+        "overloaded",
+        503,
+        Yes,
+        "Too many connections",
+        "The service has as many connections as it takes. Retry after the time in Retry-After, and keep connections open between requests.",
+    ),
+    row(
+        "payload_too_large",
+        413,
+        No,
+        "The body is too large",
+        "The detail names the limit. Send fewer orders in a batch, or shorter texts.",
+    ),
+    row(
+        "price_changed",
+        422,
+        No,
+        "The total is not the one expected",
+        "expected_total_minor differs from what the order comes to; nothing was written. Show the customer the new total, then send that.",
+    ),
+    row(
+        "request_timeout",
+        408,
+        Yes,
+        "The request took too long to arrive",
+        "The rest of the request did not arrive in time, and the connection was closed. Retry with the same Idempotency-Key on a better line.",
+    ),
+    row(
+        "simulated_failure",
+        500,
+        Yes,
+        "A failure that the request asked for",
+        "X-Debug-Fail-After-Commit: true made this answer fail after the order was written. Retry with the same Idempotency-Key without that header to get the answer.",
+    ),
+    row(
+        "unauthorized",
+        401,
+        No,
+        "A token is needed",
+        "A request without a token may not do this here. Send Authorization: Bearer with a token, or have the operator set access.anonymous.",
+    ),
+    row(
+        "unavailable",
+        503,
+        Yes,
+        "The storage is not available",
+        "Nothing was written. Retry with the same Idempotency-Key after the time in Retry-After. Operators: the log says what the storage said, often a full disk.",
+    ),
+    row(
+        "unsupported_media_type",
+        415,
+        No,
+        "The body must be JSON",
+        "Send Content-Type: application/json (or application/*+json), in UTF-8. curl's -d needs -H 'Content-Type: application/json'.",
+    ),
+    row(
+        "validation_failed",
+        422,
+        No,
+        "A field is missing or wrong",
+        "errors lists every fault of the body, each with a JSON pointer to the field. Nothing was written; the same key may be used for the corrected request.",
+    ),
+];
+
+impl Code {
+    /// Every code.
+    pub const ALL: [Self; 27] = [
+        Self::AdminDisabled,
+        Self::AdminUnauthorized,
+        Self::AmountOverflow,
+        Self::BadRequest,
+        Self::ContractUnavailable,
+        Self::CursorInvalid,
+        Self::HeaderFieldsTooLarge,
+        Self::IdempotencyKeyExpired,
+        Self::IdempotencyKeyInvalid,
+        Self::IdempotencyKeyMissing,
+        Self::IdempotencyKeyReused,
+        Self::Internal,
+        Self::InvalidBody,
+        Self::InvalidJson,
+        Self::InvalidQuery,
+        Self::MethodNotAllowed,
+        Self::NotFound,
+        Self::OutcomeUnknown,
+        Self::Overloaded,
+        Self::PayloadTooLarge,
+        Self::PriceChanged,
+        Self::RequestTimeout,
+        Self::SimulatedFailure,
+        Self::Unauthorized,
+        Self::Unavailable,
+        Self::UnsupportedMediaType,
+        Self::ValidationFailed,
+    ];
+
+    /// The word for it on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.row().code
+    }
+
+    pub(crate) fn row(self) -> &'static Row {
+        &ROWS[self as usize]
+    }
+
+    /// The code of a path below `/problems/`, which has hyphens for underscores.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| {
+            let known = code.as_str().bytes();
+            known.len() == word.len()
+                && known
+                    .zip(word.bytes())
+                    .all(|(a, b)| a == b || (a, b) == (b'_', b'-'))
+        })
+    }
+}

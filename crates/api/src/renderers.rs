@@ -1,0 +1,202 @@
+//! Orders as JSON. A renderer that ever answered a placing keeps its number and stays for ever,
+//! since a replay must give the same bytes: change one by adding the next.
+
+use domain::text::Text;
+use domain::{Line, Order, OrderId, Timestamp};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+/// `POST /v1/orders`.
+pub(crate) const V1: u8 = 1;
+/// `POST /orders` in the form of the receipt contract.
+pub(crate) const RECEIPT: u8 = 2;
+
+/// The answer to the placing of `order`, by the renderer with this number; `None` for a number that
+/// this build does not know.
+pub(crate) fn render(number: u8, order: &Order) -> Option<Vec<u8>> {
+    match number {
+        V1 => Some(to_bytes(&OrderBody::of(order))),
+        RECEIPT => Some(to_bytes(&ReceiptBody {
+            order_id: order.id,
+            status: "created",
+        })),
+        _ => None,
+    }
+}
+
+/// The JSON of a body.
+pub(crate) fn to_bytes(body: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(640);
+    serde_json::to_writer(&mut bytes, body).expect("texts and numbers can always be written");
+    bytes
+}
+
+/// An order in `/v1` words.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Order)]
+pub(crate) struct OrderBody<'a> {
+    /// Its name, for ever: a UUID of version 7.
+    #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = "uuid")]
+    order_id: OrderId,
+    /// How far it has come.
+    #[schema(example = "created")]
+    status: &'static str,
+    /// 1 when placed, 1 more with every change; its `ETag`.
+    version: u32,
+    /// Who it is for, as the client numbers its customers.
+    customer_id: Option<&'a str>,
+    /// Who it is for, for people.
+    customer_name: Option<&'a str>,
+    /// The currency of every amount in it.
+    #[schema(example = "USD")]
+    currency: &'a str,
+    /// What was ordered.
+    lines: Vec<LineBody<'a>>,
+    /// The sum of its lines, in minor units.
+    total_minor: i64,
+    /// How much was captured so far.
+    captured_minor: i64,
+    /// How much of that was given back.
+    refunded_minor: i64,
+    /// Why it failed, where it did.
+    failure: Option<FailureBody>,
+    /// Whether it is to be paid for and taken from stock, or only recorded.
+    fulfil: bool,
+    /// A word that a client of an older contract set.
+    label: Option<&'a str>,
+    /// When it was placed.
+    #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When its version last moved.
+    #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    /// The client's own notes.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<&'a RawValue>,
+}
+
+/// One row of an order.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Line)]
+pub(crate) struct LineBody<'a> {
+    /// Its place, from 1.
+    line_number: usize,
+    /// What it is about, as the client numbers its goods.
+    item_id: Option<&'a str>,
+    /// What it is about, for people.
+    name: Option<&'a str>,
+    /// How many.
+    quantity: u32,
+    /// The price of one; 0 where no catalogue knows it.
+    unit_price_minor: i64,
+    /// Quantity times price.
+    total_minor: i64,
+}
+
+/// Why an order failed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Failure)]
+pub(crate) struct FailureBody {
+    /// The sort of failure.
+    reason: &'static str,
+    /// The step at which it failed.
+    step: &'static str,
+    /// What there is to say about it.
+    detail: String,
+}
+
+impl<'a> OrderBody<'a> {
+    pub(crate) fn of(order: &'a Order) -> Self {
+        Self {
+            order_id: order.id,
+            status: order.status.as_str(),
+            version: order.version,
+            customer_id: order.customer_id.as_ref().map(Text::as_str),
+            customer_name: order.customer_name.as_ref().map(Text::as_str),
+            currency: order.currency.as_str(),
+            lines: order.lines.iter().zip(1..).map(LineBody::of).collect(),
+            total_minor: order.total_minor.as_minor(),
+            captured_minor: order.captured_minor.as_minor(),
+            refunded_minor: order.refunded_minor.as_minor(),
+            failure: None,
+            fulfil: order.fulfil,
+            label: order.label.as_ref().map(Text::as_str),
+            created_at: order.created_at,
+            updated_at: order.updated_at,
+            metadata: order
+                .metadata
+                .as_deref()
+                .and_then(|text| serde_json::from_str(text).ok()),
+        }
+    }
+}
+
+impl<'a> LineBody<'a> {
+    fn of((line, line_number): (&'a Line, usize)) -> Self {
+        Self {
+            line_number,
+            item_id: line.item_id.as_ref().map(Text::as_str),
+            name: line.name.as_ref().map(Text::as_str),
+            quantity: line.quantity.get(),
+            unit_price_minor: line.unit_price_minor.as_minor(),
+            total_minor: line.total().map_or(i64::MAX, domain::Money::as_minor),
+        }
+    }
+}
+
+/// What the receipt contract answers to a placing.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Receipt)]
+pub(crate) struct ReceiptBody {
+    /// Its name, for ever.
+    #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = "uuid")]
+    order_id: OrderId,
+    /// Always `created`.
+    status: &'static str,
+}
+
+/// An order in the words of the receipt contract.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReceiptOrder)]
+pub(crate) struct ReceiptOrderBody<'a> {
+    /// Its name, for ever.
+    #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = "uuid")]
+    order_id: OrderId,
+    /// Who it is for.
+    customer_id: Option<&'a str>,
+    /// What was ordered.
+    item_id: Option<&'a str>,
+    /// How many.
+    quantity: u32,
+    /// How far it has come.
+    status: &'static str,
+}
+
+impl<'a> ReceiptOrderBody<'a> {
+    pub(crate) fn of(order: &'a Order) -> Self {
+        let line = order.lines.first();
+        Self {
+            order_id: order.id,
+            customer_id: order.customer_id.as_ref().map(Text::as_str),
+            item_id: line
+                .and_then(|line| line.item_id.as_ref())
+                .map(Text::as_str),
+            quantity: line.map_or(0, |line| line.quantity.get()),
+            status: order.status.as_str(),
+        }
+    }
+}
+
+/// Writes a value as the text that people see.
+pub(crate) fn display<T: std::fmt::Display, S: serde::Serializer>(
+    value: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}

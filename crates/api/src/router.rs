@@ -1,0 +1,151 @@
+//! Every route of orderd, and the document that describes them.
+
+use crate::layers::OutermostLayer;
+use crate::problem::{self, Code, Problem};
+use crate::v1::{batch, idempotency_keys, orders};
+use crate::{App, contracts, operations};
+use axum::Router;
+use axum::routing::{get, post};
+use std::sync::{Arc, LazyLock};
+use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The HTTP face of orderd: every route, with the layer that is around all of them.
+pub fn router(app: Arc<App>) -> Router {
+    let (documented, _) = routes().split_for_parts();
+    let router = documented
+        // The same routes under their other names: not in the document, which has one a thing.
+        .route("/orders/", post(contracts::place))
+        .route("/orders/{order_id}/", get(contracts::show))
+        .route("/health", get(operations::readyz))
+        .route("/healthz", get(operations::readyz))
+        .fallback(async || no_such_path())
+        .method_not_allowed_fallback(async || no_such_method());
+
+    #[cfg(feature = "bench")]
+    let router = crate::bench::add_to(router);
+
+    router
+        .with_state(Arc::clone(&app))
+        .layer(OutermostLayer(app))
+}
+
+fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(orders::place, orders::list))
+        .routes(routes!(orders::show))
+        .routes(routes!(batch::place))
+        .routes(routes!(idempotency_keys::show))
+        .routes(routes!(contracts::place))
+        .routes(routes!(contracts::show))
+        .routes(routes!(operations::index))
+        .routes(routes!(operations::livez))
+        .routes(routes!(operations::readyz))
+        .routes(routes!(operations::metrics))
+        .routes(routes!(operations::openapi_json))
+        .routes(routes!(operations::problems))
+        .routes(routes!(operations::problem))
+        .routes(routes!(operations::reset))
+}
+
+fn no_such_path() -> Problem {
+    Problem::new(
+        Code::NotFound,
+        "Nothing has this path; /openapi.json lists the paths.",
+    )
+}
+
+fn no_such_method() -> Problem {
+    Problem::new(
+        Code::MethodNotAllowed,
+        "This path does not take this method; the header Allow lists those that it takes.",
+    )
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "orderd",
+        description = "Takes each order exactly once. Every failed request is answered with a problem (RFC 9457).",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    components(schemas(problem::Document))
+)]
+struct Document;
+
+static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
+    let (_, mut document) = routes().split_for_parts();
+    for item in document.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            add_common_problems(operation);
+        }
+    }
+    document
+});
+
+/// What any request may be answered, and what any with a body may.
+fn add_common_problems(operation: &mut Operation) {
+    let any = [400, 401, 431, 500, 503].as_slice();
+    let with_body = [408, 413, 415, 422].as_slice();
+    let of_body = if operation.request_body.is_some() {
+        with_body
+    } else {
+        &[]
+    };
+    for status in any.iter().chain(of_body) {
+        let schema = Ref::from_schema_name("Problem");
+        let problem = ResponseBuilder::new()
+            .description("A problem; its code says which")
+            .content("application/problem+json", Content::new(Some(schema)))
+            .build();
+        let responses = &mut operation.responses.responses;
+        responses
+            .entry(status.to_string())
+            .or_insert(RefOr::T(problem));
+    }
+}
+
+/// The description of every route as `OpenAPI` 3.1, in JSON.
+#[must_use]
+pub fn openapi() -> String {
+    DOCUMENT
+        .to_json()
+        .expect("a document of texts can always be written")
+}
+
+/// The templates of all routes, so that a label of a metric is never made up by a client.
+static TEMPLATES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let others = [
+        "/health",
+        "/healthz",
+        "/bench/orders",
+        "/bench/orders/{order_id}",
+    ];
+    DOCUMENT
+        .paths
+        .paths
+        .keys()
+        .map(String::as_str)
+        .chain(others)
+        .collect()
+});
+
+/// The one spelling of a route's template; `other` for what is none.
+pub(crate) fn template(path: &str) -> &'static str {
+    let path = if path.len() > 1 {
+        path.trim_end_matches('/')
+    } else {
+        path
+    };
+    TEMPLATES
+        .iter()
+        .find(|template| **template == path)
+        .copied()
+        .unwrap_or("other")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+use super::{DOCUMENT, openapi, template};
+
+#[test]
+fn the_document_is_openapi_3_1_and_has_every_route() {
+    let text = openapi();
+    assert!(text.starts_with(r#"{"openapi":"3.1.0""#), "{text:.60}");
+    let paths: Vec<&str> = DOCUMENT.paths.paths.keys().map(String::as_str).collect();
+    assert_eq!(
+        paths,
+        [
+            "/",
+            "/admin/reset",
+            "/livez",
+            "/metrics",
+            "/openapi.json",
+            "/orders",
+            "/orders/{order_id}",
+            "/problems",
+            "/problems/{code}",
+            "/readyz",
+            "/v1/idempotency-keys/{key}",
+            "/v1/orders",
+            "/v1/orders/batch",
+            "/v1/orders/{order_id}",
+        ]
+    );
+}
+
+#[test]
+fn a_route_has_one_template() {
+    assert_eq!(template("/orders/{order_id}/"), "/orders/{order_id}");
+    assert_eq!(template("/"), "/");
+    assert_eq!(template("/wp-login.php"), "other");
+}

@@ -1,0 +1,72 @@
+//! What the operator chose of the API. Reading it from files and the environment is the binary's.
+
+use domain::Currency;
+use domain::idempotency::Retention;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use subtle::ConstantTimeEq;
+
+/// What the operator chose of the API.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The version of this build, for `/openapi.json` and metrics.
+    pub version: &'static str,
+    /// Whether `POST /v1/orders` insists on an `Idempotency-Key`.
+    pub idempotency_required: bool,
+    /// The status for a key that was used for another request: 409, or 422 as the IETF draft has it.
+    pub idempotency_mismatch_status: u16,
+    /// How long keys are remembered.
+    pub retention: Retention,
+    /// The currency of an order that names none.
+    pub default_currency: Currency,
+    /// The most bytes of a request body.
+    pub body_max_bytes: usize,
+    /// The most bytes of a batch.
+    pub batch_max_bytes: usize,
+    /// How long a client may take to send a body, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// Whether `X-Debug-Fail-After-Commit` works.
+    pub faults_enabled: bool,
+    /// Whether orders of the older contracts are fulfilled as well.
+    pub fulfil_all_contracts: bool,
+    /// What a request without a token may do.
+    pub anonymous: Anonymous,
+    /// The password of the admin routes; without one there are none.
+    pub admin_password: Option<PasswordDigest>,
+}
+
+/// What a request without a token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Anonymous {
+    /// Nothing but ask for health.
+    None,
+    /// Read.
+    Read,
+    /// Read and write.
+    Write,
+}
+
+/// A password, kept as its SHA-256 so that it can neither be printed nor timed.
+#[derive(Clone)]
+pub struct PasswordDigest([u8; 32]);
+
+impl PasswordDigest {
+    /// The digest of `password`.
+    #[must_use]
+    pub fn of(password: &[u8]) -> Self {
+        Self(Sha256::digest(password).into())
+    }
+
+    /// Whether `password` is the one; takes the same time for every wrong one.
+    #[must_use]
+    pub fn matches(&self, password: &[u8]) -> bool {
+        let Self(other) = Self::of(password);
+        self.0.ct_eq(&other).into()
+    }
+}
+
+impl fmt::Debug for PasswordDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordDigest(***)")
+    }
+}

@@ -1,0 +1,104 @@
+//! `GET /v1/idempotency-keys/{key}`: what a key stands for.
+//!
+//! How often a record was replayed is not kept: that would be a write for every replay.
+
+use super::orders::JSON;
+use crate::App;
+use crate::extract::{self, TextPath};
+use crate::layers::Context;
+use crate::problem::{Code, Problem};
+use crate::renderers::{display, to_bytes};
+use axum::Extension;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use domain::Timestamp;
+use domain::idempotency::{Operation, Scope, Seen};
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// What a key of the caller stands for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeyRecords)]
+pub(crate) struct RecordsBody {
+    /// One for each route on which it was used.
+    items: Vec<RecordBody>,
+}
+
+/// What a key stands for on one route.
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeyRecord)]
+pub(crate) struct RecordBody {
+    /// The method of the request.
+    method: &'static str,
+    /// The route of the request.
+    route: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// The order that was placed.
+    order_id: Option<String>,
+    /// When the key was first used.
+    #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// From when on its answer is not given again.
+    #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+}
+
+/// Look a key up
+#[utoipa::path(
+    get,
+    path = "/v1/idempotency-keys/{key}",
+    tag = "orders",
+    params(("key" = String, Path, description = "The key")),
+    responses(
+        (status = 200, description = "What the key stands for", body = RecordsBody),
+        (status = 404, description = "The key was not used, or is forgotten", body = crate::problem::Document),
+    )
+)]
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
+    TextPath(key): TextPath,
+) -> Result<Response, Problem> {
+    let key = extract::key(key.as_bytes())?;
+
+    let retention = &app.settings.retention;
+    let forgotten = retention.forget_before(app.clock.now());
+    let mut items = Vec::new();
+    for operation in Operation::ALL {
+        let (principal, key) = (context.principal.clone(), key.clone());
+        let seen = app
+            .store
+            .seen(&Scope {
+                principal,
+                operation,
+                key,
+            })
+            .await?;
+        let kept = seen.filter(|seen| seen.created_at >= forgotten);
+        items.extend(kept.map(|seen| record(operation, &seen, retention.expires_at(&seen))));
+    }
+
+    if items.is_empty() {
+        return Err(Problem::new(
+            Code::NotFound,
+            "Nothing is remembered under this key.",
+        ));
+    }
+    Ok(([(CONTENT_TYPE, JSON)], to_bytes(&RecordsBody { items })).into_response())
+}
+
+fn record(operation: Operation, seen: &Seen, expires_at: Timestamp) -> RecordBody {
+    RecordBody {
+        method: operation.method(),
+        route: operation.route(),
+        status: seen.reply.status,
+        order_id: seen.order_id.map(|id| id.to_string()),
+        created_at: seen.created_at,
+        expires_at,
+    }
+}
