@@ -40,7 +40,10 @@ pub(crate) struct Exit {
 impl Exit {
     /// An error in three sentences: what went wrong, why, and what to do about it.
     pub(crate) fn new(code: Code, what: &str, why: impl fmt::Display, fix: &str) -> Self {
-        Self { code, message: format!("{what}\nWhy: {why}\nFix: {fix}") }
+        Self {
+            code,
+            message: format!("{what}\nWhy: {why}\nFix: {fix}"),
+        }
     }
 }
 
@@ -59,14 +62,20 @@ impl From<OpenError> for Exit {
             OpenError::Inaccessible(_) | OpenError::Owned(_) => Code::Unreachable,
             OpenError::Damaged(_) => Code::Problems,
         };
-        Self { code, message: error.to_string() }
+        Self {
+            code,
+            message: error.to_string(),
+        }
     }
 }
 
 /// The exit code of `error`, after telling the user what it says.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!("{}", anstyled(&format!("{error:#}")));
-    error.downcast_ref::<Exit>().map_or(Code::Failed, |exit| exit.code).into()
+    error
+        .downcast_ref::<Exit>()
+        .map_or(Code::Failed, |exit| exit.code)
+        .into()
 }
 
 /// The message with its lines' first words marked, where someone looks at a terminal.

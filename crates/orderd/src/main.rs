@@ -5,16 +5,47 @@
 
 mod bench;
 mod client;
+mod clock;
+mod completions;
+mod config;
+mod dev;
+mod doctor;
+mod exit;
+mod healthcheck;
+mod listener;
+mod migrate;
 mod order;
+mod port;
+mod progress;
+mod random;
 mod reset;
 mod seed;
+mod serve;
+mod target;
+mod telemetry;
+mod verify;
+mod wire;
 
+use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Takes each order exactly once and drives it to its end
+#[derive(Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 cannot bind or \
+                        reach, 5 a check found problems, 75 try later.")]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
 
 /// What every sub-command understands.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Globals {
-    /// Read this configuration file instead of ./orderd.toml, $XDG_CONFIG_HOME/orderd, /etc/orderd
+    /// Read this configuration file, and no other
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Do not read .env in the current directory
@@ -25,4 +56,59 @@ pub(crate) struct Globals {
     pub(crate) json: bool,
 }
 
-fn main() {}
+#[derive(Subcommand)]
+enum Command {
+    /// Serve orders from a file that lasts
+    Serve(serve::Args),
+    /// Try everything: a temporary database with demo orders
+    Dev(dev::Args),
+    /// Place, show and list orders of a running server
+    Order(order::Args),
+    /// Bring the schema of a database up to date, or say whether it is
+    Migrate(migrate::Args),
+    /// Place demo orders
+    Seed(seed::Args),
+    /// Remove all orders
+    Reset(reset::Args),
+    /// Check every promise on the rows of a database, also beside a running server
+    Verify(verify::Args),
+    /// Measure a running server
+    Bench(bench::Args),
+    /// Show, check or begin a configuration
+    Config(config::command::Args),
+    /// Look for what keeps orderd from working here, and say how to mend it
+    Doctor(doctor::Args),
+    /// Ask a running server whether it is ready
+    Healthcheck(healthcheck::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+}
+
+fn main() -> ExitCode {
+    let Cli { globals, command } = Cli::parse();
+    run(command, &globals).unwrap_or_else(|error| exit::report(&error))
+}
+
+fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(args) => serve::run(args, globals),
+        Command::Dev(args) => dev::run(args, globals),
+        Command::Order(args) => wait_for(order::run(args, globals)),
+        Command::Migrate(args) => wait_for(migrate::run(args, globals)),
+        Command::Seed(args) => wait_for(seed::run(args, globals)),
+        Command::Reset(args) => wait_for(reset::run(args, globals)),
+        Command::Verify(args) => wait_for(verify::run(args, globals)),
+        Command::Bench(args) => wait_for(bench::run(args, globals)),
+        Command::Config(args) => config::command::run(&args, globals),
+        Command::Doctor(args) => wait_for(doctor::run(args, globals)),
+        Command::Healthcheck(args) => wait_for(healthcheck::run(args, globals)),
+        Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command())),
+    }
+}
+
+/// Runs a command that asks or reads: one thread is enough.
+fn wait_for(
+    command: impl Future<Output = anyhow::Result<ExitCode>>,
+) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+}

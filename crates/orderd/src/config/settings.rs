@@ -206,7 +206,7 @@ pub(crate) enum LogFormat {
 const DURATION_MAX: Duration = Duration::from_secs(3650 * 86_400);
 
 /// Reads `250ms`, `5s`, `10m`, `12h` or `30d`.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let unit_ms: u64 = match unit.trim() {
@@ -231,15 +231,27 @@ pub(super) fn parse_address(text: &str) -> Option<SocketAddr> {
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    parsed(deserializer, parse_duration, "a duration such as 250ms, 5s, 10m, 12h or 30d")
+    parsed(
+        deserializer,
+        parse_duration,
+        "a duration such as 250ms, 5s, 10m, 12h or 30d",
+    )
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    parsed(deserializer, parse_address, "an address and a port such as 127.0.0.1:8080")
+    parsed(
+        deserializer,
+        parse_address,
+        "an address and a port such as 127.0.0.1:8080",
+    )
 }
 
 fn currency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Currency, D::Error> {
-    parsed(deserializer, Currency::parse, "three capital letters such as USD")
+    parsed(
+        deserializer,
+        Currency::parse,
+        "three capital letters such as USD",
+    )
 }
 
 fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -247,13 +259,20 @@ fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error>
         let valid = text.parse::<tracing_subscriber::filter::Targets>().is_ok();
         valid.then(|| text.to_owned())
     };
-    parsed(deserializer, parse, "error, warn, info, debug, trace, or a list such as info,hyper=warn")
+    parsed(
+        deserializer,
+        parse,
+        "error, warn, info, debug, trace, or a list such as info,hyper=warn",
+    )
 }
 
 fn mismatch_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     match u16::deserialize(deserializer)? {
         status @ (409 | 422) => Ok(status),
-        other => Err(D::Error::invalid_value(Unexpected::Unsigned(other.into()), &"409 or 422")),
+        other => Err(D::Error::invalid_value(
+            Unexpected::Unsigned(other.into()),
+            &"409 or 422",
+        )),
     }
 }
 

@@ -1,0 +1,98 @@
+//! `orderd dev`: the whole product with demo orders, in a directory that goes when it ends.
+//!
+//! It is `serve` with other settings, so what works here works there.
+
+use crate::Globals;
+use crate::client::url_of;
+use crate::config::{self, Config, Flag};
+use crate::serve::banner::{self, Storage};
+use crate::serve::signals::Signals;
+use crate::serve::{self, Server};
+use crate::target::Target;
+use crate::telemetry::{self, Telemetry};
+use crate::{port, seed};
+use anyhow::Context;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use tracing::{info, warn};
+
+/// The demo orders are the same at every start.
+const SEED: u64 = 1;
+
+/// What the command line says.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Keep the database in this directory instead of a temporary one
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Where to listen; if it is taken, the next free port [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// How many demo orders to place
+    #[arg(long, default_value_t = 1_000)]
+    orders: u64,
+}
+
+/// Runs the sub-command.
+pub(crate) fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
+    // The directory is removed when this is dropped, which is after everything else has ended.
+    let (directory, temporary) = match &args.keep {
+        Some(directory) => {
+            let failed = || format!("cannot make the directory {}", directory.display());
+            fs::create_dir_all(directory).with_context(failed)?;
+            (directory.clone(), None)
+        }
+        None => {
+            let temporary = tempfile::Builder::new().prefix("orderd-dev-").tempdir()?;
+            (temporary.path().to_owned(), Some(temporary))
+        }
+    };
+    let config = config::load(globals, flags(&args, &directory)?)?;
+    let telemetry = telemetry::start(&config.settings);
+    let storage = directory.display().to_string();
+    let storage = match &temporary {
+        Some(_) => Storage::Temporary(&storage),
+        None => Storage::Durable(&storage),
+    };
+    serve::runtime(&config.settings)?.block_on(serve(&args, &config, storage, &telemetry))
+}
+
+fn flags(args: &Args, directory: &Path) -> anyhow::Result<Vec<Flag>> {
+    let file = std::path::absolute(directory.join("orderd.db"))?;
+    let url = format!("sqlite:{}", file.display());
+    let listen = args
+        .listen
+        .clone()
+        .map(|listen| ("--listen", "server.listen", listen));
+    let flags = [
+        ("dev", "database.url", url),
+        ("dev", "faults.enabled", "true".to_owned()),
+    ];
+    Ok(flags.into_iter().chain(listen).collect())
+}
+
+async fn serve(
+    args: &Args,
+    config: &Config,
+    storage: Storage<'_>,
+    telemetry: &Telemetry,
+) -> anyhow::Result<ExitCode> {
+    let signals = Signals::install()?;
+    serve::guard_access(&config.settings)?;
+    let (_store, app) = serve::open(config).await?;
+    let listener = port::bind_near(config.settings.server.listen)?;
+    let server = Server::start(config, app, listener)?;
+    let target = Target::Server {
+        url: url_of(server.address),
+        password: String::new(),
+    };
+    let seeded = seed::demo(&Arc::new(target), args.orders, SEED).await?;
+    info!("Demo: {seeded}");
+    banner::show(config, &server, storage, telemetry);
+    if let Storage::Temporary(directory) = storage {
+        warn!("Everything is in {directory} and goes when this ends; keep it with --keep DIR");
+    }
+    server.run(signals, telemetry).await
+}

@@ -1,0 +1,33 @@
+//! `orderd healthcheck`: whether the server that is configured here is ready, as an exit code.
+//!
+//! For containers that hold nothing but this binary.
+
+use crate::Globals;
+use crate::client::{self, ServerArgs};
+use crate::exit::Code;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Supervisors give a check a few seconds; who does not answer in this time is not ready.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the command line says.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Runs the sub-command.
+pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let url = args.server.url(globals)?;
+    let verdict = match timeout(TIMEOUT, client::send(&url, "GET", "/readyz", &[], b"")).await {
+        Ok(Ok(answer)) if answer.status == 200 => return Ok(ExitCode::SUCCESS),
+        Ok(Ok(answer)) => format!("it answers {}", answer.status),
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(_elapsed) => format!("no answer within {} s", TIMEOUT.as_secs()),
+    };
+    eprintln!("{url} is not ready: {verdict}");
+    Ok(Code::Failed.into())
+}

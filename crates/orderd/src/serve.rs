@@ -1,0 +1,303 @@
+//! `orderd serve`: from the command line to a running server, and down again.
+//!
+//! It reads as the order of events: what is configured, the store, the port, serving, draining.
+
+pub(crate) mod banner;
+pub(crate) mod signals;
+
+use crate::Globals;
+use crate::clock::{self, SystemClock};
+use crate::config::{self, Anonymous, Config, Fulfil, Settings};
+use crate::exit::{Code, Exit};
+use crate::listener::{self, Limits};
+use crate::telemetry::{self, Telemetry};
+use crate::{migrate, port};
+use anyhow::Context;
+use api::{App, PasswordDigest};
+use banner::Storage;
+use domain::idempotency::Retention;
+use domain::{Change, RecordId, RecordKind, WriteSet};
+use signals::{Signal, Signals};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use store::open::Access;
+use store::{Committed, Store};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+/// How often the store is asked whether it can still be used.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// What the command line says.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where to listen [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Where orders are kept [default: sqlite:orderd.db]
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// Which parts run in this process; on SQLite all do
+    #[arg(
+        long,
+        value_name = "ROLES",
+        default_value = "all",
+        value_delimiter = ','
+    )]
+    roles: Vec<String>,
+}
+
+/// Runs the sub-command.
+pub(crate) fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
+    all_roles(&args.roles)?;
+    let listen = args
+        .listen
+        .map(|listen| ("--listen", "server.listen", listen));
+    let url = args
+        .database_url
+        .map(|url| ("--database-url", "database.url", url));
+    let config = config::load(globals, listen.into_iter().chain(url).collect())?;
+    let telemetry = telemetry::start(&config.settings);
+    runtime(&config.settings)?.block_on(serve(&config, &telemetry))
+}
+
+async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
+    let signals = Signals::install()?;
+    guard_access(&config.settings)?;
+    let (store, app) = open(config).await?;
+    let listener = port::bind(config.settings.server.listen)?;
+    let server = Server::start(config, app, listener)?;
+    let stats = store.stats().await?;
+    banner::show(
+        config,
+        &server,
+        Storage::Durable(&stats.location),
+        telemetry,
+    );
+    server.run(signals, telemetry).await
+}
+
+/// A shared database could have its parts run apart; a file has one owner that does everything.
+fn all_roles(roles: &[String]) -> Result<(), Exit> {
+    if roles.iter().all(|role| role == "all") {
+        return Ok(());
+    }
+    Err(Exit::new(
+        Code::Configuration,
+        &format!("Cannot run only the roles {}.", roles.join(",")),
+        "that needs a shared database, and this build keeps orders in a file with one owner",
+        "leave out --roles: one process does everything.",
+    ))
+}
+
+/// The threads that serve.
+pub(crate) fn runtime(settings: &Settings) -> anyhow::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if settings.server.workers > 0 {
+        builder.worker_threads(settings.server.workers);
+    }
+    builder
+        .thread_name("serve")
+        .enable_all()
+        .build()
+        .context("cannot start threads")
+}
+
+/// Opens the store as its owner, and all that handlers reach.
+pub(crate) async fn open(config: &Config) -> anyhow::Result<(Arc<dyn Store>, Arc<App>)> {
+    let clock = Arc::new(SystemClock);
+    let options = migrate::options(config, Access::Own);
+    let store = store::open(&options, &*clock).map_err(Exit::from)?;
+    let ids = clock::ids();
+    if let Some(newest) = store.stats().await?.newest_order {
+        ids.start_after(newest.as_uuid());
+    }
+    let cursor_key = cursor_key(&*store).await?;
+    let settings = api_settings(&config.settings);
+    let app = App::new(
+        Arc::clone(&store),
+        clock,
+        Arc::new(ids),
+        settings,
+        cursor_key,
+    );
+    Ok((store, Arc::new(app)))
+}
+
+/// Whoever can reach the port can place orders, unless somebody decided otherwise: so outside of
+/// this machine somebody has to decide.
+pub(crate) fn guard_access(settings: &Settings) -> Result<(), Exit> {
+    let address = settings.server.listen;
+    if port::is_loopback(address.ip()) || settings.access.anonymous != Anonymous::Auto {
+        return Ok(());
+    }
+    Err(Exit::new(
+        Code::Configuration,
+        &format!("Refusing to listen at {address}."),
+        "others can reach this address, and nothing says what they may do without a token",
+        "set ORDERD_ACCESS_ANONYMOUS=write, or in orderd.toml: [access] anonymous = \"write\"",
+    ))
+}
+
+/// The secret that signs cursors: made once for a store, so that cursors outlive a restart.
+async fn cursor_key(store: &dyn Store) -> anyhow::Result<[u8; 32]> {
+    let id = RecordId {
+        kind: RecordKind::Secret,
+        id: "cursor".into(),
+    };
+    let fresh: [u8; 32] = rand::random();
+    let change = Change::Record {
+        id: id.clone(),
+        was: 0,
+        body: Some(fresh.into()),
+    };
+    match store
+        .commit(WriteSet {
+            claim: None,
+            changes: vec![change],
+        })
+        .await?
+    {
+        Committed::Done => Ok(fresh),
+        Committed::Seen(_) | Committed::Refused(_) => {
+            let record = store.records(&[id]).await?.into_iter().flatten().next();
+            let body = record
+                .context("the secret that signs cursors is neither there nor new")?
+                .body;
+            (*body)
+                .try_into()
+                .context("the secret that signs cursors has not 32 bytes")
+        }
+    }
+}
+
+fn api_settings(settings: &Settings) -> api::Settings {
+    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let password = &settings.admin.password;
+    api::Settings {
+        version: env!("CARGO_PKG_VERSION"),
+        idempotency_required: settings.idempotency.required,
+        idempotency_mismatch_status: settings.idempotency.mismatch_status,
+        retention: Retention {
+            reply_ms: millis(settings.idempotency.retention),
+            tombstone_ms: millis(settings.idempotency.tombstone_retention),
+        },
+        default_currency: settings.currency.default,
+        body_max_bytes: settings.limits.body_max_bytes,
+        batch_max_bytes: settings.limits.batch_max_bytes,
+        body_timeout_ms: millis(settings.server.body_timeout).cast_unsigned(),
+        faults_enabled: settings.faults.enabled,
+        fulfil_all_contracts: settings.contracts.fulfil == Fulfil::All,
+        anonymous: match settings.access.anonymous {
+            Anonymous::None => api::Anonymous::None,
+            Anonymous::Read => api::Anonymous::Read,
+            // `guard_access` lets `auto` through on loopback only.
+            Anonymous::Auto | Anonymous::Write => api::Anonymous::Write,
+        },
+        admin_password: (!password.is_empty()).then(|| PasswordDigest::of(password.as_bytes())),
+    }
+}
+
+/// A server that accepts connections.
+pub(crate) struct Server {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    app: Arc<App>,
+    stop: CancellationToken,
+    connections: TaskTracker,
+    drain_timeout: Duration,
+}
+
+impl Server {
+    /// Begins to serve what comes in at `listener`.
+    pub(crate) fn start(
+        config: &Config,
+        app: Arc<App>,
+        listener: TcpListener,
+    ) -> anyhow::Result<Self> {
+        let Settings {
+            server, shutdown, ..
+        } = &config.settings;
+        let limits = Limits {
+            connections_max: server.connections_max,
+            header_timeout: server.header_timeout,
+            idle_timeout: server.idle_timeout,
+        };
+        let address = listener.local_addr()?;
+        let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
+        let router = api::router(Arc::clone(&app));
+        let accept = listener::accept(listener, router, limits, stop.clone(), connections.clone());
+        connections.spawn(accept);
+        Ok(Self {
+            address,
+            app,
+            stop,
+            connections,
+            drain_timeout: shutdown.timeout,
+        })
+    }
+
+    /// Serves until a signal comes, or the store is lost; then finishes what was begun.
+    pub(crate) async fn run(
+        self,
+        mut signals: Signals,
+        telemetry: &Telemetry,
+    ) -> anyhow::Result<ExitCode> {
+        let lost = tokio::select! {
+            signal = signals.next() => {
+                info!(signal = signal.name(), "Stopping: finishing the requests under way");
+                None
+            }
+            error = lost(&*self.app.store) => {
+                error!(error = &error as &dyn std::error::Error, "Stopping: the store cannot be used any more");
+                Some(error)
+            }
+        };
+        self.app.draining.store(true, Ordering::Relaxed);
+        self.stop.cancel();
+        self.connections.close();
+        tokio::select! {
+            drained = timeout(self.drain_timeout, self.connections.wait()) => {
+                if drained.is_err() {
+                    warn!("Cut {} connections that did not end in time", self.connections.len());
+                }
+            }
+            signal = signals.next() => end_at_once(signal, telemetry),
+        }
+        self.app
+            .store
+            .close()
+            .await
+            .context("cannot close the store")?;
+        info!("Stopped");
+        lost.map_or(Ok(ExitCode::SUCCESS), |error| Err(error.into()))
+    }
+}
+
+/// Waits until the store says that it is lost for good, not merely out of order.
+async fn lost(store: &dyn Store) -> store::Error {
+    loop {
+        sleep(WATCH_EVERY).await;
+        if let Err(error @ store::Error::Corrupt(_)) = store.stats().await {
+            return error;
+        }
+    }
+}
+
+/// What was acknowledged is on disk, so nothing is lost by not waiting.
+fn end_at_once(signal: Signal, telemetry: &Telemetry) -> ! {
+    warn!(
+        signal = signal.name(),
+        "Stopping at once: {} came again",
+        signal.name()
+    );
+    telemetry.flush();
+    std::process::exit(signal.exit_code())
+}

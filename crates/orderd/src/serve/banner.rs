@@ -1,0 +1,82 @@
+//! What a server says of itself once it serves: a block for people, or one log line.
+
+use super::Server;
+use crate::client::url_of;
+use crate::config::{Anonymous, Config};
+use crate::port;
+use crate::telemetry::Telemetry;
+use std::io::IsTerminal;
+use tracing::{info, warn};
+
+/// Where orders are kept, and whether they last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Storage<'a> {
+    /// In a file that stays.
+    Durable(&'a str),
+    /// In a directory that goes with the process.
+    Temporary(&'a str),
+}
+
+/// Says where the server is, where orders are kept, and what is odd.
+pub(crate) fn show(config: &Config, server: &Server, storage: Storage<'_>, telemetry: &Telemetry) {
+    if telemetry.json || !std::io::stderr().is_terminal() {
+        log(config, server, storage);
+    } else {
+        eprintln!("{}", block(config, server, storage));
+    }
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    if !port::is_loopback(server.address.ip())
+        && config.settings.access.anonymous == Anonymous::Write
+    {
+        warn!(
+            "Whoever reaches {} can place orders: access.anonymous is write",
+            server.address
+        );
+    }
+}
+
+fn log(config: &Config, server: &Server, storage: Storage<'_>) {
+    let (kind, location) = match storage {
+        Storage::Durable(location) => ("durable", location),
+        Storage::Temporary(location) => ("temporary", location),
+    };
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        url = url_of(server.address),
+        storage = kind,
+        location,
+        configuration = config.origins(),
+        "Serving at {}",
+        server.address
+    );
+}
+
+fn block(config: &Config, server: &Server, storage: Storage<'_>) -> String {
+    let url = url_of(server.address);
+    let storage = match storage {
+        Storage::Durable(location) => format!("{location} \x1b[32m(durable)\x1b[0m"),
+        Storage::Temporary(location) => {
+            format!("{location} \x1b[1;31m(temporary: gone when this ends)\x1b[0m")
+        }
+    };
+    let mut lines = vec![
+        ("API", format!("{url}/v1/orders")),
+        ("Docs", format!("{url}/openapi.json")),
+        ("Metrics", format!("{url}/metrics")),
+        ("Storage", storage),
+        ("Settings", config.origins()),
+    ];
+    if config.settings.faults.enabled {
+        lines.push(("Faults", "X-Debug-Fail-After-Commit is obeyed".to_owned()));
+    }
+    let lines: String = lines
+        .iter()
+        .map(|(name, text)| format!("  \x1b[2m{name:<9}\x1b[0m {text}\n"))
+        .collect();
+    format!(
+        "\n  \x1b[1morderd\x1b[0m {}\n\n{lines}",
+        env!("CARGO_PKG_VERSION")
+    )
+}

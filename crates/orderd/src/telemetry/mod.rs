@@ -1,0 +1,73 @@
+//! Logging: pretty for people on a terminal, else one JSON object a line on stderr.
+//!
+//! A request writes its line into memory and goes on; a thread of its own brings the lines to
+//! stderr. So a full disk or a reader that has gone away costs log lines and nothing else. Spans
+//! are not written: a line reads on its own and carries its ids.
+
+mod json;
+mod sink;
+
+pub(crate) use sink::Sink;
+
+use crate::config::{LogFormat, Settings};
+use std::io::IsTerminal;
+use std::sync::Arc;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Keeps logging alive; when dropped, what was logged is brought to stderr.
+pub(crate) struct Telemetry {
+    /// Whether log lines are JSON.
+    pub(crate) json: bool,
+    sink: Arc<Sink>,
+}
+
+impl Telemetry {
+    /// Brings what was logged so far to stderr, waiting at most a second for it.
+    pub(crate) fn flush(&self) {
+        self.sink.close();
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+/// Starts logging as `settings` say. Only the first call of a process has an effect.
+pub(crate) fn start(settings: &Settings) -> Telemetry {
+    let targets: Targets = settings
+        .log
+        .level
+        .parse()
+        .expect("the level was parsed before");
+    let json = match settings.log.format {
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Json => true,
+        LogFormat::Pretty => false,
+    };
+    let sink = Sink::start(std::io::stderr());
+    let registry = tracing_subscriber::registry().with(targets);
+    let started = if json {
+        registry
+            .with(json::Lines::new(Arc::clone(&sink)))
+            .try_init()
+    } else {
+        let ansi = std::io::stderr().is_terminal();
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_target(false)
+            .with_ansi(ansi);
+        registry.with(layer).try_init()
+    };
+    drop(started);
+    Telemetry { json, sink }
+}
+
+/// Whether lines of this level are brought to stderr at once.
+const fn is_urgent(level: Level) -> bool {
+    matches!(level, Level::ERROR | Level::WARN)
+}
