@@ -10,7 +10,7 @@ use super::{Indexes, read};
 use crate::Error;
 use crate::mutant::{Mutant, planted};
 use domain::idempotency::{Body, Scope, Seen};
-use domain::{Change, Claim, Event, LedgerEntry, Line, Order, RecordId, Wake, WriteSet};
+use domain::{Change, Claim, Event, LedgerEntry, Line, Order, RecordId, Timestamp, Wake, WriteSet};
 use rusqlite::{CachedStatement, Connection, params};
 use std::collections::HashMap;
 
@@ -55,7 +55,7 @@ impl<'c> Statements<'c> {
             order: prepare(
                 "insert into order_rows (order_id, random, status, version, customer_id,
                    customer_name, currency, total_minor, captured_minor, refunded_minor, contract,
-                   fulfil, label, metadata, created_at, updated_at, hidden_at, last_event)
+                   fulfil, label, metadata, created_at, updated_at, hidden_at, newest_event)
                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10, null, ?11, ?12, null, null,
                    ?13)
                  on conflict do nothing",
@@ -66,11 +66,11 @@ impl<'c> Statements<'c> {
                  values (?1, ?2, ?3, ?4, ?5, ?6)",
             )?,
             ledger: prepare(
-                "insert into ledger_rows (order_id, quantity, total_minor, currency, recorded_at)
-                 values (?1, ?2, ?3, ?4, ?5)",
+                "insert into ledger_rows (order_id, quantity, total_minor, currency)
+                 values (?1, ?2, ?3, ?4)",
             )?,
             event: prepare(
-                "insert into event_rows (event_id, random, order_id, sequence, kind, payload,
+                "insert into event_rows (event_id, random, after_order, sequence, kind, payload,
                    occurred_at, traceparent, previous)
                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, null)
                  on conflict do nothing",
@@ -120,8 +120,12 @@ impl<'c> Group<'c> {
         {
             return Ok(Outcome::Seen(seen));
         }
+        let placed_at = write_set.changes.iter().find_map(|change| match change {
+            Change::Place(order, _) => Some(order.created_at),
+            _ => None,
+        });
         for (number, change) in write_set.changes.iter().enumerate() {
-            if !self.change(change, &write_set.changes)? {
+            if !self.change(change, &write_set.changes, placed_at)? {
                 return Ok(Outcome::Refused {
                     change: number,
                     wrote: number > 0,
@@ -134,7 +138,7 @@ impl<'c> Group<'c> {
                     .execute_batch("commit; begin immediate")
                     .map_err(failed)?;
             }
-            self.take(claim)?;
+            self.take(claim, placed_at)?;
         }
         Ok(Outcome::Done)
     }
@@ -149,7 +153,7 @@ impl<'c> Group<'c> {
         Ok(seen.filter(|seen| seen.created_at >= claim.forget_before))
     }
 
-    fn take(&mut self, claim: &Claim) -> Result<(), Error> {
+    fn take(&mut self, claim: &Claim, placed_at: Option<Timestamp>) -> Result<(), Error> {
         let record_id = self.next_record;
         let (renderer, stored) = match &claim.reply.body {
             Body::Rendered(renderer) => (Some(*renderer), None),
@@ -168,7 +172,7 @@ impl<'c> Group<'c> {
                 renderer,
                 stored,
                 claim.order_id.map(|id| halves(id.as_uuid()).0),
-                claim.created_at.as_millis(),
+                unless(claim.created_at, placed_at),
             ])
             .map_err(failed)?;
         self.next_record += 1;
@@ -184,10 +188,15 @@ impl<'c> Group<'c> {
     }
 
     /// Makes one change; `false` where its guard fails.
-    fn change(&mut self, change: &Change, all: &[Change]) -> Result<bool, Error> {
+    fn change(
+        &mut self,
+        change: &Change,
+        all: &[Change],
+        placed_at: Option<Timestamp>,
+    ) -> Result<bool, Error> {
         match change {
             Change::Place(order, entry) => self.place(order, entry, all),
-            Change::Event(event) => self.event(event),
+            Change::Event(event) => self.event(event, placed_at),
             Change::Wake(wake) => self.wake(wake).map(|()| true),
             Change::Record { id, was, body } => self.record(id, *was, body.as_deref()),
         }
@@ -198,7 +207,7 @@ impl<'c> Group<'c> {
         // An order points at its newest event; written here, it needs no update a moment later.
         let first_event = all.iter().find_map(|change| match change {
             Change::Event(event) if event.order_id == order.id => {
-                Some(halves(event.id.as_uuid()).0)
+                Some(halves(event.id.as_uuid()).0 - order_id)
             }
             _ => None,
         });
@@ -234,7 +243,6 @@ impl<'c> Group<'c> {
                 entry.quantity,
                 entry.total_minor.as_minor(),
                 entry.currency.as_str(),
-                entry.recorded_at.as_millis(),
             ])
             .map_err(failed)?;
         if let (Some(customers), Some(id)) = (&self.indexes.customers, &order.customer_id) {
@@ -262,7 +270,7 @@ impl<'c> Group<'c> {
 
     /// Only an order's first event can be written yet: it comes with the order's placing, which
     /// points at it.
-    fn event(&mut self, event: &Event) -> Result<bool, Error> {
+    fn event(&mut self, event: &Event, placed_at: Option<Timestamp>) -> Result<bool, Error> {
         if event.sequence != 1 {
             return Ok(false);
         }
@@ -273,11 +281,11 @@ impl<'c> Group<'c> {
             .execute(params![
                 event_id,
                 random,
-                halves(event.order_id.as_uuid()).0,
+                event_id - halves(event.order_id.as_uuid()).0,
                 event.sequence,
                 event_code(event.kind),
                 event.payload.as_deref(),
-                event.occurred_at.as_millis(),
+                unless(event.occurred_at, placed_at),
                 event.traceparent.as_deref(),
             ])
             .map_err(failed)?;
@@ -319,6 +327,11 @@ impl<'c> Group<'c> {
     }
 }
 
+/// A time as it is stored: not at all, where it is the moment that the order was placed.
+fn unless(time: Timestamp, placed_at: Option<Timestamp>) -> Option<i64> {
+    (Some(time) != placed_at).then_some(time.as_millis())
+}
+
 /// What a claim will be remembered as.
 fn seen_of(claim: &Claim) -> Seen {
     Seen {
@@ -340,7 +353,7 @@ pub(super) fn find_seen(
         let mut select = connection
             .prepare_cached(
                 "select k.scheme, k.digest, k.status, k.renderer, k.reply, k.order_id, o.random,
-                   k.created_at
+                   coalesce(k.created_at, o.created_at)
                  from key_rows as k left join order_rows as o using (order_id)
                  where record_id = ?1 and coalesce(principal, '') = ?2 and operation = ?3
                    and key = ?4",

@@ -59,7 +59,8 @@ const ALL_OR_NOTHING: &str = "
       union all
       select order_id, random, 'it has no event' from order_rows as o
       where not exists (select 1 from event_rows as e
-        where e.event_id = o.last_event and e.order_id = o.order_id)
+        where e.event_id = o.order_id + o.newest_event
+          and e.event_id - e.after_order = o.order_id)
       union all
       select order_id, random, 'it waits for fulfilment, and nobody will be woken'
       from order_rows as o where fulfil and status in (0, 1, 3)
@@ -73,8 +74,8 @@ const ALL_OR_NOTHING: &str = "
       select order_id, 0, 'it has a ledger entry, and it is not there' from ledger_rows as l
       where not exists (select 1 from order_rows as o where o.order_id = l.order_id)
       union all
-      select order_id, 0, 'it has an event, and it is not there' from event_rows as e
-      where not exists (select 1 from order_rows as o where o.order_id = e.order_id)
+      select event_id - after_order, 0, 'it has an event, and it is not there' from event_rows as e
+      where not exists (select 1 from order_rows as o where o.order_id = e.event_id - after_order)
       union all
       select order_id, 0, 'someone is woken for it, and it is not there' from wake_rows as w
       where not exists (select 1 from order_rows as o where o.order_id = w.order_id)

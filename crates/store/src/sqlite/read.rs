@@ -177,16 +177,17 @@ pub(super) fn events(connection: &Connection, order_id: OrderId) -> Result<Vec<E
     let (row, random) = halves(order_id.as_uuid());
     let mut select = connection
         .prepare_cached(
-            "with recursive chain (event_id, previous) as (
-               select event_id, previous from event_rows where event_id =
-                 (select last_event from order_rows where order_id = ?1 and random = ?2)
+            "with recursive chain (event_id) as (
+               select order_id + newest_event from order_rows where order_id = ?1 and random = ?2
                union all
-               select e.event_id, e.previous from event_rows as e
-                 join chain on e.event_id = chain.previous
+               select previous from event_rows join chain using (event_id)
+               where previous is not null
                limit 10000
              )
-             select event_id, random, sequence, kind, payload, occurred_at, traceparent
-             from chain join event_rows using (event_id)
+             select event_id, e.random, sequence, kind, payload,
+               coalesce(occurred_at, o.created_at), traceparent
+             from chain join event_rows as e using (event_id)
+               join order_rows as o on o.order_id = ?1
              order by sequence",
         )
         .map_err(failed)?;

@@ -147,7 +147,7 @@ pub(super) fn line(row: &Row<'_>, first: usize) -> Result<Line, Error> {
 
 /// An idempotency record: scheme, digest, status, renderer, reply, order id (two), `created_at`.
 pub(super) fn seen(row: &Row<'_>, first: usize) -> Result<Seen, Error> {
-    let digest: [u8; 32] = get(row, first + 1)?;
+    let digest: [u8; 16] = get(row, first + 1)?;
     let renderer: Option<u8> = get(row, first + 3)?;
     let body = match renderer {
         Some(renderer) => Body::Rendered(renderer),

@@ -3,7 +3,8 @@
 -- Tables end in _rows and are made for the machine; the views over them are made for people and
 -- carry the names that people know. An order's row number is the first half of its UUIDv7 (time
 -- and counter), the column `random` the second half: rows are appended in the order of their ids,
--- and the UUID is stored once.
+-- and the UUID is stored once. A row is small because it says nothing twice: a time that is the
+-- order's own is null, and an event stands at a distance from its order, not at a number of its own.
 
 create table order_rows (
   order_id integer primary key,
@@ -23,7 +24,7 @@ create table order_rows (
   created_at integer not null,
   updated_at integer,               -- null: as created_at
   hidden_at integer,
-  last_event integer                -- the newest of its events: they are chained by `previous`
+  newest_event integer              -- its distance from order_id; events are chained by `previous`
 ) strict;
 
 create table line_rows (
@@ -40,8 +41,7 @@ create table ledger_rows (
   order_id integer primary key,     -- one row an order, by construction
   quantity integer not null,
   total_minor integer not null,
-  currency text not null,
-  recorded_at integer not null
+  currency text not null            -- recorded when the order was created
 ) strict;
 
 create table key_rows (
@@ -55,17 +55,17 @@ create table key_rows (
   renderer integer,                 -- rebuilds the answer from the order ...
   reply blob,                       -- ... or here it is
   order_id integer,
-  created_at integer not null
+  created_at integer                -- null: as the order
 ) strict;
 
 create table event_rows (
   event_id integer primary key,
   random integer not null,
-  order_id integer not null,
+  after_order integer not null,     -- its distance from the order's order_id
   sequence integer not null,
   kind integer not null,
   payload text,
-  occurred_at integer not null,
+  occurred_at integer,              -- null: when the order was created
   traceparent text,
   previous integer                  -- the event before it of the same order
 ) strict;
@@ -162,7 +162,7 @@ select
   printf('%08x-%04x-7%03x-%04x-%012x', o.order_id >> 28, (o.order_id >> 12) & 65535,
     o.order_id & 4095, 32768 | (random >> 48), random & 281474976710655) as order_id,
   customer_id, quantity, l.total_minor, l.currency,
-  strftime('%Y-%m-%dT%H:%M:%fZ', recorded_at / 1000.0, 'unixepoch') as recorded_at
+  strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') as recorded_at
 from ledger_rows as l join order_rows as o using (order_id)
 limit -1;
 
@@ -175,7 +175,8 @@ select
   k.status,
   printf('%08x-%04x-7%03x-%04x-%012x', o.order_id >> 28, (o.order_id >> 12) & 65535,
     o.order_id & 4095, 32768 | (random >> 48), random & 281474976710655) as order_id,
-  strftime('%Y-%m-%dT%H:%M:%fZ', k.created_at / 1000.0, 'unixepoch') as created_at
+  strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(k.created_at, o.created_at) / 1000.0, 'unixepoch')
+    as created_at
 from key_rows as k left join order_rows as o using (order_id);
 
 create view events as
@@ -187,9 +188,10 @@ select
   sequence,
   case kind when 1 then 'order.created.v1' end as kind,
   payload,
-  strftime('%Y-%m-%dT%H:%M:%fZ', occurred_at / 1000.0, 'unixepoch') as occurred_at,
+  strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(occurred_at, created_at) / 1000.0, 'unixepoch')
+    as occurred_at,
   traceparent
-from event_rows as e join order_rows as o using (order_id);
+from event_rows as e join order_rows as o on o.order_id = e.event_id - after_order;
 
 create view outbox as
 select
