@@ -45,7 +45,8 @@ const ONE_ORDER_PER_KEY: &str = "
         'its key stands for ' || count(*) || ' orders'
       from key_rows as k left join order_rows as o using (order_id)
       group by principal, operation, key
-      having count(*) > 1 and max(k.created_at) - min(k.created_at) < 86400000
+      having count(*) > 1 and max(coalesce(k.created_at, o.created_at))
+        - min(coalesce(k.created_at, o.created_at)) < 86400000
     )
     where order_id > :after order by order_id limit :limit";
 
