@@ -1,13 +1,263 @@
-//! `orderd order`: Orders of a running server, from the command line.
+//! `orderd order`: orders of a running server, from the command line.
 
 use crate::Globals;
+use crate::client::{self, Answer, ServerArgs};
+use crate::exit::{Code, Exit};
+use serde_json::{Value, json};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
+
+/// The most orders that one request lists.
+const PAGE_MAX: usize = 100;
 
 /// What the command line says.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Place an order
+    Create(Create),
+    /// List orders, newest first
+    List(List),
+    /// Show one order
+    Show {
+        /// The order's id
+        id: String,
+    },
+}
+
+#[derive(clap::Args)]
+struct Create {
+    /// Who it is for
+    #[arg(long, value_name = "ID")]
+    customer: String,
+    /// Their name
+    #[arg(long)]
+    name: Option<String>,
+    /// What, and how many of it; once for each line
+    #[arg(long = "line", value_name = "ITEM:QTY", required = true, value_parser = line)]
+    lines: Vec<Line>,
+    /// The idempotency key: the same key never places a second order [default: a new one]
+    #[arg(long)]
+    key: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct List {
+    /// Only orders with this status
+    #[arg(long)]
+    status: Option<String>,
+    /// Only orders of this customer
+    #[arg(long, value_name = "ID", conflicts_with = "status")]
+    customer: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    limit: u32,
+    /// All of them
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Line {
+    item_id: String,
+    quantity: u32,
+}
 
 /// Runs the sub-command.
-pub(crate) async fn run(_args: Args, _globals: &Globals) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not built yet")
+pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let url = args.server.url(globals)?;
+    match args.verb {
+        Verb::Create(order) => create(&url, order, globals).await?,
+        Verb::List(query) => list(&url, query, globals).await?,
+        Verb::Show { id } => show(&url, &id, globals).await?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
+
+async fn create(url: &str, order: Create, globals: &Globals) -> anyhow::Result<()> {
+    let lines: Vec<Value> = order
+        .lines
+        .iter()
+        .map(|line| json!({"item_id": line.item_id, "quantity": line.quantity}))
+        .collect();
+    let mut body = json!({"customer_id": order.customer, "lines": lines});
+    if let Some(name) = order.name {
+        body["customer_name"] = name.into();
+    }
+    let key = match order.key {
+        Some(key) => key,
+        None => fresh_key()?,
+    };
+    // Said before it is sent: whoever loses the answer needs it to ask again.
+    eprintln!("Idempotency-Key: {key}");
+
+    let headers = [
+        ("content-type", "application/json"),
+        ("idempotency-key", key.as_str()),
+    ];
+    let answer = client::send(
+        url,
+        "POST",
+        "/v1/orders",
+        &headers,
+        body.to_string().as_bytes(),
+    )
+    .await?;
+    let placed = answer.json()?;
+    if answer.header("idempotent-replayed") == Some("true") {
+        eprintln!("This key placed the order before; nothing was added.");
+    }
+    print_order(&placed, globals);
+    Ok(())
+}
+
+async fn show(url: &str, id: &str, globals: &Globals) -> anyhow::Result<()> {
+    let path = format!("/v1/orders/{}", encoded(id));
+    print_order(&get(url, &path).await?, globals);
+    Ok(())
+}
+
+async fn list(url: &str, query: List, globals: &Globals) -> anyhow::Result<()> {
+    let mut left = if query.all {
+        usize::MAX
+    } else {
+        usize::try_from(query.limit)?
+    };
+    let filter = match (&query.status, &query.customer) {
+        (Some(status), _) => format!("&status={}", encoded(status)),
+        (_, Some(customer)) => format!("&customer_id={}", encoded(customer)),
+        _ => String::new(),
+    };
+    let mut cursor = String::new();
+    let mut first = true;
+    while left > 0 {
+        let path = format!("/v1/orders?limit={}{filter}{cursor}", left.min(PAGE_MAX));
+        let page = get(url, &path).await?;
+        let orders = page["items"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        print_rows(&orders[..orders.len().min(left)], first, globals);
+        left = left.saturating_sub(orders.len());
+        first = false;
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={}", encoded(next)),
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+async fn get(url: &str, path: &str) -> anyhow::Result<Value> {
+    let answer: Answer = client::send(url, "GET", path, &[], b"").await?;
+    answer.json()
+}
+
+/// One JSON object a line, or a row each: with a head on a terminal, else with tabs alone.
+fn print_rows(orders: &[Value], head: bool, globals: &Globals) {
+    let terminal = std::io::stdout().is_terminal();
+    if head && terminal && !globals.json {
+        println!(
+            "{}",
+            row(["ORDER", "STATUS", "CUSTOMER", "LINES", "TOTAL", "CREATED"].map(Into::into))
+        );
+    }
+    for order in orders {
+        if globals.json {
+            println!("{order}");
+        } else if terminal {
+            println!("{}", row(cells(order)));
+        } else {
+            println!("{}", cells(order).join("\t"));
+        }
+    }
+}
+
+fn print_order(order: &Value, globals: &Globals) {
+    if globals.json {
+        println!("{order}");
+        return;
+    }
+    let [id, status, customer, _, total, created] = cells(order);
+    println!(
+        "order     {id}\nstatus    {status}\ncustomer  {customer}\ntotal     {total}\ncreated   {created}"
+    );
+    for line in order["lines"].as_array().into_iter().flatten() {
+        let what = text(line, "item_id")
+            .or(text(line, "name"))
+            .unwrap_or_default();
+        println!(
+            "line {:<4} {} × {what}",
+            line["line_number"].to_string(),
+            line["quantity"]
+        );
+    }
+}
+
+fn row([id, status, customer, lines, total, created]: [String; 6]) -> String {
+    format!("{id:<36}  {status:<12}  {customer:<20}  {lines:>5}  {total:>14}  {created}")
+}
+
+fn cells(order: &Value) -> [String; 6] {
+    let cell = |name| text(order, name).unwrap_or_default();
+    let customer = text(order, "customer_id")
+        .or(text(order, "customer_name"))
+        .unwrap_or_default();
+    let lines = order["lines"].as_array().map_or(0, Vec::len).to_string();
+    let total = format!("{} {}", order["total_minor"], cell("currency"));
+    [
+        cell("order_id"),
+        cell("status"),
+        customer,
+        lines,
+        total,
+        cell("created_at"),
+    ]
+}
+
+fn text(value: &Value, name: &str) -> Option<String> {
+    value.get(name)?.as_str().map(ToOwned::to_owned)
+}
+
+/// A random UUID (version 4).
+fn fresh_key() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .to_string())
+}
+
+/// Text as a part of a path or query.
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// Reads `ITEM:QTY`; an item may hold colons, a quantity may be left out where it is 1.
+fn line(text: &str) -> Result<Line, Exit> {
+    let (item_id, quantity) = match text.rsplit_once(':') {
+        Some((item, quantity)) => (item, quantity.parse().ok()),
+        None => (text, Some(1)),
+    };
+    match quantity {
+        Some(quantity) if !item_id.is_empty() => Ok(Line {
+            item_id: item_id.to_owned(),
+            quantity,
+        }),
+        _ => {
+            let why = "a line is an item, a colon and a whole number.";
+            let what = format!("Cannot read the line {text:?}.");
+            Err(Exit::new(Code::Failed, &what, why, "write --line pen:2"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
