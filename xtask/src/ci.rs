@@ -3,27 +3,19 @@
 
 use crate::{supply, tidy};
 use anyhow::{Context, Result, bail, ensure};
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 type Step = (&'static str, fn(&Path) -> Result<()>);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 6] = [
     ("fmt", |root| cargo(root, &["fmt", "--all", "--check"])),
     ("tidy", tidy::run),
     ("deny", supply::run),
     ("clippy", clippy),
     ("test", |root| test(root, &[])),
     ("doc", doc),
-    ("generated", generated),
-];
-
-/// Files that are kept in the repository but written by the binary, and how it writes them.
-const GENERATED: [(&str, &[&str]); 2] = [
-    ("docs/openapi.json", &["schema", "openapi"]),
-    ("config.default.toml", &["config", "init", "--stdout"]),
 ];
 
 /// Runs every step, also after one failed, and prints a table of them.
@@ -102,33 +94,6 @@ fn doc(root: &Path) -> Result<()> {
         .args(["doc", "--workspace", "--no-deps", "--locked"])
         .env("RUSTDOCFLAGS", "-D warnings");
     finish(command.current_dir(root))
-}
-
-/// Compares what the binary writes with what is kept.
-fn generated(root: &Path) -> Result<()> {
-    for (file, verb) in GENERATED {
-        let mut command = Command::new(env!("CARGO"));
-        command
-            .args(["run", "--quiet", "--locked", "--features", "mutants", "--"])
-            .args(verb);
-        let output = command
-            .current_dir(root)
-            .output()
-            .context("cannot start cargo")?;
-        let call = format!("orderd {}", verb.join(" "));
-        ensure!(
-            output.status.success(),
-            "{call}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let kept = fs::read(root.join(file)).unwrap_or_default();
-        ensure!(
-            output.stdout == kept,
-            "{file} is not what the code says.\n    fix: cargo run -- {} > {file}",
-            verb.join(" ")
-        );
-    }
-    Ok(())
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {

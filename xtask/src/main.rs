@@ -1,5 +1,6 @@
 //! The chores of orderd's developers, one sub-command each; `ci` runs all that a change must pass.
 
+mod bench;
 mod ci;
 mod supply;
 mod tidy;
@@ -12,6 +13,7 @@ const USAGE: &str = "\
 Usage: cargo xtask <chore>
   ci            all that a change must pass: what .ci/run and GitHub run
   test [ARGS]   every test, harnesses included; ARGS go to `cargo test`
+  bench [ARGS]  how fast it is, beside the ceilings; written to bench/results
   tidy          the rules that no compiler holds: dependencies, layout, sources";
 
 fn main() -> ExitCode {
@@ -35,6 +37,7 @@ fn run(arguments: &[String]) -> Result<()> {
     {
         Some(("ci", [])) => ci::run(root),
         Some(("test", rest)) => ci::test(root, rest),
+        Some(("bench", rest)) => bench::run(root, rest),
         Some(("tidy", [])) => tidy::run(root),
         _ => bail!("not a chore: {:?}\n{USAGE}", arguments.join(" ")),
     }

@@ -4,6 +4,7 @@
 mod campaign;
 mod crash;
 mod disk;
+mod generated;
 mod harness;
 mod load;
 mod power;

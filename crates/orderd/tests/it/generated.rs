@@ -1,0 +1,27 @@
+//! Files that are kept in the repository but say what the code says: none may fall behind.
+
+use crate::harness::{Site, setting};
+use crate::load::Client;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+const OPENAPI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+
+#[test]
+fn the_kept_openapi_document_is_the_served_one() {
+    let server = Site::new(None).start().unwrap();
+    let answer = Client::connect(server.address).unwrap().get("/openapi.json").unwrap();
+    let document: Value = serde_json::from_slice(&answer.body).unwrap();
+    same(OPENAPI, &format!("{document:#}\n"));
+}
+
+/// Compares a kept file with what it should be; `ORDERD_REWRITE=1` writes it instead.
+fn same(path: &str, should_be: &str) {
+    if setting("ORDERD_REWRITE") == Some(1) {
+        fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+        fs::write(path, should_be).unwrap();
+    }
+    let kept = fs::read_to_string(path).unwrap_or_default();
+    assert!(kept == should_be, "{path} is behind.\nFix: ORDERD_REWRITE=1 cargo xtask test generated");
+}
