@@ -103,15 +103,11 @@ pub(crate) fn decide(
 }
 
 fn order_in(write_set: &WriteSet) -> &Order {
-    let order = |change| match change {
+    let placed = write_set.changes.iter().find_map(|change| match change {
         Change::Place(order, _) => Some(&**order),
         Change::Event(_) | Change::Wake(_) | Change::Record { .. } => None,
-    };
-    write_set
-        .changes
-        .iter()
-        .find_map(order)
-        .expect("placing places an order")
+    });
+    placed.expect("placing places an order")
 }
 
 fn done(app: &App, asked: &Asked, placed: Placed) -> Result<Placed, Problem> {

@@ -9,7 +9,7 @@ use crate::App;
 use crate::extract::{self, key};
 use crate::fields::{At, Faults, Fields, Wrong, array};
 use crate::layers::Context;
-use crate::placing::{self, Asked, Placed};
+use crate::placing::{self, Answered, Asked, Placed};
 use crate::problem::Problem;
 use axum::Extension;
 use axum::extract::{Request, State};
@@ -65,6 +65,8 @@ pub(crate) struct ItemBody<'a> {
     index: usize,
     /// The status that it would have had by itself.
     status: u16,
+    /// `true` where its key had placed it before.
+    replayed: Option<bool>,
     /// The order.
     order: Option<crate::renderers::OrderBody<'a>>,
     /// Why it was not placed.
@@ -143,9 +145,13 @@ fn reply(app: &App, request_id: &str, outcomes: Vec<Result<Placed, Problem>>) ->
     let mut body = b"{\"items\":[".to_vec();
     for (index, outcome) in outcomes.into_iter().enumerate() {
         let (status, name, text) = match outcome {
-            Ok(Placed { order_id, body, .. }) => {
+            Ok(Placed { order_id, body, answer }) => {
                 info!(request_id, index, %order_id, "Placed order {order_id} of a batch");
-                (StatusCode::CREATED.as_u16(), "order", body)
+                let name = match answer {
+                    Answered::First => "order",
+                    Answered::Again => "replayed\":true,\"order",
+                };
+                (StatusCode::CREATED.as_u16(), name, body)
             }
             Err(problem) => {
                 problem.report(app, request_id);
