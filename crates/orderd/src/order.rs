@@ -3,6 +3,8 @@
 use crate::Globals;
 use crate::client::{self, Answer, ServerArgs};
 use crate::exit::{Code, Exit};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -110,18 +112,16 @@ async fn create(url: &str, order: Create, globals: &Globals) -> anyhow::Result<(
         body.to_string().as_bytes(),
     )
     .await?;
-    let placed = answer.json()?;
+    answer.json()?;
     if answer.header("idempotent-replayed") == Some("true") {
         eprintln!("This key placed the order before; nothing was added.");
     }
-    print_order(&placed, globals);
-    Ok(())
+    print_order(&answer, globals)
 }
 
 async fn show(url: &str, id: &str, globals: &Globals) -> anyhow::Result<()> {
     let path = format!("/v1/orders/{}", encoded(id));
-    print_order(&get(url, &path).await?, globals);
-    Ok(())
+    print_order(&client::send(url, "GET", &path, &[], b"").await?, globals)
 }
 
 async fn list(url: &str, query: List, globals: &Globals) -> anyhow::Result<()> {
@@ -139,29 +139,31 @@ async fn list(url: &str, query: List, globals: &Globals) -> anyhow::Result<()> {
     let mut first = true;
     while left > 0 {
         let path = format!("/v1/orders?limit={}{filter}{cursor}", left.min(PAGE_MAX));
-        let page = get(url, &path).await?;
-        let orders = page["items"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        print_rows(&orders[..orders.len().min(left)], first, globals);
+        let answer = client::send(url, "GET", &path, &[], b"").await?;
+        answer.json()?;
+        let page: Page<'_> = serde_json::from_slice(&answer.body)?;
+        let orders = &page.items[..page.items.len().min(left)];
+        print_rows(orders, first, globals)?;
         left = left.saturating_sub(orders.len());
         first = false;
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={}", encoded(next)),
+        match page.next_cursor {
+            Some(next) => cursor = format!("&cursor={}", encoded(&next)),
             None => break,
         }
     }
     Ok(())
 }
 
-async fn get(url: &str, path: &str) -> anyhow::Result<Value> {
-    let answer: Answer = client::send(url, "GET", path, &[], b"").await?;
-    answer.json()
+/// A page of orders, each as the server wrote it.
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    items: Vec<&'a RawValue>,
+    next_cursor: Option<String>,
 }
 
 /// One JSON object a line, or a row each: with a head on a terminal, else with tabs alone.
-fn print_rows(orders: &[Value], head: bool, globals: &Globals) {
+fn print_rows(orders: &[&RawValue], head: bool, globals: &Globals) -> anyhow::Result<()> {
     let terminal = std::io::stdout().is_terminal();
     if head && terminal && !globals.json {
         println!(
@@ -172,20 +174,28 @@ fn print_rows(orders: &[Value], head: bool, globals: &Globals) {
     for order in orders {
         if globals.json {
             println!("{order}");
-        } else if terminal {
-            println!("{}", row(cells(order)));
-        } else {
-            println!("{}", cells(order).join("\t"));
+            continue;
         }
+        let cells = cells(&serde_json::from_str(order.get())?);
+        println!(
+            "{}",
+            if terminal {
+                row(cells)
+            } else {
+                cells.join("\t")
+            }
+        );
     }
+    Ok(())
 }
 
-fn print_order(order: &Value, globals: &Globals) {
+fn print_order(answer: &Answer, globals: &Globals) -> anyhow::Result<()> {
+    let order = answer.json()?;
     if globals.json {
-        println!("{order}");
-        return;
+        println!("{}", String::from_utf8_lossy(&answer.body));
+        return Ok(());
     }
-    let [id, status, customer, _, total, created] = cells(order);
+    let [id, status, customer, _, total, created] = cells(&order);
     println!(
         "order     {id}\nstatus    {status}\ncustomer  {customer}\ntotal     {total}\ncreated   {created}"
     );
@@ -199,6 +209,7 @@ fn print_order(order: &Value, globals: &Globals) {
             line["quantity"]
         );
     }
+    Ok(())
 }
 
 fn row([id, status, customer, lines, total, created]: [String; 6]) -> String {

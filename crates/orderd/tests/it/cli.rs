@@ -1,0 +1,236 @@
+//! The commands that ask a running server, or have the file to themselves where none runs.
+
+use crate::harness::{Server, Site};
+use serde_json::Value;
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+
+const PASSWORD: &str = "correct-horse-battery";
+
+/// A command beside `site`, which knows the server only by what it is told.
+fn orderd(site: &Site, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orderd"));
+    command
+        .args(arguments)
+        .env_clear()
+        .current_dir(&site.live)
+        .stdin(Stdio::null());
+    command
+}
+
+/// What a command prints that asks `server` and succeeds.
+fn asked(site: &Site, server: &Server, arguments: &[&str]) -> String {
+    let url = format!("http://{}", server.address);
+    let output = orderd(site, arguments)
+        .args(["--url", &url])
+        .env("ADMIN_PASSWORD", PASSWORD)
+        .output()
+        .unwrap();
+    succeeded(&output)
+}
+
+/// What a command prints that has the file to itself and succeeds.
+fn alone(site: &Site, arguments: &[&str]) -> String {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let output = orderd(site, arguments)
+        .env("ORDERD_SERVER_LISTEN", free.to_string())
+        .env(
+            "ORDERD_DATABASE_URL",
+            format!("sqlite:{}", site.database().display()),
+        )
+        .output()
+        .unwrap();
+    succeeded(&output)
+}
+
+fn succeeded(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {stderr}", output.status);
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+fn site() -> Site {
+    let mut site = Site::new(None);
+    site.environment.push(("ADMIN_PASSWORD", PASSWORD.into()));
+    site
+}
+
+#[test]
+fn an_order_is_placed_once_however_often_it_is_asked_for_and_then_listed_and_shown() {
+    let site = site();
+    let server = site.start().unwrap();
+    let create = [
+        "order",
+        "create",
+        "--customer",
+        "c1",
+        "--line",
+        "pen:2",
+        "--key",
+        "k",
+        "--json",
+    ];
+
+    let placed = asked(&site, &server, &create);
+    assert_eq!(asked(&site, &server, &create), placed);
+
+    let id = json(&placed)["order_id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        asked(&site, &server, &["order", "show", &id, "--json"]),
+        placed
+    );
+    assert_eq!(
+        asked(
+            &site,
+            &server,
+            &["order", "list", "--customer", "c1", "--json"]
+        ),
+        placed
+    );
+    assert_eq!(
+        asked(&site, &server, &["order", "list", "--status", "failed"]),
+        ""
+    );
+    let row = asked(&site, &server, &["order", "list"]);
+    assert!(row.starts_with(&format!("{id}\tcreated\tc1\t1\t")), "{row}");
+}
+
+#[test]
+fn a_refused_order_is_told_with_all_its_faults() {
+    let site = site();
+    let server = site.start().unwrap();
+    let output = orderd(
+        &site,
+        &["order", "create", "--customer", " ", "--line", "pen:0"],
+    )
+    .env("ORDERD_URL", format!("http://{}", server.address))
+    .output()
+    .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for part in [
+        "422, validation_failed",
+        "/customer_id",
+        "/lines/0/quantity",
+    ] {
+        assert!(stderr.contains(part), "{stderr}");
+    }
+}
+
+#[test]
+fn where_no_server_answers_the_exit_code_is_4() {
+    let site = site();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let url = format!("http://{free}");
+    for arguments in [
+        &["order", "list"][..],
+        &["seed"],
+        &["reset", "--yes"],
+        &["bench"],
+    ] {
+        let output = orderd(&site, arguments)
+            .args(["--url", &url])
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("orderd serve"), "{stderr}");
+    }
+}
+
+#[test]
+fn seeding_again_adds_only_what_is_not_there_be_it_at_a_server_or_alone() {
+    let site = site();
+    let server = site.start().unwrap();
+    let counts = |text: &str| {
+        let seeded = json(text);
+        (
+            seeded["placed"].as_u64().unwrap(),
+            seeded["already_there"].as_u64().unwrap(),
+        )
+    };
+    let seed = |count| asked(&site, &server, &["seed", "--count", count, "--json"]);
+    assert_eq!(counts(&seed("250")), (250, 0));
+    assert_eq!(counts(&seed("300")), (50, 250));
+    server.kill();
+
+    assert_eq!(
+        counts(&alone(&site, &["seed", "--count", "310", "--json"])),
+        (10, 300)
+    );
+    let other = ["seed", "--count", "5", "--random-seed", "2", "--json"];
+    assert_eq!(counts(&alone(&site, &other)), (5, 0));
+    site.verify().unwrap();
+}
+
+#[test]
+fn a_reset_removes_all_orders_once_it_was_confirmed() {
+    let site = site();
+    let server = site.start().unwrap();
+    asked(&site, &server, &["seed", "--count", "120"]);
+
+    asked(&site, &server, &["reset", "--dry-run"]);
+    let url = format!("http://{}", server.address);
+    let unasked = orderd(&site, &["reset", "--url", &url]).output().unwrap();
+    assert_eq!(unasked.status.code(), Some(1), "nobody said yes");
+    let locked = orderd(&site, &["reset", "--yes", "--url", &url])
+        .output()
+        .unwrap();
+    assert_eq!(locked.status.code(), Some(3), "nobody said the password");
+    assert_ne!(asked(&site, &server, &["order", "list"]), "");
+
+    let removed = asked(&site, &server, &["reset", "--yes", "--json"]);
+    assert_eq!(json(&removed)["removed"], true);
+    assert_eq!(asked(&site, &server, &["order", "list"]), "");
+    asked(&site, &server, &["seed", "--count", "3"]);
+    server.kill();
+
+    alone(&site, &["reset", "--yes"]);
+    let seeded = json(&alone(&site, &["seed", "--count", "3", "--json"]));
+    assert_eq!(seeded["placed"], 3, "the keys went with the orders");
+}
+
+#[test]
+fn every_load_runs_without_an_error_and_finds_each_order_placed_once() {
+    let site = site();
+    let server = site.start().unwrap();
+    let bench = |load: &[&str]| {
+        let limits = ["bench", "--json", "--connections", "8", "--requests", "100"];
+        json(&asked(&site, &server, &[&limits, load].concat()))
+    };
+    for (load, status) in [
+        (&["--scenario", "create"][..], "201"),
+        (&["--scenario", "create", "--contract", "receipt"], "201"),
+        (&["--scenario", "create", "--threads", "3"], "201"),
+        (&["--scenario", "replay"], "201"),
+        (&["--scenario", "get"], "200"),
+        (&["--scenario", "get", "--contract", "receipt"], "200"),
+        (&["--scenario", "list"], "200"),
+        (&["--scenario", "batch"], "200"),
+    ] {
+        let seen = bench(load);
+        assert_eq!(
+            seen["statuses"],
+            serde_json::json!({ status: 100 }),
+            "{load:?}: {seen}"
+        );
+        assert_eq!(seen["failures"], 0);
+        if status == "201" {
+            assert_eq!(seen["exactly_once"]["different"], 0, "{load:?}: {seen}");
+            assert_eq!(seen["exactly_once"]["shared"], 0, "{load:?}: {seen}");
+        }
+    }
+    let mixed = bench(&["--scenario", "mixed"]);
+    assert_eq!(mixed["statuses"], serde_json::json!({"200": 40, "201": 60}));
+    assert_eq!(mixed["exactly_once"]["checked"], 50);
+}
