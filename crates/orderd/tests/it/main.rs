@@ -1,11 +1,19 @@
 //! The service through its front door: its routes, its binary, and the harnesses that kill it.
 #![expect(clippy::unwrap_used, reason = "helpers of tests stop the test, as tests do")]
 
+mod bad_input;
 mod campaign;
+mod cli;
 mod crash;
 mod disk;
+mod faults;
 mod generated;
 mod harness;
+mod idempotency;
 mod load;
+mod operations;
+mod orders;
 mod power;
 mod races;
+mod receipt;
+mod service;

@@ -1,0 +1,95 @@
+//! A fault at every call of the store, one at a time: a retry with the same key makes good.
+
+use crate::service::{Answer, ORDER, RECEIPT, Service};
+use std::sync::Arc;
+use store::faulty::{Fault, Faulty};
+
+/// A service whose store fails the call number `fail_at`, and the store.
+fn failing(fault: Fault, fail_at: u64) -> (Service, Arc<Faulty>) {
+    let mut planted = None;
+    let service = Service::over(
+        |_| (),
+        |store| {
+            let faulty = Arc::new(Faulty::new(store, fault, fail_at));
+            planted = Some(Arc::clone(&faulty));
+            faulty
+        },
+    );
+    (service, planted.unwrap())
+}
+
+/// Sends until there is an answer that is no 503; there are never more than two of these.
+async fn insist(service: &Service, path: &str, body: &str) -> Answer {
+    for _ in 0..3 {
+        let headers = [("idempotency-key", "k")];
+        let answer = service.send("POST", path, &headers, body.to_owned()).await;
+        if answer.status != 503 {
+            return answer;
+        }
+        assert!(answer.json()["retryable"] == true && answer.header("retry-after").is_some());
+        assert!(!answer.body.contains("planted"), "{}", answer.body);
+    }
+    panic!("the store fails one call, not three");
+}
+
+#[tokio::test]
+async fn an_order_is_placed_once_whichever_call_of_the_store_fails() {
+    for (path, body) in [("/v1/orders", ORDER), ("/orders", RECEIPT)] {
+        for fault in [Fault::Unavailable, Fault::AnswerLost] {
+            for fail_at in 0.. {
+                let (service, faulty) = failing(fault, fail_at);
+                let first = insist(&service, path, body).await;
+                let again = insist(&service, path, body).await;
+                let calls = faulty.calls();
+
+                assert_eq!(
+                    (first.status, again.status),
+                    (201, 201),
+                    "{fault:?} at {fail_at}"
+                );
+                assert_eq!(first.body, again.body, "{fault:?} at {fail_at}");
+                assert_eq!(again.header("idempotent-replayed"), Some("true"));
+                assert_eq!(service.orders().await, 1, "{fault:?} at {fail_at}");
+                if calls <= fail_at {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_and_a_store_that_is_away_are_different_problems() {
+    let (service, _) = failing(Fault::Unavailable, 0);
+    let answer = service.place("k", ORDER).await;
+    answer.assert_problem(503, "unavailable");
+    assert_eq!(answer.header("retry-after"), Some("5"));
+    assert_eq!(service.orders().await, 0);
+
+    let (service, _) = failing(Fault::AnswerLost, 0);
+    let answer = service.place("k", ORDER).await;
+    answer.assert_problem(503, "outcome_unknown");
+    assert_eq!(service.orders().await, 1);
+}
+
+#[tokio::test]
+async fn reads_fail_as_problems_too() {
+    for path in [
+        "/v1/orders",
+        "/v1/orders/019e72e2-8400-7001-8000-000000000001",
+        "/orders/019e72e2-8400-7001-8000-000000000001",
+        "/v1/idempotency-keys/k",
+    ] {
+        let (service, _) = failing(Fault::Unavailable, 0);
+        service.get(path).await.assert_problem(503, "unavailable");
+    }
+    let (service, _) = failing(Fault::Unavailable, 0);
+    assert_eq!(service.get("/readyz").await.status, 503);
+    assert_eq!(service.get("/readyz").await.status, 200);
+    let (service, _) = failing(Fault::Unavailable, 0);
+    assert_eq!(
+        service.get("/metrics").await.status,
+        200,
+        "metrics need no store"
+    );
+}

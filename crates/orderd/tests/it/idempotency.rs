@@ -1,0 +1,152 @@
+//! Idempotency keys: what is the same request, for how long, and what can be asked of a key.
+
+use crate::service::{DAY_MS, ORDER, RECEIPT, Service};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+#[tokio::test]
+async fn a_replay_is_the_first_answer_byte_for_byte() {
+    let service = Service::new();
+    let first = service.place("k", ORDER).await;
+    service.clock.move_by(DAY_MS);
+    let spaced = "{ \"lines\": [ {\"quantity\": 2.0, \"item_id\": \"p\\u0065n\"} ],\n \"customer_id\": \"cust1\" }";
+    for (key, body) in [("k", ORDER), ("\"k\"", ORDER), ("k", spaced)] {
+        let again = service.place(key, body).await;
+        assert_eq!((again.status, &again.body), (201, &first.body));
+        assert_eq!(again.header("idempotent-replayed"), Some("true"));
+        assert_eq!(again.header("location"), first.header("location"));
+        assert_ne!(again.header("request-id"), first.header("request-id"));
+    }
+    assert_eq!(first.header("idempotent-replayed"), None);
+    assert_eq!(service.orders().await, 1);
+}
+
+#[tokio::test]
+async fn a_key_for_another_body_is_a_conflict_and_writes_nothing() {
+    let service = Service::new();
+    service.place("k", ORDER).await;
+    let other = ORDER.replace(":2}", ":3}");
+    service
+        .place("k", &other)
+        .await
+        .assert_problem(409, "idempotency_key_reused");
+    assert_eq!(service.orders().await, 1);
+
+    let draft = Service::with(|settings| settings.idempotency_mismatch_status = 422);
+    draft.place("k", ORDER).await;
+    draft
+        .place("k", &other)
+        .await
+        .assert_problem(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn what_is_sent_counts_and_not_what_is_made_of_it() {
+    let service = Service::new();
+    service.place("k", ORDER).await;
+    let explicit = ORDER.replacen('{', r#"{"fulfil":true,"#, 1);
+    service
+        .place("k", &explicit)
+        .await
+        .assert_problem(409, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn the_same_key_on_another_route_is_another_key() {
+    let service = Service::new();
+    service.place("k", ORDER).await;
+    let receipt = service
+        .send("POST", "/orders", &[("idempotency-key", "k")], RECEIPT)
+        .await;
+    assert_eq!(
+        (receipt.status, receipt.header("idempotent-replayed")),
+        (201, None)
+    );
+
+    let records = service.get("/v1/idempotency-keys/k").await.json();
+    let routes: Vec<_> = records["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["route"].clone())
+        .collect();
+    assert_eq!(routes, ["/v1/orders", "/orders"]);
+}
+
+#[tokio::test]
+async fn an_expired_key_makes_no_second_order() {
+    let service = Service::new();
+    let id = service.place("k", ORDER).await.field("order_id");
+
+    service.clock.move_by(30 * DAY_MS - 1);
+    assert_eq!(service.place("k", ORDER).await.status, 201);
+    service.clock.move_by(1);
+    let expired = service.place("k", ORDER).await;
+    expired.assert_problem(409, "idempotency_key_expired");
+    assert!(expired.field("detail").contains(&id));
+    assert_eq!(service.orders().await, 1);
+
+    service.clock.move_by(401 * DAY_MS);
+    let anew = service.place("k", ORDER).await;
+    assert_eq!(
+        (anew.status, anew.header("idempotent-replayed")),
+        (201, None)
+    );
+    assert_eq!(service.orders().await, 2);
+}
+
+#[tokio::test]
+async fn a_key_can_be_left_out_where_the_operator_says_so() {
+    let service = Service::with(|settings| settings.idempotency_required = false);
+    for _ in 0..2 {
+        assert_eq!(
+            service.send("POST", "/v1/orders", &[], ORDER).await.status,
+            201
+        );
+    }
+    assert_eq!(service.orders().await, 2);
+}
+
+#[tokio::test]
+async fn a_key_can_be_looked_up() {
+    let service = Service::new();
+    let id = service.place("a b", ORDER).await.field("order_id");
+    let answer = service.get("/v1/idempotency-keys/a%20b").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.body,
+        format!(
+            "{{\"items\":[{{\"method\":\"POST\",\"route\":\"/v1/orders\",\"status\":201,\
+             \"order_id\":\"{id}\",\"created_at\":\"2026-05-28T20:26:40.000Z\",\
+             \"expires_at\":\"2026-06-27T20:26:40.000Z\"}}]}}"
+        )
+    );
+    service
+        .get("/v1/idempotency-keys/other")
+        .await
+        .assert_problem(404, "not_found");
+    let wrong = service.get("/v1/idempotency-keys/%C3%A9").await;
+    wrong.assert_problem(400, "idempotency_key_invalid");
+}
+
+#[tokio::test]
+async fn requests_with_one_key_at_the_same_time_are_one_order() {
+    let service = Arc::new(Service::new());
+    let mut requests = JoinSet::new();
+    for _ in 0..32 {
+        let service = Arc::clone(&service);
+        requests.spawn(async move { service.place("k", ORDER).await });
+    }
+    let answers = requests.join_all().await;
+    let first = &answers[0].body;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.status == 201 && answer.body == *first)
+    );
+    let replays = answers
+        .iter()
+        .filter(|it| it.header("idempotent-replayed").is_some())
+        .count();
+    assert_eq!((replays, service.orders().await), (31, 1));
+}
