@@ -107,7 +107,8 @@ impl Index {
         limit: usize,
     ) -> Result<Vec<i64>, Error> {
         let mut rows = self.find_newest(hash, before, limit);
-        if rows.len() < limit {
+        let any_moved = self.closed_to.load(Ordering::Relaxed) > 0;
+        if rows.len() < limit && any_moved {
             let mut select = connection.prepare_cached(self.sql.find).map_err(failed)?;
             let bound = i64::try_from(limit).unwrap_or(i64::MAX);
             let mut moved = select.query(params![hash, before, bound]).map_err(failed)?;
@@ -120,6 +121,11 @@ impl Index {
             rows.truncate(limit);
         }
         Ok(rows)
+    }
+
+    /// Whether the memory has something under a hash.
+    pub(super) fn has_newest(&self, hash: i64) -> bool {
+        !self.find_newest(hash, i64::MAX, 1).is_empty()
     }
 
     fn find_newest(&self, hash: i64, before: i64, limit: usize) -> Vec<i64> {

@@ -88,8 +88,10 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn commit(&self, write_set: WriteSet) -> Result<Committed, Error> {
-        // A replay needs no turn of the writer. Whether a key is free, only the writer can say.
+        // A replay of a new key needs no turn of the writer. Whether a key is free, and what an old
+        // one stands for, is the writer's to say: it has to look anyway.
         if let Some(claim) = &write_set.claim
+            && self.indexes.keys.has_newest(scope_hash(&claim.scope))
             && let Some(seen) = self.find_seen(&claim.scope)?
             && seen.created_at >= claim.forget_before
         {

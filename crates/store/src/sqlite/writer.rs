@@ -189,7 +189,7 @@ impl Thread {
             answer(group, &mut outcomes);
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
-        connection.execute_batch("commit").map_err(failed)?;
+        run(connection, "commit")?;
 
         self.next_record = open.next_record();
         indexes.keys.publish(open.new_keys);
@@ -265,6 +265,12 @@ impl Thread {
             .and_then(|()| connection.close().map_err(|(_, error)| error))
             .map_err(failed)
     }
+}
+
+/// Runs a statement that is parsed once and for all.
+fn run(connection: &Connection, sql: &'static str) -> Result<(), Error> {
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    statement.execute([]).map(drop).map_err(failed)
 }
 
 /// Applies a group in order, as if no guard could fail; the caller looks whether one did.
