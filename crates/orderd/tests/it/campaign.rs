@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const CLIENTS: u64 = 8;
 
 /// Earlier keys that are asked for again after a cut; after the last one, all of them are.
-const SAMPLE: u64 = 100;
+const SAMPLE: u64 = 50;
 
 /// A restart may take this long.
 const RESTART_MAX: Duration = Duration::from_secs(1);
