@@ -11,7 +11,10 @@ const OPENAPI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.j
 #[test]
 fn the_kept_openapi_document_is_the_served_one() {
     let server = Site::new(None).start().unwrap();
-    let answer = Client::connect(server.address).unwrap().get("/openapi.json").unwrap();
+    let answer = Client::connect(server.address)
+        .unwrap()
+        .get("/openapi.json")
+        .unwrap();
     let document: Value = serde_json::from_slice(&answer.body).unwrap();
     same(OPENAPI, &format!("{document:#}\n"));
 }
@@ -23,5 +26,8 @@ fn same(path: &str, should_be: &str) {
         fs::write(path, should_be).unwrap();
     }
     let kept = fs::read_to_string(path).unwrap_or_default();
-    assert!(kept == should_be, "{path} is behind.\nFix: ORDERD_REWRITE=1 cargo xtask test generated");
+    assert!(
+        kept == should_be,
+        "{path} is behind.\nFix: ORDERD_REWRITE=1 cargo xtask test generated"
+    );
 }
