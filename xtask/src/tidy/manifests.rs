@@ -58,7 +58,7 @@ pub(super) fn check(package: &Package) -> Result<Vec<Violation>> {
             .into_iter()
             .flatten()
         {
-            violations.extend(version(package, name, value));
+            violations.extend(version(package, table, name, value));
             violations.extend(edge(package, name));
             violations.extend(pure_domain(package, name).filter(|_| table == TABLES[0]));
             // Tests may look at the rows themselves, and xtask is no part of the product.
@@ -81,19 +81,20 @@ fn lints(package: &Package, manifest: &Table) -> Option<Violation> {
     })
 }
 
-fn version(package: &Package, name: &str, value: &Value) -> Option<Violation> {
+/// Tests may switch on more of a crate than what ships has of it.
+fn version(package: &Package, table: &str, name: &str, value: &Value) -> Option<Violation> {
     let from_root = value.get("workspace") == Some(&Value::Boolean(true));
-    let alters = ["version", "features", "path", "git"]
+    let features = value.get("features").is_some() && table != "dev-dependencies";
+    let alters = ["version", "path", "git"]
         .iter()
         .any(|key| value.get(key).is_some());
-    (!from_root || alters).then(|| {
-        let fix =
-            "name version and features once in the root Cargo.toml; here write `.workspace = true`";
+    (!from_root || alters || features).then(|| {
+        let what = format!("{name} has a version or features of its own here");
         violation(
             package,
             name,
-            format!("{name} has a version or features of its own here"),
-            fix,
+            what,
+            "name both once in the root Cargo.toml; here `.workspace = true`",
         )
     })
 }

@@ -96,6 +96,8 @@ fn versions_are_named_in_the_root() {
         &[caught],
     );
     dependency("api", "serde = { workspace = true, optional = true }", &[]);
+    let more_for_tests = "\n[dev-dependencies]\nserde = { workspace = true, features = [\"rc\"] }";
+    dependency("api", more_for_tests, &[]);
 }
 
 #[test]
