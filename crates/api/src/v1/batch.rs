@@ -145,11 +145,17 @@ fn reply(app: &App, request_id: &str, outcomes: Vec<Result<Placed, Problem>>) ->
     let mut body = b"{\"items\":[".to_vec();
     for (index, outcome) in outcomes.into_iter().enumerate() {
         let (status, name, text) = match outcome {
-            Ok(Placed { order_id, body, answer }) => {
+            Ok(Placed {
+                order_id,
+                body,
+                answer,
+            }) => {
                 info!(request_id, index, %order_id, "Placed order {order_id} of a batch");
-                let name = match answer {
-                    Answered::First => "order",
-                    Answered::Again => "replayed\":true,\"order",
+                let again = answer == Answered::Again;
+                let name = if again {
+                    r#""replayed":true,"order""#
+                } else {
+                    r#""order""#
                 };
                 (StatusCode::CREATED.as_u16(), name, body)
             }
@@ -157,13 +163,13 @@ fn reply(app: &App, request_id: &str, outcomes: Vec<Result<Placed, Problem>>) ->
                 problem.report(app, request_id);
                 (
                     problem.status(),
-                    "problem",
+                    r#""problem""#,
                     problem.to_json(request_id).into(),
                 )
             }
         };
         let comma = if index == 0 { "" } else { "," };
-        body.extend(format!("{comma}{{\"index\":{index},\"status\":{status},\"{name}\":").bytes());
+        body.extend(format!(r#"{comma}{{"index":{index},"status":{status},{name}:"#).bytes());
         body.extend_from_slice(&text);
         body.push(b'}');
     }

@@ -88,98 +88,85 @@ async fn a_quantity_is_an_integer_from_1_to_a_million() {
     assert_eq!(service.orders().await, 0);
 }
 
+const LINE: &str = r#"{"item_id":"i","quantity":1}"#;
+
+/// Asserts that an order of these fields has one fault, and where.
+async fn assert_wrong(service: &Service, fields: &str, pointer: &str) {
+    let answer = service.place("k", &format!("{{{fields}}}")).await;
+    answer.assert_problem(422, "validation_failed");
+    let problem = answer.json();
+    assert_eq!(problem["errors"][0]["pointer"], pointer, "{}", answer.body);
+    assert_eq!(
+        problem["errors"].as_array().unwrap().len(),
+        1,
+        "{}",
+        answer.body
+    );
+}
+
 #[tokio::test]
-async fn a_wrong_field_is_refused_where_it_stands() {
+async fn a_customer_is_named_in_visible_text_of_bounded_length() {
     let service = Service::new();
-    let line = r#"{"item_id":"i","quantity":1}"#;
-    let long = "x".repeat(129);
-    let many = vec![line; 41].join(",");
-    let notes = "x".repeat(9_000);
-    for (body, pointer) in [
-        (format!(r#"{{"lines":[{line}]}}"#), "/customer_id"),
+    let long = format!("\"{}\"", "x".repeat(129));
+    let wrong = [
+        r#""""#,
+        r#"" ""#,
+        r#""a\u0000b""#,
+        r#""a\u001bb""#,
+        &long,
+        "7",
+        "null",
+        "[\"c\"]",
+    ];
+    for id in wrong {
+        let fields = format!(r#""customer_id":{id},"lines":[{LINE}]"#);
+        assert_wrong(&service, &fields, "/customer_id").await;
+    }
+    assert_wrong(&service, &format!(r#""lines":[{LINE}]"#), "/customer_id").await;
+    assert_eq!(service.orders().await, 0);
+}
+
+#[tokio::test]
+async fn an_order_has_1_to_40_lines_that_say_what_they_are_about() {
+    let service = Service::new();
+    let many = format!("[{}]", [LINE; 41].join(","));
+    for (lines, pointer) in [
+        ("null", "/lines"),
+        ("[]", "/lines"),
+        ("{}", "/lines"),
+        (&*many, "/lines"),
+        ("[1]", "/lines/0"),
+        (r#"[{"quantity":1}]"#, "/lines/0/item_id"),
+        (r#"[{"item_id":"i"}]"#, "/lines/0/quantity"),
         (
-            format!(r#"{{"customer_id":"","lines":[{line}]}}"#),
-            "/customer_id",
-        ),
-        (
-            format!(r#"{{"customer_id":" ","lines":[{line}]}}"#),
-            "/customer_id",
-        ),
-        (
-            format!(r#"{{"customer_id":"a\u0000b","lines":[{line}]}}"#),
-            "/customer_id",
-        ),
-        (
-            format!(r#"{{"customer_id":"a\u001bb","lines":[{line}]}}"#),
-            "/customer_id",
-        ),
-        (
-            format!(r#"{{"customer_id":"{long}","lines":[{line}]}}"#),
-            "/customer_id",
-        ),
-        (
-            format!(r#"{{"customer_id":7,"lines":[{line}]}}"#),
-            "/customer_id",
-        ),
-        (r#"{"customer_id":"c"}"#.into(), "/lines"),
-        (r#"{"customer_id":"c","lines":[]}"#.into(), "/lines"),
-        (r#"{"customer_id":"c","lines":{}}"#.into(), "/lines"),
-        (
-            format!(r#"{{"customer_id":"c","lines":[{many}]}}"#),
-            "/lines",
-        ),
-        (r#"{"customer_id":"c","lines":[1]}"#.into(), "/lines/0"),
-        (
-            r#"{"customer_id":"c","lines":[{"quantity":1}]}"#.into(),
-            "/lines/0/item_id",
-        ),
-        (
-            format!(r#"{{"customer_id":"c","lines":[{line}],"currency":"usd"}}"#),
-            "/currency",
-        ),
-        (
-            format!(r#"{{"customer_id":"c","lines":[{line}],"fulfil":1}}"#),
-            "/fulfil",
-        ),
-        (
-            format!(r#"{{"customer_id":"c","lines":[{line}],"expected_total_minor":0.5}}"#),
-            "/expected_total_minor",
-        ),
-        (
-            format!(r#"{{"customer_id":"c","lines":[{line}],"metadata":[]}}"#),
-            "/metadata",
-        ),
-        (
-            format!(r#"{{"customer_id":"c","lines":[{line}],"metadata":{{"a":"\u0000"}}}}"#),
-            "/metadata",
-        ),
-        (
-            format!(r#"{{"customer_id":"c","lines":[{line}],"metadata":{{"a":"{notes}"}}}}"#),
-            "/metadata",
-        ),
-        (
-            format!(r#"{{"customer_id":"c","lines":[{line}],"status":"paid"}}"#),
-            "/status",
-        ),
-        (
-            format!(r#"{{"customer_id":"c","lines":[{line}],"a/b~c":1}}"#),
-            "/a~1b~0c",
-        ),
-        (
-            r#"{"customer_id":"c","lines":[{"item_id":"i","quantity":1,"price":1}]}"#.into(),
+            r#"[{"item_id":"i","quantity":1,"price":1}]"#,
             "/lines/0/price",
         ),
     ] {
-        let answer = service.place("k", &body).await;
-        answer.assert_problem(422, "validation_failed");
-        let problem = answer.json();
-        assert_eq!(problem["errors"][0]["pointer"], pointer, "{}", answer.body);
-        assert_eq!(
-            problem["errors"].as_array().unwrap().len(),
-            1,
-            "{}",
-            answer.body
-        );
+        let fields = format!(r#""customer_id":"c","lines":{lines}"#);
+        assert_wrong(&service, &fields, pointer).await;
+    }
+    assert_eq!(service.orders().await, 0);
+}
+
+#[tokio::test]
+async fn a_wrong_or_unknown_field_is_refused_where_it_stands() {
+    let service = Service::new();
+    let notes = format!(r#""metadata":{{"a":"{}"}}"#, "x".repeat(9_000));
+    for (field, pointer) in [
+        (r#""currency":"usd""#, "/currency"),
+        (r#""fulfil":1"#, "/fulfil"),
+        (r#""expected_total_minor":0.5"#, "/expected_total_minor"),
+        (r#""expected_total_minor":-1"#, "/expected_total_minor"),
+        (r#""metadata":[]"#, "/metadata"),
+        (r#""metadata":{"a":["\u0000"]}"#, "/metadata"),
+        (&*notes, "/metadata"),
+        (r#""status":"paid""#, "/status"),
+        (r#""order_id":"1""#, "/order_id"),
+        (r#""a/b~c":1"#, "/a~1b~0c"),
+    ] {
+        let fields = format!(r#""customer_id":"c","lines":[{LINE}],{field}"#);
+        assert_wrong(&service, &fields, pointer).await;
     }
     assert_eq!(service.orders().await, 0);
 }

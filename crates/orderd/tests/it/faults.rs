@@ -93,3 +93,13 @@ async fn reads_fail_as_problems_too() {
         "metrics need no store"
     );
 }
+
+#[tokio::test]
+async fn a_panic_is_a_problem_with_the_request_id() {
+    let service = Service::new().minting(|| panic!("planted"));
+    let headers = [("idempotency-key", "k"), ("x-request-id", "abc")];
+    let answer = service.send("POST", "/v1/orders", &headers, ORDER).await;
+    answer.assert_problem(500, "internal");
+    assert_eq!(answer.header("request-id"), Some("abc"));
+    assert!(!answer.body.contains("planted"), "{}", answer.body);
+}

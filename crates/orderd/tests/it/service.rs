@@ -141,6 +141,24 @@ impl Service {
         }
     }
 
+    /// The same service, minting its ids from `random`.
+    pub(crate) fn minting(self, random: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        let (store, settings) = (Arc::clone(&self.store), self.app.settings.clone());
+        let app = App::new(
+            store,
+            self.clock.clone(),
+            Arc::new(Ids::new(random)),
+            settings,
+            [7; 32],
+        );
+        let app = Arc::new(app);
+        Self {
+            router: api::router(Arc::clone(&app)),
+            app,
+            ..self
+        }
+    }
+
     /// Sends a request; one with a body says that it is JSON unless `headers` say otherwise.
     pub(crate) async fn send(
         &self,
