@@ -60,10 +60,18 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
 }
 
 fn extent(arguments: &[String]) -> Result<Extent> {
-    let mut extent = Extent { rounds: 3, seconds: 2, orders: 200_000 };
+    let mut extent = Extent {
+        rounds: 3,
+        seconds: 2,
+        orders: 200_000,
+    };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        let mut number = || rest.next().and_then(|number| number.parse::<u64>().ok()).context(USAGE);
+        let mut number = || {
+            rest.next()
+                .and_then(|number| number.parse::<u64>().ok())
+                .context(USAGE)
+        };
         match argument.as_str() {
             "--full" => extent.orders = 1_000_000,
             "--rounds" => extent.rounds = usize::try_from(number()?)?.clamp(1, 25),
@@ -106,7 +114,12 @@ impl Bench {
         if directory.exists() {
             fs::remove_dir_all(&directory)?;
         }
-        Ok(Self { root: root.to_owned(), binary, directory, extent })
+        Ok(Self {
+            root: root.to_owned(),
+            binary,
+            directory,
+            extent,
+        })
     }
 
     fn start(&self, name: &str, settings: &[(&str, &str)]) -> Result<Server> {
@@ -121,7 +134,12 @@ impl Bench {
         let logging = self.start("logging", &[("ORDERD_LOG_LEVEL", "info"), WITHOUT_INDEX])?;
 
         let mut rows = vec![
-            row("start to first answer, empty", Goal::AtMost(50.0), started[0], " ms"),
+            row(
+                "start to first answer, empty",
+                Goal::AtMost(50.0),
+                started[0],
+                " ms",
+            ),
             row("resident, idle", Goal::AtMost(15.0), started[1], " MiB"),
         ];
         let mut errors = 0.0;
@@ -163,21 +181,31 @@ impl Bench {
                 round.push(self.measure(rival, &["--duration", &time, "--warmup", "300ms"])?);
             }
         }
-        Ok(rounds.iter().map(|rounds| Measured::median(rounds)).collect())
+        Ok(rounds
+            .iter()
+            .map(|rounds| Measured::median(rounds))
+            .collect())
     }
 
     fn measure(&self, rival: &Rival<'_>, limits: &[&str]) -> Result<Measured> {
         eprintln!("… {}", rival.load.join(" "));
         let before = rival.server.usage()?;
         let output = Command::new(&self.binary)
-            .args(["bench", "--json", "--no-env-file", "--url", &rival.server.url()])
+            .args([
+                "bench",
+                "--json",
+                "--no-env-file",
+                "--url",
+                &rival.server.url(),
+            ])
             .args(&rival.load)
             .args(limits)
             .current_dir(&self.directory)
             .stderr(Stdio::inherit())
             .output()?;
         let after = rival.server.usage()?;
-        let seen: Value = serde_json::from_slice(&output.stdout).context("orderd bench printed no JSON")?;
+        let seen: Value =
+            serde_json::from_slice(&output.stdout).context("orderd bench printed no JSON")?;
         if !output.status.success() {
             bail!("orderd bench found a problem: {seen}");
         }
@@ -211,9 +239,24 @@ impl Bench {
 
         let many = report::figure(bytes(orders));
         Ok(vec![
-            row(format!("on disk, an order of one line with its wake, {what}"), Goal::AtMost(280.0), on_disk, " B"),
-            row(format!("resident after {many} orders, {what}"), Goal::AtMost(200.0), resident, " MiB"),
-            row(format!("start to first answer, {many} orders, {what}"), Goal::AtMost(100.0), started, " ms"),
+            row(
+                format!("on disk, an order of one line with its wake, {what}"),
+                Goal::AtMost(280.0),
+                on_disk,
+                " B",
+            ),
+            row(
+                format!("resident after {many} orders, {what}"),
+                Goal::AtMost(200.0),
+                resident,
+                " MiB",
+            ),
+            row(
+                format!("start to first answer, {many} orders, {what}"),
+                Goal::AtMost(100.0),
+                started,
+                " ms",
+            ),
         ])
     }
 
@@ -221,7 +264,15 @@ impl Bench {
     fn raw_ceiling(&self, created: f64) -> Row {
         let run = || -> Result<f64> {
             let output = Command::new("cargo")
-                .args(["run", "--release", "--quiet", "-p", "store", "--example", "raw_ceiling"])
+                .args([
+                    "run",
+                    "--release",
+                    "--quiet",
+                    "-p",
+                    "store",
+                    "--example",
+                    "raw_ceiling",
+                ])
                 .current_dir(&self.root)
                 .stderr(Stdio::null())
                 .output()?;
@@ -234,7 +285,9 @@ impl Bench {
             goal: Goal::None,
             seen: raw.map(|raw| 100.0 * created / raw),
             unit: " %",
-            note: raw.map(|raw| format!("ceiling {}/s", report::figure(raw))).unwrap_or_default(),
+            note: raw
+                .map(|raw| format!("ceiling {}/s", report::figure(raw)))
+                .unwrap_or_default(),
         }
     }
 }
@@ -243,7 +296,11 @@ impl<'a> Rival<'a> {
     fn new(server: &'a Server, connections: u32, scenario: &[&str]) -> Self {
         let connections = connections.to_string();
         let head = ["--connections", &connections, "--scenario"];
-        let load = head.iter().chain(scenario).map(|part| (*part).to_owned()).collect();
+        let load = head
+            .iter()
+            .chain(scenario)
+            .map(|part| (*part).to_owned())
+            .collect();
         Self { server, load }
     }
 }
@@ -267,7 +324,12 @@ impl Measured {
     }
 
     fn note(&self) -> String {
-        let Self { rate, cpu_us, p99_ms, .. } = self;
+        let Self {
+            rate,
+            cpu_us,
+            p99_ms,
+            ..
+        } = self;
         let [rate, cpu, p99] = [*rate, *cpu_us, *p99_ms].map(report::figure);
         format!("{rate}/s, p99 {p99} ms, {cpu} µs of CPU")
     }
@@ -282,34 +344,92 @@ fn create_rows(connections: u32, create: Measured, ceiling: Measured) -> Vec<Row
     let note = format!("{}; ceiling {}", create.note(), ceiling.note());
     let ratio = 100.0 * create.rate / ceiling.rate;
     let mut rows = vec![
-        row(format!("durable create : HTTP ceiling, {connections} connections"), goal, ratio, " %").with(note),
+        row(
+            format!("durable create : HTTP ceiling, {connections} connections"),
+            goal,
+            ratio,
+            " %",
+        )
+        .with(note),
     ];
     if connections == 64 {
-        let cpu = row("CPU of a durable create, 64 connections", Goal::AtMost(20.0), create.cpu_us, " µs");
-        let written = row("written to disk for each create", Goal::None, create.written, " B");
+        let cpu = row(
+            "CPU of a durable create, 64 connections",
+            Goal::AtMost(20.0),
+            create.cpu_us,
+            " µs",
+        );
+        let written = row(
+            "written to disk for each create",
+            Goal::None,
+            create.written,
+            " B",
+        );
         rows.extend([cpu, written]);
     }
     rows
 }
 
 fn other_rows(seen: &[Measured]) -> Vec<Row> {
-    let [create, ceiling, replay, get, get_ceiling, list, batch, indexed, logging] = seen else {
+    let [
+        create,
+        ceiling,
+        replay,
+        get,
+        get_ceiling,
+        list,
+        batch,
+        indexed,
+        logging,
+    ] = seen
+    else {
         unreachable!("these nine were asked for");
     };
     let percent = |one: &Measured, other: &Measured| 100.0 * one.rate / other.rate;
     let note = |measured: &Measured| measured.note();
     vec![
-        row("replay : HTTP ceiling", Goal::AtLeast(75.0), percent(replay, ceiling), " %").with(note(replay)),
-        row("GET by id : GET ceiling", Goal::AtLeast(70.0), percent(get, get_ceiling), " %")
-            .with(format!("{}; ceiling {}", get.note(), get_ceiling.note())),
-        row("CPU of a list of 50 : of an empty GET", Goal::AtMost(4.0), list.cpu_us / get_ceiling.cpu_us, " ×")
-            .with(note(list)),
-        row("orders/s in batches of 100 : single creates", Goal::AtLeast(3.0), batch.orders_rate / create.rate, " ×")
-            .with(format!("{} orders/s", report::figure(batch.orders_rate))),
-        row("create with the index by customer : HTTP ceiling", Goal::AtLeast(36.0), percent(indexed, ceiling), " %")
-            .with(note(indexed)),
-        row("create with log level `info` : with `warn`", Goal::None, percent(logging, create), " %")
-            .with(note(logging)),
+        row(
+            "replay : HTTP ceiling",
+            Goal::AtLeast(75.0),
+            percent(replay, ceiling),
+            " %",
+        )
+        .with(note(replay)),
+        row(
+            "GET by id : GET ceiling",
+            Goal::AtLeast(70.0),
+            percent(get, get_ceiling),
+            " %",
+        )
+        .with(format!("{}; ceiling {}", get.note(), get_ceiling.note())),
+        row(
+            "CPU of a list of 50 : of an empty GET",
+            Goal::AtMost(4.0),
+            list.cpu_us / get_ceiling.cpu_us,
+            " ×",
+        )
+        .with(note(list)),
+        row(
+            "orders/s in batches of 100 : single creates",
+            Goal::AtLeast(3.0),
+            batch.orders_rate / create.rate,
+            " ×",
+        )
+        .with(format!("{} orders/s", report::figure(batch.orders_rate))),
+        row(
+            "create with the index by customer : HTTP ceiling",
+            Goal::AtLeast(36.0),
+            percent(indexed, ceiling),
+            " %",
+        )
+        .with(note(indexed)),
+        row(
+            "create with log level `info` : with `warn`",
+            Goal::None,
+            percent(logging, create),
+            " %",
+        )
+        .with(note(logging)),
     ]
 }
 
@@ -321,7 +441,13 @@ impl Row {
 }
 
 fn row(what: impl Into<String>, goal: Goal, seen: f64, unit: &'static str) -> Row {
-    Row { what: what.into(), goal, seen: Some(seen), unit, note: String::new() }
+    Row {
+        what: what.into(),
+        goal,
+        seen: Some(seen),
+        unit,
+        note: String::new(),
+    }
 }
 
 /// Builds the binary that is measured, with the hidden routes that show the ceilings.
@@ -352,7 +478,10 @@ fn mib(count: u64) -> f64 {
     bytes(count) / MIB
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures need no more than 52 bits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "figures need no more than 52 bits"
+)]
 fn bytes(count: u64) -> f64 {
     count as f64
 }
@@ -363,17 +492,33 @@ mod tests {
 
     #[test]
     fn options_are_read_and_kept_within_bounds() {
-        let read = |text: &str| extent(&text.split_whitespace().map(Into::into).collect::<Vec<_>>());
-        let default = Extent { rounds: 3, seconds: 2, orders: 200_000 };
+        let read =
+            |text: &str| extent(&text.split_whitespace().map(Into::into).collect::<Vec<_>>());
+        let default = Extent {
+            rounds: 3,
+            seconds: 2,
+            orders: 200_000,
+        };
         assert_eq!(read("").unwrap(), default);
-        assert_eq!(read("--full --rounds 5").unwrap(), Extent { rounds: 5, orders: 1_000_000, ..default });
+        assert_eq!(
+            read("--full --rounds 5").unwrap(),
+            Extent {
+                rounds: 5,
+                orders: 1_000_000,
+                ..default
+            }
+        );
         assert_eq!(read("--seconds 900").unwrap().seconds, 60);
         assert!(read("--rounds many").is_err() && read("fast").is_err());
     }
 
     #[test]
     fn the_median_counts_and_errors_add_up() {
-        let rounds = [3.0, 1.0, 2.0].map(|rate| Measured { rate, errors: 1.0, ..Measured::default() });
+        let rounds = [3.0, 1.0, 2.0].map(|rate| Measured {
+            rate,
+            errors: 1.0,
+            ..Measured::default()
+        });
         let median = Measured::median(&rounds);
         assert_eq!((median.rate, median.errors), (2.0, 3.0));
     }

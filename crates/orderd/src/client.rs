@@ -27,7 +27,7 @@ const BODY_MAX: usize = 32 * 1024 * 1024;
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct ServerArgs {
     /// The server to ask [default: the address in server.listen]
-    #[arg(long, env = "ORDERD_URL", value_name = "URL")]
+    #[arg(long, global = true, env = "ORDERD_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
 }
 

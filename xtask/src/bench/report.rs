@@ -43,9 +43,15 @@ impl fmt::Display for Row {
             Goal::AtMost(goal) => format!("≤ {}{unit}", figure(goal)),
             Goal::None => String::new(),
         };
-        let seen = self.seen.map_or("not measured".to_owned(), |seen| format!("{}{unit}", figure(seen)));
+        let seen = self.seen.map_or("not measured".to_owned(), |seen| {
+            format!("{}{unit}", figure(seen))
+        });
         let mark = self.goal.mark(self.seen);
-        write!(f, "| {} | {goal} | {seen} | {mark} | {} |", self.what, self.note)
+        write!(
+            f,
+            "| {} | {goal} | {seen} | {mark} | {} |",
+            self.what, self.note
+        )
     }
 }
 
@@ -64,7 +70,9 @@ fn machine() -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let cpuinfo = read("/proc/cpuinfo");
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
     let model = model.map_or("unknown", |line| line.trim_start_matches([' ', '\t', ':']));
     let kernel = read("/proc/sys/kernel/osrelease");
     format!("{cores} cores ({model}), Linux {}.", kernel.trim())
@@ -87,7 +95,11 @@ pub(super) fn figure(number: f64) -> String {
         }
         grouped.push(digit);
     }
-    if fraction.is_empty() { grouped } else { format!("{grouped}.{fraction}") }
+    if fraction.is_empty() {
+        grouped
+    } else {
+        format!("{grouped}.{fraction}")
+    }
 }
 
 #[cfg(test)]
@@ -96,16 +108,37 @@ mod tests {
 
     #[test]
     fn a_figure_has_three_digits_and_its_thousands_apart() {
-        for (number, text) in [(65_012.4, "65,012"), (4.0, "4"), (18.14, "18.1"), (0.5, "0.5"), (280.0, "280")] {
+        for (number, text) in [
+            (65_012.4, "65,012"),
+            (4.0, "4"),
+            (18.14, "18.1"),
+            (0.5, "0.5"),
+            (280.0, "280"),
+        ] {
             assert_eq!(figure(number), text);
         }
     }
 
     #[test]
     fn a_goal_is_marked_as_reached_or_missed() {
-        let row = |goal, seen| Row { what: "x".into(), goal, seen, unit: " %", note: String::new() };
-        assert_eq!(row(Goal::AtLeast(40.0), Some(43.0)).to_string(), "| x | ≥ 40 % | 43 % | ✓ |  |");
-        assert_eq!(row(Goal::AtMost(20.0), Some(21.0)).to_string(), "| x | ≤ 20 % | 21 % | ✗ |  |");
-        assert_eq!(row(Goal::AtMost(20.0), None).to_string(), "| x | ≤ 20 % | not measured |  |  |");
+        let row = |goal, seen| Row {
+            what: "x".into(),
+            goal,
+            seen,
+            unit: " %",
+            note: String::new(),
+        };
+        assert_eq!(
+            row(Goal::AtLeast(40.0), Some(43.0)).to_string(),
+            "| x | ≥ 40 % | 43 % | ✓ |  |"
+        );
+        assert_eq!(
+            row(Goal::AtMost(20.0), Some(21.0)).to_string(),
+            "| x | ≤ 20 % | 21 % | ✗ |  |"
+        );
+        assert_eq!(
+            row(Goal::AtMost(20.0), None).to_string(),
+            "| x | ≤ 20 % | not measured |  |  |"
+        );
     }
 }

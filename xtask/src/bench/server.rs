@@ -32,13 +32,24 @@ pub(super) struct Usage {
 
 impl Server {
     /// Starts a server on the database in `directory`, which is made where it is not there.
-    pub(super) fn start(binary: &Path, directory: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        binary: &Path,
+        directory: &Path,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         fs::create_dir_all(directory)?;
         let address = free_address()?;
         let database = format!("sqlite:{}", directory.join("orders.db").display());
         let mut command = Command::new(binary);
         command
-            .args(["serve", "--listen", &address, "--database-url", &database, "--no-env-file"])
+            .args([
+                "serve",
+                "--listen",
+                &address,
+                "--database-url",
+                &database,
+                "--no-env-file",
+            ])
             .current_dir(directory)
             .envs(settings.iter().copied())
             .stdout(Stdio::null())
@@ -46,7 +57,12 @@ impl Server {
         let began = Instant::now();
         let child = command.spawn().context("cannot start the server")?;
         let directory = directory.to_owned();
-        let mut server = Self { child, address, directory, started_in: Duration::ZERO };
+        let mut server = Self {
+            child,
+            address,
+            directory,
+            started_in: Duration::ZERO,
+        };
         server.wait_until_ready(began)?;
         server.started_in = began.elapsed();
         Ok(server)
@@ -88,7 +104,9 @@ impl Server {
 
     /// Stops it as an operator does, and gives back the bytes that its database takes.
     pub(super) fn stop(mut self) -> anyhow::Result<u64> {
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()?;
         let began = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait()? {
@@ -121,7 +139,10 @@ fn free_address() -> anyhow::Result<String> {
 fn is_ready(address: &str) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(address)?;
-        write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        write!(
+            stream,
+            "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer.starts_with("HTTP/1.1 200"))
@@ -132,8 +153,15 @@ fn is_ready(address: &str) -> bool {
 /// User and system time out of `/proc/PID/stat`; Linux counts them in hundredths of a second.
 fn cpu_time(stat: &str) -> anyhow::Result<Duration> {
     // The second field is a name that may hold blanks; behind its bracket stands field 3.
-    let fields = stat.rsplit_once(')').context("/proc/PID/stat has no name")?.1;
-    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    let fields = stat
+        .rsplit_once(')')
+        .context("/proc/PID/stat has no name")?
+        .1;
+    let ticks = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(str::parse::<u64>);
     let ticks: u64 = ticks.sum::<Result<u64, _>>()?;
     Ok(Duration::from_millis(ticks * 10))
 }
