@@ -16,6 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use tempfile::TempDir;
 use tracing::{info, warn};
 
 /// The demo orders are the same at every start.
@@ -36,27 +37,28 @@ pub(crate) struct Args {
 }
 
 /// Runs the sub-command.
-pub(crate) fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
-    // The directory is removed when this is dropped, which is after everything else has ended.
-    let (directory, temporary) = match &args.keep {
-        Some(directory) => {
-            let failed = || format!("cannot make the directory {}", directory.display());
-            fs::create_dir_all(directory).with_context(failed)?;
-            (directory.clone(), None)
-        }
-        None => {
-            let temporary = tempfile::Builder::new().prefix("orderd-dev-").tempdir()?;
-            (temporary.path().to_owned(), Some(temporary))
-        }
-    };
-    let config = config::load(globals, flags(&args, &directory)?)?;
+pub(crate) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let (directory, temporary) = directory(args.keep.as_deref())?;
+    let config = config::load(globals, flags(args, &directory)?)?;
     let telemetry = telemetry::start(&config.settings);
     let storage = directory.display().to_string();
     let storage = match &temporary {
         Some(_) => Storage::Temporary(&storage),
         None => Storage::Durable(&storage),
     };
-    serve::runtime(&config.settings)?.block_on(serve(&args, &config, storage, &telemetry))
+    serve::runtime(&config.settings)?.block_on(serve(args, &config, storage, &telemetry))
+}
+
+/// Where the database goes. A temporary directory is removed when its guard is dropped, which is
+/// after everything else has ended.
+fn directory(keep: Option<&Path>) -> anyhow::Result<(PathBuf, Option<TempDir>)> {
+    let Some(directory) = keep else {
+        let temporary = tempfile::Builder::new().prefix("orderd-dev-").tempdir()?;
+        return Ok((temporary.path().to_owned(), Some(temporary)));
+    };
+    let failed = || format!("cannot make the directory {}", directory.display());
+    fs::create_dir_all(directory).with_context(failed)?;
+    Ok((directory.to_owned(), None))
 }
 
 fn flags(args: &Args, directory: &Path) -> anyhow::Result<Vec<Flag>> {

@@ -198,7 +198,8 @@ async fn soundness(config: &Config) -> anyhow::Result<Vec<Finding>> {
 fn permissions(path: &Path, subject: &'static str) -> Option<Finding> {
     let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
     let shown = path.display();
-    Some(if mode & 0o007 == 0 {
+    let others = mode & 0o007;
+    Some(if others == 0 {
         Finding::good(subject, format!("{shown} has mode {mode:03o}"))
     } else {
         let detail = format!("{shown} has mode {mode:03o}: everybody on this machine can use it");

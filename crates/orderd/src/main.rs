@@ -92,7 +92,7 @@ fn main() -> ExitCode {
 fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(args, globals),
-        Command::Dev(args) => dev::run(args, globals),
+        Command::Dev(args) => dev::run(&args, globals),
         Command::Order(args) => wait_for(order::run(args, globals)),
         Command::Migrate(args) => wait_for(migrate::run(args, globals)),
         Command::Seed(args) => wait_for(seed::run(args, globals)),

@@ -26,12 +26,14 @@ pub(crate) const DEFAULTS: &str = include_str!("../../../../config.default.toml"
 /// Settings whose value nobody may see, and that can be kept in a file of their own.
 const SECRETS: [&str; 2] = ["admin.password", "database.url"];
 
-/// Names from outside that stand for a setting: those that the older systems' users know.
-const ALIASES: [(&str, &str); 4] = [
+/// Names from outside that stand for a setting: those that users of the older systems, and of
+/// Rust programs, know.
+const ALIASES: [(&str, &str); 5] = [
     ("ORDERD_LISTEN", "server.listen"),
     ("DATABASE_URL", "database.url"),
     ("PORT", "server.listen"),
     ("ADMIN_PASSWORD", "admin.password"),
+    ("RUST_LOG", "log.level"),
 ];
 
 /// Variables that begin with `ORDERD_` and are no settings: the client's, and those that

@@ -7,6 +7,7 @@ use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer};
 use std::net::SocketAddr;
 use std::time::Duration;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// All that an operator can choose.
 #[derive(Clone, Debug, Deserialize)]
@@ -203,7 +204,7 @@ pub(crate) enum LogFormat {
 }
 
 /// Ten years: nothing in here is meant to last longer.
-const DURATION_MAX: Duration = Duration::from_secs(3650 * 86_400);
+const DURATION_MAX: Duration = Duration::from_hours(3650 * 24);
 
 /// Reads `250ms`, `5s`, `10m`, `12h` or `30d`.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
@@ -256,7 +257,9 @@ fn currency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Currency, D::E
 
 fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let parse = |text: &str| {
-        let valid = text.parse::<tracing_subscriber::filter::Targets>().is_ok();
+        // A lone word would be taken for the name of a module: `inof` for everything in `inof`.
+        let is_level = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
+        let valid = text.split(',').all(is_level) && text.parse::<Targets>().is_ok();
         valid.then(|| text.to_owned())
     };
     parsed(

@@ -56,10 +56,6 @@ pub(super) fn gather(
     })
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is where configuration is read"
-)]
 fn environment() -> BTreeMap<String, String> {
     // `vars` would panic at a variable that is not UTF-8; such a one cannot be ours.
     env::vars_os()

@@ -179,7 +179,7 @@ fn what_cannot_be_used_is_refused_with_its_place() {
         &["faults.enabled", "maybe"],
     );
     check(
-        &environment(&[("ORDERD_LOG_LEVEL", "info,=")]),
+        &environment(&[("ORDERD_LOG_LEVEL", "info,hyper=loud")]),
         &["log.level"],
     );
     check(

@@ -38,7 +38,7 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     /// A connection that has just been opened, by someone who is expected to have a request.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             opened_at: Instant::now(),
             note: AtomicU64::new(Phase::Head as u64),

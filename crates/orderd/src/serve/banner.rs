@@ -5,6 +5,7 @@ use crate::client::url_of;
 use crate::config::{Anonymous, Config};
 use crate::port;
 use crate::telemetry::Telemetry;
+use std::fmt::Write;
 use std::io::IsTerminal;
 use tracing::{info, warn};
 
@@ -71,12 +72,10 @@ fn block(config: &Config, server: &Server, storage: Storage<'_>) -> String {
     if config.settings.faults.enabled {
         lines.push(("Faults", "X-Debug-Fail-After-Commit is obeyed".to_owned()));
     }
-    let lines: String = lines
-        .iter()
-        .map(|(name, text)| format!("  \x1b[2m{name:<9}\x1b[0m {text}\n"))
-        .collect();
-    format!(
-        "\n  \x1b[1morderd\x1b[0m {}\n\n{lines}",
-        env!("CARGO_PKG_VERSION")
-    )
+    let mut text = format!("\n  \x1b[1morderd\x1b[0m {}\n\n", env!("CARGO_PKG_VERSION"));
+    for (name, value) in lines {
+        writeln!(text, "  \x1b[2m{name:<9}\x1b[0m {value}")
+            .expect("a String takes whatever is written");
+    }
+    text
 }

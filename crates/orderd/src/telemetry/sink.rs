@@ -85,13 +85,15 @@ impl Sink {
         let mut refused = 0;
         loop {
             let (dropped, closing) = self.take(&mut batch);
-            if dropped + refused > 0 {
-                note_dropped(&mut batch, dropped + refused);
+            let lines = count_lines(&batch);
+            let lost = dropped + refused;
+            if lost > 0 {
+                note_dropped(&mut batch, lost);
             }
             // An output that refuses is no reason to fail anything: the lines are counted.
             refused = match output.write_all(&batch).and_then(|()| output.flush()) {
                 Ok(()) => 0,
-                Err(_) => dropped + refused + count_lines(&batch),
+                Err(_) => lost + lines,
             };
             batch.clear();
             if closing {
