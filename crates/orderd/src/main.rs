@@ -33,8 +33,10 @@ use std::process::ExitCode;
 /// Takes each order exactly once and drives it to its end
 #[derive(Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 cannot bind or \
-                        reach, 5 a check found problems, 75 try later.")]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 cannot bind or \
+                        reach, 5 a check found problems, 75 try later."
+)]
 struct Cli {
     #[command(flatten)]
     globals: Globals,
@@ -107,8 +109,9 @@ fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs a command that asks or reads: one thread is enough.
-fn wait_for(
-    command: impl Future<Output = anyhow::Result<ExitCode>>,
-) -> anyhow::Result<ExitCode> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+fn wait_for(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(command)
 }

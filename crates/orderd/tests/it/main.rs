@@ -14,6 +14,7 @@ mod load;
 mod operations;
 mod orders;
 mod power;
+mod process;
 mod races;
 mod receipt;
 mod service;

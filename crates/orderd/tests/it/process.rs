@@ -1,0 +1,383 @@
+//! The binary as its operators meet it: exit codes, refusals, and an orderly end.
+
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn orderd(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orderd"));
+    command
+        .args(arguments)
+        .env_clear()
+        .current_dir(directory)
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> (i32, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap_or(-1), text(stdout), text(stderr))
+}
+
+/// Runs a command that must end with `code` and say `parts`, and how to mend it, on stderr.
+fn refused(command: &mut Command, code: i32, parts: &[&str]) {
+    let (ended, stdout, stderr) = run(command);
+    assert_eq!(ended, code, "{stderr}");
+    assert_eq!(stdout, "", "stdout is for data");
+    for part in parts.iter().chain(&["\nWhy: ", "\nFix: "]) {
+        assert!(stderr.contains(part), "{stderr:?} should contain {part:?}");
+    }
+}
+
+/// A server on a port that the system chose, known from its own first word.
+struct Server {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(directory: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut command = orderd(directory, &["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command
+            .envs(settings.iter().copied())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let serving = wait_for(&mut log, "Serving at ");
+        let address = serving["url"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("http://")
+            .unwrap();
+        let address = address.parse().unwrap();
+        Self {
+            child,
+            log,
+            address,
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("sh")
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &pid])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ended_before = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+/// The first log line whose message begins so; the log ends when the process does.
+fn wait_for(log: &mut impl BufRead, beginning: &str) -> Value {
+    for line in log.lines() {
+        let line: Value = serde_json::from_str(&line.unwrap()).expect("a log line is JSON");
+        if line["message"]
+            .as_str()
+            .is_some_and(|message| message.starts_with(beginning))
+        {
+            return line;
+        }
+    }
+    panic!("it never logged {beginning:?}");
+}
+
+/// Sends `request` as it is, and reads until the server closes.
+fn exchange(stream: &mut TcpStream, request: &[u8]) -> String {
+    stream.write_all(request).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn place(key: &str) -> String {
+    let body = r#"{"customer_id":"c","item_id":"i","quantity":1}"#;
+    format!(
+        "POST /orders HTTP/1.1\r\nhost: x\r\nconnection: close\r\nidempotency-key: {key}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn a_wrong_command_line_is_usage() {
+    let directory = TempDir::new().unwrap();
+    for arguments in [&["surve"][..], &["serve", "--colour"], &["config"], &[]] {
+        let (code, _, stderr) = run(&mut orderd(directory.path(), arguments));
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(stderr.contains("Usage:"), "{stderr}");
+    }
+    let (code, stdout, _) = run(&mut orderd(directory.path(), &["completions", "bash"]));
+    assert_eq!((code, stdout.contains("healthcheck")), (0, true));
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_with_its_place() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    let serve = || orderd(path, &["serve"]);
+    let refused = |command: &mut Command, parts: &[&str]| refused(command, 3, parts);
+
+    fs::write(path.join("orderd.toml"), "[server]\nlistn = \"x\"\n").unwrap();
+    refused(
+        &mut serve(),
+        &[
+            "`server.listn` (orderd.toml:2)",
+            "did you mean `server.listen`?",
+        ],
+    );
+    fs::write(
+        path.join("orderd.toml"),
+        "[limits]\nbody_max_bytes = \"much\"\n",
+    )
+    .unwrap();
+    refused(
+        &mut serve(),
+        &["`limits.body_max_bytes` (orderd.toml:2)", "65536"],
+    );
+    fs::remove_file(path.join("orderd.toml")).unwrap();
+
+    refused(
+        serve().env("ORDERD_IDEMPOTENCY_RETENTION", "1y"),
+        &["ORDERD_IDEMPOTENCY_RETENTION"],
+    );
+    refused(
+        serve().env("DATABASE_URL", "postgres://u:hunter2@h/d"),
+        &["postgres://***@h/d"],
+    );
+    refused(
+        serve().args(["--listen", "0.0.0.0:0"]),
+        &["0.0.0.0:0", "anonymous = \"write\""],
+    );
+    refused(serve().args(["--roles", "api"]), &["shared database"]);
+    refused(serve().args(["--config", "none.toml"]), &["none.toml"]);
+    let four = [
+        ("DB_USER", "u"),
+        ("DB_PASS", "hunter2"),
+        ("DB_HOST", "h"),
+        ("DB_NAME", "n"),
+    ];
+    refused(serve().envs(four), &["mysql://***@h/n"]);
+    assert_eq!(fs::read_dir(path).unwrap().count(), 0, "nothing was made");
+}
+
+#[test]
+fn the_configuration_can_be_written_checked_and_shown() {
+    let directory = TempDir::new().unwrap();
+    let config = |verb: &[&str]| orderd(directory.path(), &[&["config"], verb].concat());
+    assert_eq!(run(&mut config(&["init"])).0, 0);
+    refused(&mut config(&["init"]), 1, &["orderd.toml"]);
+    assert_eq!(run(&mut config(&["check"])).0, 0);
+
+    let shown =
+        run(config(&["show", "--sources"]).envs([("PORT", "9"), ("ADMIN_PASSWORD", "hunter2")]));
+    assert!(shown.1.contains("listen = \"127.0.0.1:9\""), "{}", shown.1);
+    assert!(shown.1.contains("# environment: PORT"), "{}", shown.1);
+    assert!(
+        !format!("{shown:?}").contains("hunter2"),
+        "a secret is never shown"
+    );
+    let shown = run(config(&["show", "--json"]).env("ADMIN_PASSWORD", "hunter2"));
+    let json: Value = serde_json::from_str(&shown.1).unwrap();
+    assert_eq!(json["admin.password"]["value"], "***");
+}
+
+#[test]
+fn a_file_has_one_owner_and_readers_beside_it() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    let server = Server::start(path, &[]);
+    let answer = exchange(&mut server.connect(), place("k").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+
+    let owner = format!("process {}", server.child.id());
+    let second = ["serve", "--listen", "127.0.0.1:0"];
+    refused(&mut orderd(path, &second), 4, &["orderd.db", &owner]);
+    refused(&mut orderd(path, &["migrate", "up"]), 4, &["orderd.db"]);
+
+    let (code, stdout, _) = run(&mut orderd(path, &["verify", "--json"]));
+    let verdicts: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(code, 0, "{stdout}");
+    assert_eq!(verdicts.as_array().unwrap().len(), store::Check::ALL.len());
+    let listen = ("ORDERD_LISTEN", server.address.to_string());
+    for arguments in [&["migrate", "status"][..], &["healthcheck"], &["doctor"]] {
+        let mut command = orderd(path, arguments);
+        let (code, stdout, stderr) = run(command.env(listen.0, &listen.1));
+        assert_eq!(code, 0, "{arguments:?}: {stdout}{stderr}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_named_with_its_holder_and_a_free_one() {
+    let directory = TempDir::new().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let holder = format!("process {}", std::process::id());
+    let serve = &["serve", "--listen", &address];
+    let parts = [
+        address.as_str(),
+        &holder,
+        "orderd serve --listen 127.0.0.1:",
+    ];
+    refused(&mut orderd(directory.path(), serve), 4, &parts);
+}
+
+#[test]
+fn what_cannot_be_reached_or_opened_has_its_code() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    fs::write(
+        path.join("broken.db"),
+        "this is no database, and never was one",
+    )
+    .unwrap();
+    let broken = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--database-url",
+        "sqlite:broken.db",
+    ];
+    refused(&mut orderd(path, &broken), 5, &["broken.db"]);
+    let nowhere = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--database-url",
+        "sqlite:/proc/x/y.db",
+    ];
+    refused(&mut orderd(path, &nowhere), 4, &["/proc/x"]);
+    refused(&mut orderd(path, &["verify"]), 4, &["orderd.db"]);
+
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let url = format!("http://{free}");
+    assert_eq!(run(&mut orderd(path, &["healthcheck", "--url", &url])).0, 1);
+}
+
+#[test]
+fn sigterm_lets_requests_finish_and_ends_well() {
+    let directory = TempDir::new().unwrap();
+    let mut server = Server::start(directory.path(), &[]);
+    let request = place("k");
+    let (head, rest) = request.split_at(request.len() - 5);
+    let mut under_way = server.connect();
+    under_way.write_all(head.as_bytes()).unwrap();
+    let mut idle = server.connect();
+    // An answer to a later connection shows that those before it were accepted.
+    exchange(&mut server.connect(), place("other").as_bytes());
+
+    server.signal("TERM");
+    wait_for(&mut server.log, "Stopping");
+    assert_eq!(
+        exchange(&mut idle, b""),
+        "",
+        "idle connections are closed at once"
+    );
+    let answer = exchange(&mut under_way, rest.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    wait_for(&mut server.log, "Stopped");
+    assert_eq!(server.exit_code(), Some(0));
+    assert!(
+        !directory.path().join("orderd.db-wal").exists(),
+        "all is in the file itself"
+    );
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_a_drain_has_its_time() {
+    for (second, code) in [(Some("TERM"), 143), (Some("INT"), 130), (None, 0)] {
+        let directory = TempDir::new().unwrap();
+        let timeout = if second.is_some() { "1h" } else { "50ms" };
+        let mut server = Server::start(directory.path(), &[("ORDERD_SHUTDOWN_TIMEOUT", timeout)]);
+        let mut under_way = server.connect();
+        under_way.write_all(&place("k").as_bytes()[..100]).unwrap();
+        exchange(&mut server.connect(), place("other").as_bytes());
+        server.signal("TERM");
+        wait_for(&mut server.log, "Stopping");
+        if let Some(second) = second {
+            server.signal(second);
+        }
+        assert_eq!(server.exit_code(), Some(code));
+    }
+}
+
+#[test]
+fn connections_beyond_the_bound_are_told_so() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(directory.path(), &[("ORDERD_SERVER_CONNECTIONS_MAX", "1")]);
+    let mut first = server.connect();
+    first
+        .write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    assert!(first.read(&mut [0; 4096]).unwrap() > 0);
+    let answer = exchange(
+        &mut server.connect(),
+        b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n",
+    );
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("\"code\":\"overloaded\""), "{answer}");
+}
+
+#[test]
+fn heads_that_are_no_http_get_a_problem_and_half_ones_are_cut() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(
+        directory.path(),
+        &[("ORDERD_SERVER_HEADER_TIMEOUT", "100ms")],
+    );
+    let check = |request: &[u8], status: &str| {
+        let answer = exchange(&mut server.connect(), request);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(status), "{head}");
+        let body: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(head.split(' ').nth(1).unwrap(), body["status"].to_string());
+    };
+    check(b"NONSENSE\r\n\r\n", "HTTP/1.1 400 ");
+    let many = format!(
+        "GET / HTTP/1.1\r\nhost: x\r\n{}\r\n",
+        "a: b\r\n".repeat(300)
+    );
+    check(many.as_bytes(), "HTTP/1.1 431 ");
+    let long = format!(
+        "GET / HTTP/1.1\r\nhost: x\r\na: {}\r\n\r\n",
+        "b".repeat(20 << 10)
+    );
+    check(long.as_bytes(), "HTTP/1.1 431 ");
+    assert_eq!(
+        exchange(&mut server.connect(), b"GET / HTTP/1.1\r\nhost: "),
+        ""
+    );
+}
