@@ -4,7 +4,6 @@ use super::rows::failed;
 use crate::Error;
 use crate::mutant::{Mutant, planted};
 use rusqlite::config::DbConfig;
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
@@ -48,10 +47,6 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection
         .busy_timeout(Duration::from_secs(5))
-        .map_err(failed)?;
-    // Plans do not depend on what is bound: otherwise statements are planned anew at every use.
-    connection
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Without this a statement is compiled anew whenever a value that its plan might depend on is
