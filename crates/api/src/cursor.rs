@@ -45,3 +45,6 @@ fn mac(key: &[u8; 32], id: &[u8; 16], filters: &str) -> Hmac<Sha256> {
         .chain_update(id)
         .chain_update(filters)
 }
+
+#[cfg(test)]
+mod tests;
