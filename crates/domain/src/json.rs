@@ -51,6 +51,10 @@ impl Json {
         let Self::Number(text) = self else {
             return None;
         };
+        // Nearly every one is written plainly.
+        if let Ok(number) = text.parse() {
+            return Some(number);
+        }
         let Decimal {
             negative,
             digits,
