@@ -9,7 +9,7 @@ use crate::serve::banner::{self, Storage};
 use crate::serve::signals::Signals;
 use crate::serve::{self, Server};
 use crate::target::Target;
-use crate::telemetry::{self, Telemetry};
+use crate::telemetry;
 use crate::{port, seed};
 use anyhow::Context;
 use std::fs;
@@ -40,13 +40,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let (directory, temporary) = directory(args.keep.as_deref())?;
     let config = config::load(globals, flags(args, &directory)?)?;
-    let telemetry = telemetry::start(&config.settings);
     let storage = directory.display().to_string();
     let storage = match &temporary {
         Some(_) => Storage::Temporary(&storage),
         None => Storage::Durable(&storage),
     };
-    serve::runtime(&config.settings)?.block_on(serve(args, &config, storage, &telemetry))
+    serve::runtime(&config.settings)?.block_on(serve(args, &config, storage))
 }
 
 /// Where the database goes. A temporary directory is removed when its guard is dropped, which is
@@ -75,12 +74,7 @@ fn flags(args: &Args, directory: &Path) -> anyhow::Result<Vec<Flag>> {
     Ok(flags.into_iter().chain(listen).collect())
 }
 
-async fn serve(
-    args: &Args,
-    config: &Config,
-    storage: Storage<'_>,
-    telemetry: &Telemetry,
-) -> anyhow::Result<ExitCode> {
+async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Result<ExitCode> {
     let signals = Signals::install()?;
     serve::guard_access(&config.settings)?;
     let (_store, app) = serve::open(config).await?;
@@ -91,10 +85,12 @@ async fn serve(
         password: String::new(),
     };
     let seeded = seed::demo(&Arc::new(target), args.orders, SEED).await?;
+    // A line for each of them would only hide what follows, so logging begins here.
+    let telemetry = telemetry::start(&config.settings);
     info!("Demo: {seeded}");
-    banner::show(config, &server, storage, telemetry);
+    banner::show(config, &server, storage, &telemetry);
     if let Storage::Temporary(directory) = storage {
         warn!("Everything is in {directory} and goes when this ends; keep it with --keep DIR");
     }
-    server.run(signals, telemetry).await
+    server.run(signals, &telemetry).await
 }

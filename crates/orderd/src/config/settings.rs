@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// All that an operator can choose.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     /// `[server]`
@@ -71,7 +71,7 @@ pub(crate) struct Shutdown {
 }
 
 /// Where orders are kept.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Database {
     /// The URL.
@@ -146,12 +146,6 @@ pub(crate) enum Anonymous {
 pub(crate) struct Admin {
     /// Their password; empty where they do not exist.
     pub(crate) password: String,
-}
-
-impl std::fmt::Debug for Admin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Admin { password: *** }")
-    }
 }
 
 /// Faults on demand.

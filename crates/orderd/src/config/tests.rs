@@ -46,7 +46,7 @@ fn the_defaults_are_sound() {
     assert_eq!(listen(&config), "127.0.0.1:8080");
     assert_eq!(
         config.settings.idempotency.retention,
-        Duration::from_secs(30 * 86_400)
+        Duration::from_hours(30 * 24)
     );
     assert_eq!(config.settings.access.anonymous, Anonymous::Auto);
     assert!(config.warnings.is_empty());
@@ -56,76 +56,41 @@ fn the_defaults_are_sound() {
 #[test]
 fn a_stronger_source_wins() {
     let mut sources = Sources::default();
-    let layers: [(&str, fn(&mut Sources), Origin); 7] = [
-        (
-            "127.0.0.1:1",
-            |sources| {
-                let text = "\n[server]\nlisten = '127.0.0.1:1'".to_owned();
-                sources.files.push(File {
-                    path: "/etc/x".into(),
-                    text,
-                });
-            },
-            Origin::File("/etc/x".into(), 3),
-        ),
-        (
-            "127.0.0.1:2",
-            |sources| {
-                let text = "server.listen = '127.0.0.1:2'".to_owned();
-                sources.files.insert(
-                    0,
-                    File {
-                        path: "x".into(),
-                        text,
-                    },
-                );
-            },
-            Origin::File("x".into(), 1),
-        ),
-        (
-            "127.0.0.1:3",
-            |sources| sources.env_file = map(&[("PORT", "3")]),
-            Origin::EnvFile("PORT".into()),
-        ),
-        (
-            "127.0.0.1:4",
-            |sources| {
-                sources
-                    .env_file
-                    .extend(map(&[("ORDERD_LISTEN", "localhost:4")]))
-            },
-            Origin::EnvFile("ORDERD_LISTEN".into()),
-        ),
-        (
-            "127.0.0.1:5",
-            |sources| sources.environment = map(&[("PORT", "5")]),
-            Origin::Environment("PORT".into()),
-        ),
-        (
-            "[::1]:6",
-            |sources| {
-                sources
-                    .environment
-                    .extend(map(&[("ORDERD_SERVER_LISTEN", "[::1]:6")]))
-            },
-            Origin::Environment("ORDERD_SERVER_LISTEN".into()),
-        ),
-        (
-            "127.0.0.1:7",
-            |sources| {
-                sources
-                    .flags
-                    .push(("--listen", "server.listen", "127.0.0.1:7".into()))
-            },
-            Origin::Flag("--listen"),
-        ),
-    ];
-    for (expected, add, origin) in layers {
-        add(&mut sources);
-        let config = resolve(&sources).unwrap();
-        assert_eq!(listen(&config), expected);
+    let check = |sources: &Sources, address: &str, origin: Origin| {
+        let config = resolve(sources).unwrap();
+        assert_eq!(listen(&config), address);
         assert_eq!(config.values["server.listen"].origin, origin);
-    }
+    };
+    let file = |path: &str, text: &str| File {
+        path: path.into(),
+        text: text.to_owned(),
+    };
+    check(&sources, "127.0.0.1:8080", Origin::Default);
+
+    sources.files = vec![file("/etc/x", "\n[server]\nlisten = '127.0.0.1:1'")];
+    check(&sources, "127.0.0.1:1", Origin::File("/etc/x".into(), 3));
+    sources
+        .files
+        .insert(0, file("x", "server.listen = '127.0.0.1:2'"));
+    check(&sources, "127.0.0.1:2", Origin::File("x".into(), 1));
+    sources.env_file = map(&[("PORT", "3")]);
+    check(&sources, "127.0.0.1:3", Origin::EnvFile("PORT".into()));
+    sources.env_file = map(&[("PORT", "3"), ("ORDERD_LISTEN", "localhost:4")]);
+    check(
+        &sources,
+        "127.0.0.1:4",
+        Origin::EnvFile("ORDERD_LISTEN".into()),
+    );
+    sources.environment = map(&[("PORT", "5")]);
+    check(&sources, "127.0.0.1:5", Origin::Environment("PORT".into()));
+    sources.environment = map(&[("PORT", "5"), ("ORDERD_SERVER_LISTEN", "[::1]:6")]);
+    check(
+        &sources,
+        "[::1]:6",
+        Origin::Environment("ORDERD_SERVER_LISTEN".into()),
+    );
+    sources.flags = vec![("--listen", "server.listen", "127.0.0.1:7".to_owned())];
+    check(&sources, "127.0.0.1:7", Origin::Flag("--listen"));
 }
 
 #[test]
@@ -226,7 +191,7 @@ fn the_four_names_of_a_mysql_database_make_a_url_and_a_password_is_never_shown()
         shown("admin.password", &config.values["admin.password"].value).as_str(),
         Some("***")
     );
-    assert!(!format!("{:?}", config.settings).contains("123456"));
+    assert!(!format!("{config:?}").contains("123456"));
     assert_eq!(config.warnings.len(), 1);
 }
 

@@ -34,7 +34,7 @@ async fn an_idle_connection_lasts_longer_and_a_head_begins_with_its_first_byte()
     let waiting = Waiting::new();
     waiting.busy();
     waiting.answered();
-    advance(Duration::from_secs(60)).await;
+    advance(Duration::from_mins(1)).await;
     waiting.received();
     assert_eq!(seconds_until_overdue(&waiting).await, 10);
 }
@@ -44,7 +44,7 @@ async fn nobody_is_cut_while_waiting_for_us() {
     let waiting = Waiting::new();
     waiting.busy();
     waiting.received();
-    let day = Duration::from_secs(86_400);
+    let day = Duration::from_hours(24);
     assert!(timeout(day, waiting.overdue(LIMITS)).await.is_err());
 }
 

@@ -51,7 +51,7 @@ fn lines_come_in_order_and_none_is_missing_at_the_end() {
 #[test]
 fn lines_beyond_the_bound_are_counted_and_cost_no_waiting() {
     let (sink, allow, written) = sink();
-    let line = [b'x'; 1 << 20];
+    let line = vec![b'x'; 1 << 20];
     // The output takes nothing, yet every call returns; at most one batch is on its way to it.
     for _ in 0..3 * (BYTES_MAX / line.len()) {
         sink.append(&line, false);
