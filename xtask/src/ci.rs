@@ -88,12 +88,17 @@ fn clippy(root: &Path) -> Result<()> {
     cargo(root, &[&what[..], &["--", "-D", "warnings"]].concat())
 }
 
+/// The reader of these pages works on the code: private items are documented with the rest.
 fn doc(root: &Path) -> Result<()> {
     let mut command = Command::new(env!("CARGO"));
-    command
-        .args(["doc", "--workspace", "--no-deps", "--locked"])
-        .env("RUSTDOCFLAGS", "-D warnings");
-    finish(command.current_dir(root))
+    command.args([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+        "--locked",
+    ]);
+    finish(command.env("RUSTDOCFLAGS", "-D warnings").current_dir(root))
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
