@@ -1,6 +1,7 @@
 //! Binding the port, and what to say when somebody else has it.
 
 use crate::exit::{Code, Exit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -30,6 +31,18 @@ pub(crate) fn bind_near(address: SocketAddr) -> Result<TcpListener, Exit> {
         }
         result => result.map_err(|error| refusal(address, &error)),
     }
+}
+
+/// Asks for as many open files as this user may have: every connection is one, and many systems
+/// grant 1024 unless asked.
+pub(crate) fn allow_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // Where it is refused, the accept loop says so when the files are used up.
+    let _ = setrlimit(Resource::Nofile, most);
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

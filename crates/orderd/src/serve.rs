@@ -222,6 +222,7 @@ impl Server {
         app: Arc<App>,
         listener: TcpListener,
     ) -> anyhow::Result<Self> {
+        port::allow_connections();
         let Settings {
             server, shutdown, ..
         } = &config.settings;
