@@ -86,11 +86,7 @@ fn run(
         match site.start() {
             Ok(restarted) => {
                 restarts.push(restarted.ready_after);
-                if let Err(error) = tally.ask_again(restarted.address, chosen) {
-                    tally
-                        .unsound
-                        .push(format!("no answer after a restart: {error}"));
-                }
+                check(&mut tally, site, &restarted, chosen);
                 tally.count(site, entries.len() as u64);
                 server = (!last && !enough(&tally)).then_some(restarted);
             }
@@ -129,6 +125,19 @@ fn live(server: Server, seed: u64, life: Duration) -> Vec<Entry> {
         server.kill();
         load.join().expect("the clients get answers until the cut")
     })
+}
+
+/// Asks for what was acknowledged, while `orderd verify` looks at what the cut has left.
+fn check(tally: &mut Tally, site: &Site, server: &Server, entries: Vec<&mut Entry>) {
+    let verified = thread::scope(|scope| {
+        let verify = scope.spawn(|| site.verify());
+        if let Err(error) = tally.ask_again(server.address, entries) {
+            let problem = format!("no answer after a restart: {error}");
+            tally.unsound.push(problem);
+        }
+        verify.join().expect("verify can be started")
+    });
+    tally.unsound.extend(verified.err());
 }
 
 /// All entries from `earlier` on and a sample of those before; all of them for the last check.

@@ -44,6 +44,7 @@ fn a_full_disk_refuses_orders_and_loses_none() {
     entries.retain(|entry| entry.acknowledged.is_some());
     tally.ask_again(server.address, &mut entries).unwrap();
     tally.count(&site, entries.len() as u64); // those refused for good have left nothing
+    tally.verify(&site);
     let figures = json!({
         "keys": entries.len(), "refused": refused, "recovery_ms": recovery.as_millis(),
     });

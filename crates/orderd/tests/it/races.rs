@@ -46,6 +46,7 @@ fn of_different_payloads_under_one_key_one_wins() {
     }
     let mut tally = Tally::default();
     tally.count(&site, KEYS);
+    tally.verify(&site);
     tally.report(
         "races of payloads",
         &site,
@@ -83,6 +84,7 @@ fn race(site: &Site, server: &Server) -> Tally {
         tally.mismatched += u64::from(CLIENTS) - same.unwrap_or_default();
     }
     tally.count(site, KEYS);
+    tally.verify(site);
     tally.report(
         "races",
         site,
