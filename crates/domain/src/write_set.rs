@@ -10,7 +10,7 @@ use crate::{Event, LedgerEntry, Order, OrderId, Timestamp};
 pub const ROWS_MAX: usize = 100;
 
 /// All that one decision writes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriteSet {
     /// The idempotency key that must be free, and what it then stands for.
     pub claim: Option<Claim>,

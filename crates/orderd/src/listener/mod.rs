@@ -30,7 +30,6 @@ use tower::Service;
 use tracing::{debug, warn};
 
 /// hyper's own bounds of a head lie above those of the router, whose refusal says more.
-const HEADERS_MAX: usize = 200;
 const HEAD_MAX_BYTES: usize = 128 << 10;
 /// How many refused connections are told so at a time; those beyond are just closed.
 const REFUSALS_MAX: usize = 64;
@@ -124,7 +123,6 @@ impl Connection {
             }
         });
         let connection = http1::Builder::new()
-            .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_MAX_BYTES)
             // It would set a timer for every request, and cut idle connections as well.
             .header_read_timeout(None)

@@ -2,17 +2,17 @@
 //!
 //! Says what became of it; does not commit, roll back, or answer anyone.
 
-use super::index::Index;
+use super::index::Found;
 use super::rows::{
     consumer_code, customer_hash, event_code, failed, halves, scope_hash, seen, status_code,
 };
+use super::writer::Waiting;
 use super::{Indexes, read};
 use crate::Error;
 use crate::mutant::{Mutant, planted};
 use domain::idempotency::{Body, Scope, Seen};
 use domain::{Change, Claim, Event, LedgerEntry, Line, Order, RecordId, Timestamp, Wake, WriteSet};
 use rusqlite::{CachedStatement, Connection, params};
-use std::collections::HashMap;
 
 /// What became of one write set in the open group.
 #[derive(Debug)]
@@ -25,14 +25,36 @@ pub(super) enum Outcome {
     Refused { change: usize, wrote: bool },
 }
 
+/// Where the client text of a write set stands in the indexes.
+pub(super) struct Hashes {
+    pub(super) key: i64,
+    customer: Option<i64>,
+}
+
+impl Hashes {
+    /// The hashes of a write set; without a claim that of its key means nothing.
+    pub(super) fn of(write_set: &WriteSet) -> Self {
+        let customer = write_set.changes.iter().find_map(|change| match change {
+            Change::Place(order, _) => order.customer_id.as_ref().map(customer_hash),
+            _ => None,
+        });
+        let key = write_set
+            .claim
+            .as_ref()
+            .map_or(0, |claim| scope_hash(&claim.scope));
+        Self { key, customer }
+    }
+}
+
 /// A group of write sets that commit together.
 pub(super) struct Group<'c> {
     connection: &'c Connection,
     indexes: &'c Indexes,
     sql: Statements<'c>,
     next_record: i64,
-    /// The keys that this group took. Nobody else may see them before the COMMIT.
-    taken: HashMap<Scope, Seen>,
+    /// The keys that this group took, as (hash, number of the write set). Nobody else may see them
+    /// before the COMMIT.
+    taken: Vec<(i64, usize)>,
     /// What to publish in the indexes after the COMMIT.
     pub(super) new_keys: Vec<(i64, i64)>,
     pub(super) new_customers: Vec<(i64, i64)>,
@@ -101,7 +123,7 @@ impl<'c> Group<'c> {
             indexes,
             sql: Statements::prepare(connection)?,
             next_record,
-            taken: HashMap::new(),
+            taken: Vec::new(),
             new_keys: Vec::new(),
             new_customers: Vec::new(),
         })
@@ -112,11 +134,14 @@ impl<'c> Group<'c> {
         self.next_record
     }
 
-    /// Puts one write set into the transaction, or finds out why not. Guards that fail leave the
-    /// set's earlier changes behind: the caller undoes them.
-    pub(super) fn apply(&mut self, write_set: &WriteSet) -> Result<Outcome, Error> {
+    /// Puts one write set of a group into the transaction, or finds out why not. Guards that fail
+    /// leave the set's earlier changes behind: the caller undoes them.
+    pub(super) fn apply(&mut self, group: &[Waiting], number: usize) -> Result<Outcome, Error> {
+        let Waiting {
+            write_set, hashes, ..
+        } = &group[number];
         if let Some(claim) = &write_set.claim
-            && let Some(seen) = self.seen(claim)?
+            && let Some(seen) = self.seen(claim, hashes.key, group)?
         {
             return Ok(Outcome::Seen(seen));
         }
@@ -125,10 +150,11 @@ impl<'c> Group<'c> {
             _ => None,
         });
         for (number, change) in write_set.changes.iter().enumerate() {
-            if !self.change(change, &write_set.changes, placed_at)? {
+            if !self.change(change, write_set, hashes, placed_at)? {
+                let wrote = number > 0;
                 return Ok(Outcome::Refused {
                     change: number,
-                    wrote: number > 0,
+                    wrote,
                 });
             }
         }
@@ -138,22 +164,35 @@ impl<'c> Group<'c> {
                     .execute_batch("commit; begin immediate")
                     .map_err(failed)?;
             }
-            self.take(claim, placed_at)?;
+            self.take(claim, hashes.key, placed_at)?;
+            self.taken.push((hashes.key, number));
         }
         Ok(Outcome::Done)
     }
 
-    fn seen(&self, claim: &Claim) -> Result<Option<Seen>, Error> {
-        let in_group = self.taken.get(&claim.scope).cloned();
-        if in_group.is_some() && !planted(Mutant::CheckThenInsert) {
-            return Ok(in_group);
+    fn seen(&self, claim: &Claim, hash: i64, group: &[Waiting]) -> Result<Option<Seen>, Error> {
+        let in_group = self
+            .taken
+            .iter()
+            .filter(|(taken, _)| *taken == hash)
+            .filter_map(|(_, number)| group[*number].write_set.claim.as_ref())
+            .find(|taken| taken.scope == claim.scope);
+        if let Some(taken) = in_group
+            && !planted(Mutant::CheckThenInsert)
+        {
+            return Ok(Some(seen_of(taken)));
         }
-        let hash = scope_hash(&claim.scope);
-        let seen = find_seen(self.connection, &self.indexes.keys, &claim.scope, hash)?;
+        let found = self.indexes.keys.look(hash, i64::MAX, read::CANDIDATES_MAX);
+        let seen = find_seen(self.connection, found, &claim.scope)?;
         Ok(seen.filter(|seen| seen.created_at >= claim.forget_before))
     }
 
-    fn take(&mut self, claim: &Claim, placed_at: Option<Timestamp>) -> Result<(), Error> {
+    fn take(
+        &mut self,
+        claim: &Claim,
+        hash: i64,
+        placed_at: Option<Timestamp>,
+    ) -> Result<(), Error> {
         let record_id = self.next_record;
         let (renderer, stored) = match &claim.reply.body {
             Body::Rendered(renderer) => (Some(*renderer), None),
@@ -176,9 +215,7 @@ impl<'c> Group<'c> {
             ])
             .map_err(failed)?;
         self.next_record += 1;
-        self.enter_key((scope_hash(&claim.scope), record_id))?;
-        self.taken.insert(claim.scope.clone(), seen_of(claim));
-        Ok(())
+        self.enter_key((hash, record_id))
     }
 
     fn enter_key(&mut self, entry: (i64, i64)) -> Result<(), Error> {
@@ -191,26 +228,28 @@ impl<'c> Group<'c> {
     fn change(
         &mut self,
         change: &Change,
-        all: &[Change],
+        write_set: &WriteSet,
+        hashes: &Hashes,
         placed_at: Option<Timestamp>,
     ) -> Result<bool, Error> {
         match change {
-            Change::Place(order, entry) => self.place(order, entry, all),
+            Change::Place(order, entry) => {
+                self.place(order, entry, first_event(write_set, order), hashes.customer)
+            }
             Change::Event(event) => self.event(event, placed_at),
             Change::Wake(wake) => self.wake(wake).map(|()| true),
             Change::Record { id, was, body } => self.record(id, *was, body.as_deref()),
         }
     }
 
-    fn place(&mut self, order: &Order, entry: &LedgerEntry, all: &[Change]) -> Result<bool, Error> {
+    fn place(
+        &mut self,
+        order: &Order,
+        entry: &LedgerEntry,
+        first_event: Option<i64>,
+        customer_hash: Option<i64>,
+    ) -> Result<bool, Error> {
         let (order_id, random) = halves(order.id.as_uuid());
-        // An order points at its newest event; written here, it needs no update a moment later.
-        let first_event = all.iter().find_map(|change| match change {
-            Change::Event(event) if event.order_id == order.id => {
-                Some(halves(event.id.as_uuid()).0 - order_id)
-            }
-            _ => None,
-        });
         let inserted = self
             .sql
             .order
@@ -227,7 +266,7 @@ impl<'c> Group<'c> {
                 order.fulfil,
                 order.metadata.as_deref(),
                 order.created_at.as_millis(),
-                first_event,
+                first_event.map(|event_id| event_id - order_id),
             ])
             .map_err(failed)?;
         if inserted == 0 {
@@ -245,8 +284,8 @@ impl<'c> Group<'c> {
                 entry.currency.as_str(),
             ])
             .map_err(failed)?;
-        if let (Some(customers), Some(id)) = (&self.indexes.customers, &order.customer_id) {
-            let new = (customer_hash(id), order_id);
+        if let (Some(customers), Some(hash)) = (&self.indexes.customers, customer_hash) {
+            let new = (hash, order_id);
             customers.enter(self.connection, new)?;
             self.new_customers.push(new);
         }
@@ -327,6 +366,15 @@ impl<'c> Group<'c> {
     }
 }
 
+/// The row of an order's first event. An order points at its newest event; written with the order,
+/// that needs no update a moment later.
+fn first_event(write_set: &WriteSet, order: &Order) -> Option<i64> {
+    write_set.changes.iter().find_map(|change| match change {
+        Change::Event(event) if event.order_id == order.id => Some(halves(event.id.as_uuid()).0),
+        _ => None,
+    })
+}
+
 /// A time as it is stored: not at all, where it is the moment that the order was placed.
 fn unless(time: Timestamp, placed_at: Option<Timestamp>) -> Option<i64> {
     (Some(time) != placed_at).then_some(time.as_millis())
@@ -345,11 +393,10 @@ fn seen_of(claim: &Claim) -> Seen {
 /// The newest committed record of a scope.
 pub(super) fn find_seen(
     connection: &Connection,
-    keys: &Index,
+    found: Found,
     scope: &Scope,
-    hash: i64,
 ) -> Result<Option<Seen>, Error> {
-    for record_id in keys.find(connection, hash, i64::MAX, read::CANDIDATES_MAX)? {
+    for record_id in found.with_moved(connection)? {
         let mut select = connection
             .prepare_cached(
                 "select k.scheme, k.digest, k.status, k.renderer, k.reply, k.order_id, o.random,

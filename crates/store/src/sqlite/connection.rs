@@ -20,11 +20,11 @@ pub(super) fn writing(path: &Path) -> Result<Connection, Error> {
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     )?;
-    // A checkpoint every 16 MiB of log: less often than by default, 13 % less CPU an order.
+    // The writer looks after the log itself.
     connection
         .execute_batch(
             "pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory;
-             pragma wal_autocheckpoint = 4000; pragma journal_size_limit = 67108864;
+             pragma wal_autocheckpoint = 0; pragma journal_size_limit = 67108864;
              pragma cache_size = -16000",
         )
         .map_err(failed)?;

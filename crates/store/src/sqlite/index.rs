@@ -8,8 +8,8 @@
 //! was begun goes into the table at once, in the transaction of its row.
 //!
 //! **Invariant:** an entry is published after the COMMIT of its row, never before, and leaves the
-//! memory after the COMMIT of its move. So whoever looks at the memory first and at the table
-//! second misses nothing. The contract suite holds it.
+//! memory after the COMMIT of its move. So whoever looks at the memory first, then begins to read
+//! the file, and looks at the table there, misses nothing.
 
 use super::rows::{failed, get};
 use crate::Error;
@@ -98,29 +98,18 @@ impl Index {
             .clear();
     }
 
-    /// At most `limit` rows before `before` under a hash, the newest first.
-    pub(super) fn find(
-        &self,
-        connection: &Connection,
-        hash: i64,
-        before: i64,
-        limit: usize,
-    ) -> Result<Vec<i64>, Error> {
-        let mut rows = self.find_newest(hash, before, limit);
+    /// Looks for at most `limit` rows before `before` under a hash: in the memory, for now.
+    pub(super) fn look(&self, hash: i64, before: i64, limit: usize) -> Found {
         let any_moved = self.closed_to.load(Ordering::Relaxed) > 0;
-        if rows.len() < limit && any_moved {
-            let mut select = connection.prepare_cached(self.sql.find).map_err(failed)?;
-            let bound = i64::try_from(limit).unwrap_or(i64::MAX);
-            let mut moved = select.query(params![hash, before, bound]).map_err(failed)?;
-            while let Some(row) = moved.next().map_err(failed)? {
-                rows.push(get(row, 0)?);
-            }
-            // While a move is under way, an entry may be in both places.
-            rows.sort_unstable_by(|a, b| b.cmp(a));
-            rows.dedup();
-            rows.truncate(limit);
+        let rows = self.find_newest(hash, before, limit);
+        let sql = (any_moved && rows.len() < limit).then_some(self.sql.find);
+        Found {
+            sql,
+            hash,
+            before,
+            limit,
+            rows,
         }
-        Ok(rows)
     }
 
     /// Whether the memory has something under a hash.
@@ -178,6 +167,36 @@ impl Index {
         for entry in &done.entries {
             newest.remove(entry);
         }
+    }
+}
+
+/// What the memory had under a hash, and what to ask the table.
+pub(super) struct Found {
+    sql: Option<&'static str>,
+    hash: i64,
+    before: i64,
+    limit: usize,
+    rows: Vec<i64>,
+}
+
+impl Found {
+    /// The rows, the newest first, with those of the table: as it is after the look at the memory.
+    pub(super) fn with_moved(mut self, connection: &Connection) -> Result<Vec<i64>, Error> {
+        let Some(sql) = self.sql else {
+            return Ok(self.rows);
+        };
+        let mut select = connection.prepare_cached(sql).map_err(failed)?;
+        let mut moved = select
+            .query(params![self.hash, self.before, self.limit])
+            .map_err(failed)?;
+        while let Some(row) = moved.next().map_err(failed)? {
+            self.rows.push(get(row, 0)?);
+        }
+        // While a move is under way, an entry may be in both places.
+        self.rows.sort_unstable_by(|a, b| b.cmp(a));
+        self.rows.dedup();
+        self.rows.truncate(self.limit);
+        Ok(self.rows)
     }
 }
 

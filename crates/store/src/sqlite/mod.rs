@@ -10,6 +10,7 @@ mod connection;
 mod index;
 mod open;
 mod read;
+mod readers;
 mod reset;
 mod rows;
 mod schema;
@@ -17,15 +18,17 @@ mod writer;
 
 use crate::open::{OpenError, Options};
 use crate::{Check, Committed, Error, Finding, OrderQuery, Page, Stats, Store};
+use apply::Hashes;
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
 use domain::{Clock, Event, Order, OrderId, Record, RecordId, WriteSet};
 use index::Index;
+use readers::Readers;
 use rows::{failed, get, scope_hash};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use writer::Writer;
 
 /// Opens the file at `path`, made if need be.
@@ -49,10 +52,7 @@ pub struct Sqlite {
 
 impl Sqlite {
     fn new(path: &Path, indexes: Arc<Indexes>, lock: Option<File>) -> Result<Self, Error> {
-        let readers = Arc::new(Readers {
-            path: path.to_owned(),
-            idle: Mutex::default(),
-        });
+        let readers = Arc::new(Readers::new(path));
         readers.with(|_| Ok(()))?;
         Ok(Self {
             path: path.to_owned(),
@@ -63,11 +63,16 @@ impl Sqlite {
         })
     }
 
-    fn with_writer(self, writer: Writer) -> Self {
-        Self {
-            writer: Some(writer),
-            ..self
-        }
+    fn start_writer(mut self, connection: Connection, next_record: i64) -> std::io::Result<Self> {
+        let (indexes, readers) = (Arc::clone(&self.indexes), Arc::clone(&self.readers));
+        self.writer = Some(Writer::start(
+            connection,
+            &self.path,
+            indexes,
+            readers,
+            next_record,
+        )?);
+        Ok(self)
     }
 
     fn writer(&self) -> Result<&Writer, Error> {
@@ -76,10 +81,10 @@ impl Sqlite {
             .ok_or_else(|| Error::Unavailable("opened for reading only".into()))
     }
 
-    fn find_seen(&self, scope: &Scope) -> Result<Option<Seen>, Error> {
-        let hash = scope_hash(scope);
+    fn find_seen(&self, scope: &Scope, hash: i64) -> Result<Option<Seen>, Error> {
+        let found = self.indexes.keys.look(hash, i64::MAX, read::CANDIDATES_MAX);
         self.readers
-            .with(|reader| apply::find_seen(reader, &self.indexes.keys, scope, hash))
+            .with(|reader| apply::find_seen(reader, found, scope))
     }
 }
 
@@ -88,20 +93,21 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn commit(&self, write_set: WriteSet) -> Result<Committed, Error> {
+        let hashes = Hashes::of(&write_set);
         // A replay of a new key needs no turn of the writer. Whether a key is free, and what an old
         // one stands for, is the writer's to say: it has to look anyway.
         if let Some(claim) = &write_set.claim
-            && self.indexes.keys.has_newest(scope_hash(&claim.scope))
-            && let Some(seen) = self.find_seen(&claim.scope)?
+            && self.indexes.keys.has_newest(hashes.key)
+            && let Some(seen) = self.find_seen(&claim.scope, hashes.key)?
             && seen.created_at >= claim.forget_before
         {
             return Ok(Committed::Seen(seen));
         }
-        self.writer()?.commit(write_set).await
+        self.writer()?.commit(write_set, hashes).await
     }
 
     async fn seen(&self, scope: &Scope) -> Result<Option<Seen>, Error> {
-        self.find_seen(scope)
+        self.find_seen(scope, scope_hash(scope))
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<Order>, Error> {
@@ -109,8 +115,9 @@ impl Store for Sqlite {
     }
 
     async fn orders(&self, query: OrderQuery) -> Result<Page<Order, OrderId>, Error> {
+        let found = read::look(&self.indexes, &query);
         self.readers
-            .with(|reader| read::orders(reader, &self.indexes, &query))
+            .with(|reader| read::orders(reader, found, &query))
     }
 
     async fn events(&self, order_id: OrderId) -> Result<Vec<Event>, Error> {
@@ -227,30 +234,8 @@ impl Indexes {
     }
 }
 
-/// Connections that read, as many as were ever needed at once.
-struct Readers {
-    path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
-}
-
-impl Readers {
-    /// Reads on a connection of one's own.
-    fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
-        let idle = self.idle().pop();
-        let connection = idle.map_or_else(|| connection::reading(&self.path), Ok)?;
-        let result = read(&connection);
-        // One that met an error is not trusted again.
-        if result.is_ok() {
-            self.idle().push(connection);
-        }
-        result
-    }
-
-    fn close(&self) {
-        self.idle().clear();
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Runs a statement that is parsed once and for all.
+fn run(connection: &Connection, sql: &'static str) -> Result<(), Error> {
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    statement.execute([]).map(drop).map_err(failed)
 }

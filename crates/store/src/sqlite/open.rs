@@ -3,7 +3,7 @@
 //! Every refusal says what, why and how to mend it, and leaves the file as it was.
 
 use super::rows::failed;
-use super::{Indexes, Sqlite, connection, schema, writer::Writer};
+use super::{Indexes, Sqlite, connection, schema};
 use crate::Error;
 use crate::open::{Access, OpenError, Options};
 use domain::Clock;
@@ -37,10 +37,13 @@ pub(super) fn open(path: &Path, options: &Options, clock: &dyn Clock) -> Result<
 
     let indexes = Arc::new(Indexes::new(options.customer_index));
     let next_record = indexes.load(&connection).map_err(refuse)?;
-    let store = Sqlite::new(path, Arc::clone(&indexes), Some(lock)).map_err(refuse)?;
-    let writer = Writer::start(connection, path.to_owned(), indexes, next_record)
-        .map_err(|error| refuse(Error::Unavailable(error.into())))?;
-    Ok(store.with_writer(writer))
+    Sqlite::new(path, indexes, Some(lock))
+        .and_then(|store| {
+            store
+                .start_writer(connection, next_record)
+                .map_err(|error| Error::Unavailable(error.into()))
+        })
+        .map_err(refuse)
 }
 
 fn open_beside(path: &Path, options: &Options) -> Result<Sqlite, OpenError> {

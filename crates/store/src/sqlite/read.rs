@@ -1,6 +1,7 @@
 //! Reading orders, pages of orders, events and records. Each is one look at the file.
 
 use super::Indexes;
+use super::index::Found;
 use super::rows::{
     self, columns, customer_hash, event, failed, get, halves, line, status_code, uuid,
 };
@@ -47,27 +48,28 @@ fn orders_of(mut rows: Rows<'_>) -> Result<Vec<Order>, Error> {
     Ok(orders)
 }
 
+/// What the index of customers has in memory for a query, where it is asked and there is one.
+pub(super) fn look(indexes: &Indexes, query: &OrderQuery) -> Option<Found> {
+    let (customers, customer_id) = (indexes.customers.as_ref()?, query.customer_id.as_ref()?);
+    let before = query.before.map_or(i64::MAX, |id| halves(id.as_uuid()).0);
+    Some(customers.look(customer_hash(customer_id), before, query.limit))
+}
+
 /// A page of orders, newest first; hidden ones are left out.
 pub(super) fn orders(
     connection: &Connection,
-    indexes: &Indexes,
+    found: Option<Found>,
     query: &OrderQuery,
 ) -> Result<Page<Order, OrderId>, Error> {
-    match (&query.customer_id, &indexes.customers) {
-        (Some(customer_id), Some(customers)) => {
-            let hash = customer_hash(customer_id);
-            let before = query.before.map_or(i64::MAX, |id| halves(id.as_uuid()).0);
-            let rows = customers.find(connection, hash, before, query.limit)?;
-            orders_of_customer(connection, query, customer_id, &rows)
-        }
-        _ => scan(connection, query),
+    match found {
+        Some(found) => orders_of_customer(connection, query, &found.with_moved(connection)?),
+        None => scan(connection, query),
     }
 }
 
 fn orders_of_customer(
     connection: &Connection,
     query: &OrderQuery,
-    customer_id: &CustomerId,
     rows: &[i64],
 ) -> Result<Page<Order, OrderId>, Error> {
     let mut items = Vec::with_capacity(rows.len());
@@ -80,7 +82,7 @@ fn orders_of_customer(
             return Ok(Page { items, next: None });
         }
         last = Some(order.id);
-        let wanted = order.customer_id.as_ref() == Some(customer_id)
+        let wanted = order.customer_id == query.customer_id
             && query.status.is_none_or(|status| order.status == status)
             && order.hidden_at.is_none();
         if wanted {
