@@ -17,7 +17,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use domain::order::Quantity;
 use domain::place::{self, Draft, Occasion};
-use domain::{Change, Currency, CustomerId, EventId, ItemId, Line, Money, Timestamp};
+use domain::{Currency, CustomerId, EventId, ItemId, Line, Money, Timestamp};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -38,7 +38,9 @@ async fn decide(
     let draft = draft::read(&Fields::of_body(&body)?, &app.settings, &mut faults);
     let asked = asked(faults.check(draft)?, Some(key?), &body);
 
-    let (placed, write_set) = placing::decide(&app, &context, &asked)?;
+    let renderer = asked.renderer;
+    let write_set = placing::decide(&app, &context, asked)?;
+    let placed = placing::placed(renderer, placing::order_in(&write_set))?;
     black_box(write_set);
 
     let location = format!("/v1/orders/{}", placed.order_id);
@@ -58,16 +60,9 @@ async fn render(
         traceparent: None,
     };
     let write_set = place::place(fixed(), occasion, None)?;
-    let placed = write_set
-        .changes
-        .into_iter()
-        .find_map(|change| match change {
-            Change::Place(order, _) => Some(order),
-            _ => None,
-        });
 
-    let order = placed.expect("placing places an order");
-    Ok(shown(&order, &headers, || to_bytes(&OrderBody::of(&order))))
+    let order = placing::order_in(&write_set);
+    Ok(shown(order, &headers, || to_bytes(&OrderBody::of(order))))
 }
 
 fn fixed() -> Draft {

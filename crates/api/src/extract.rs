@@ -195,6 +195,19 @@ pub(crate) enum AfterCommit {
     Fail,
 }
 
+impl AfterCommit {
+    /// Loses the answer, where that was asked for.
+    pub(crate) fn check(self) -> Result<(), Problem> {
+        match self {
+            Self::Answer => Ok(()),
+            Self::Fail => Err(Problem::new(
+                Code::SimulatedFailure,
+                "Simulated failure: the order was written, and this answer was lost on purpose.",
+            )),
+        }
+    }
+}
+
 /// What `X-Debug-Fail-After-Commit` asks for, where that is allowed.
 pub(crate) fn after_commit(app: &App, headers: &HeaderMap) -> AfterCommit {
     match headers.get("x-debug-fail-after-commit") {

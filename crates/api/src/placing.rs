@@ -12,12 +12,9 @@ use axum::body::Bytes;
 use domain::idempotency::{self, Body, Fingerprint, Key, Operation, Reply, Scope, Seen};
 use domain::place::{self, Draft, Keyed, Occasion};
 use domain::{Change, EventId, Order, OrderId, Refusal, WriteSet};
+use std::sync::Arc;
 use store::Committed;
-use tracing::debug;
-
-/// How often an id is minted anew because another order has it. It never happens; a loop needs an
-/// end all the same.
-const TRIES_MAX: usize = 3;
+use tracing::info;
 
 /// A request to place an order, read and within bounds.
 #[derive(Clone, Debug)]
@@ -47,27 +44,28 @@ pub(crate) enum Answered {
 }
 
 /// Places the order, once however often it is asked for under one key.
-pub(crate) async fn place(app: &App, context: &Context, asked: &Asked) -> Result<Placed, Problem> {
-    for _ in 0..TRIES_MAX {
-        let (placed, write_set) = decide(app, context, asked)?;
-        match app.store.commit(write_set).await? {
-            Committed::Done => return done(app, asked, placed),
-            Committed::Seen(seen) => return replay(app, asked, &seen).await,
-            Committed::Refused(change) => debug!(change, "An id was taken; minting another"),
+pub(crate) async fn place(app: &App, context: &Context, asked: Asked) -> Result<Placed, Problem> {
+    let after_commit = asked.after_commit;
+    let renderer = asked.renderer;
+    let write_set = Arc::new(decide(app, context, asked)?);
+
+    match app.store.commit(Arc::clone(&write_set)).await? {
+        Committed::Done => {
+            note(app, context, &write_set);
+            after_commit.check()?;
+            placed(renderer, order_in(&write_set))
         }
+        Committed::Seen(seen) => replay(app, &write_set, seen),
+        // Only an id that another order has is refused. It never happens; a retry mints another.
+        Committed::Refused(_) => Err(Problem::new(
+            Code::Unavailable,
+            "No free id was found; nothing was written.",
+        )),
     }
-    Err(Problem::new(
-        Code::Unavailable,
-        "No free id was found; nothing was written.",
-    ))
 }
 
-/// What is to be written, and the answer once it is.
-pub(crate) fn decide(
-    app: &App,
-    context: &Context,
-    asked: &Asked,
-) -> Result<(Placed, WriteSet), Problem> {
+/// What is to be written.
+pub(crate) fn decide(app: &App, context: &Context, asked: Asked) -> Result<WriteSet, Problem> {
     let now = app.clock.now();
     let occasion = Occasion {
         order_id: OrderId::new(app.ids.mint(now)),
@@ -75,34 +73,35 @@ pub(crate) fn decide(
         now,
         traceparent: context.traceparent.clone(),
     };
-    let keyed = asked.key.as_ref().map(|(key, fingerprint)| Keyed {
+    let keyed = asked.key.map(|(key, fingerprint)| Keyed {
         scope: Scope {
             principal: context.principal.clone(),
             operation: asked.operation,
-            key: key.clone(),
+            key,
         },
-        fingerprint: *fingerprint,
+        fingerprint,
         reply: Reply {
             status: 201,
             body: Body::Rendered(asked.renderer),
         },
         retention: app.settings.retention,
     });
-
-    let write_set = place::place(asked.draft.clone(), occasion, keyed)?;
-    let order = order_in(&write_set);
-    let body = renderers::render(asked.renderer, order).expect("contracts name known renderers");
-    Ok((
-        Placed {
-            order_id: order.id,
-            body: body.into(),
-            answer: Answered::First,
-        },
-        write_set,
-    ))
+    Ok(place::place(asked.draft, occasion, keyed)?)
 }
 
-fn order_in(write_set: &WriteSet) -> &Order {
+/// The answer for an order that was just placed.
+pub(crate) fn placed(renderer: u8, order: &Order) -> Result<Placed, Problem> {
+    let body = renderers::render(renderer, order)
+        .ok_or_else(|| corrupt("a contract names a renderer that this build lacks"))?;
+    Ok(Placed {
+        order_id: order.id,
+        body: body.into(),
+        answer: Answered::First,
+    })
+}
+
+/// The order that a placing places.
+pub(crate) fn order_in(write_set: &WriteSet) -> &Order {
     let placed = write_set.changes.iter().find_map(|change| match change {
         Change::Place(order, _) => Some(&**order),
         Change::Event(_) | Change::Wake(_) | Change::Record { .. } => None,
@@ -110,42 +109,35 @@ fn order_in(write_set: &WriteSet) -> &Order {
     placed.expect("placing places an order")
 }
 
-fn done(app: &App, asked: &Asked, placed: Placed) -> Result<Placed, Problem> {
+fn note(app: &App, context: &Context, write_set: &WriteSet) {
+    let order_id = order_in(write_set).id;
+    info!(request_id = context.request_id.as_str(), %order_id, "Placed order {order_id}");
     app.metrics.orders_created.inc();
-    if asked.key.is_some() {
+    if write_set.claim.is_some() {
         app.metrics.keys_new.inc();
-    }
-    match asked.after_commit {
-        AfterCommit::Answer => Ok(placed),
-        AfterCommit::Fail => Err(Problem::new(
-            Code::SimulatedFailure,
-            "Simulated failure: the order was written, and this answer was lost on purpose.",
-        )),
     }
 }
 
 /// The answer that the key stands for. The fault header does nothing here: the order it was to
 /// lose the answer of was written by an earlier request.
-async fn replay(app: &App, asked: &Asked, seen: &Seen) -> Result<Placed, Problem> {
-    let (_, sent) = asked
-        .key
+fn replay(app: &App, write_set: &WriteSet, seen: Seen) -> Result<Placed, Problem> {
+    let claim = write_set
+        .claim
         .as_ref()
-        .expect("only a request with a key meets a record");
-    let reply = idempotency::replay(seen, sent, app.clock.now(), &app.settings.retention)
+        .expect("only a claim meets a record");
+    let now = app.clock.now();
+    let reply = idempotency::replay(&seen, &claim.fingerprint, now, &app.settings.retention)
         .map_err(|refusal| refused(app, refusal))?;
 
-    let order_id = seen
-        .order_id
-        .ok_or_else(|| corrupt("a placing record names no order"))?;
-    let body = match &reply.body {
-        Body::Stored(bytes) => bytes.to_vec(),
-        Body::Rendered(number) => {
-            let order = app.store.order(order_id).await?;
-            let order =
-                order.ok_or_else(|| corrupt("a placing record names an order not there"))?;
-            renderers::render(*number, &order.as_placed())
-                .ok_or_else(|| corrupt("a record names a renderer that this build lacks"))?
-        }
+    let reply = reply.body.clone();
+    let order = seen
+        .order
+        .ok_or_else(|| corrupt("a placing record has no order"))?;
+    let order_id = order.id;
+    let body = match reply {
+        Body::Stored(bytes) => bytes.into_vec(),
+        Body::Rendered(number) => renderers::render(number, &order.as_placed())
+            .ok_or_else(|| corrupt("a record names a renderer that this build lacks"))?,
     };
     app.metrics.keys_replayed.inc();
     Ok(Placed {

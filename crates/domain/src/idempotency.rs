@@ -4,7 +4,7 @@
 //! is free, or its answer is known. Refusals and failures are never recorded.
 
 use crate::json::Json;
-use crate::{OrderId, Refusal, Timestamp};
+use crate::{Order, OrderId, Refusal, Timestamp};
 use sha2::{Digest, Sha256};
 
 /// The most characters of a key.
@@ -177,10 +177,18 @@ pub struct Seen {
     pub fingerprint: Fingerprint,
     /// What it was answered.
     pub reply: Reply,
-    /// The order that the answer is about.
-    pub order_id: Option<OrderId>,
+    /// The order that the answer is about, as it is now: what the answer is rebuilt from.
+    pub order: Option<Order>,
     /// When.
     pub created_at: Timestamp,
+}
+
+impl Seen {
+    /// The id of the order that the answer is about.
+    #[must_use]
+    pub fn order_id(&self) -> Option<OrderId> {
+        self.order.as_ref().map(|order| order.id)
+    }
 }
 
 /// How long a key is remembered.
@@ -222,7 +230,7 @@ pub fn replay<'a>(
     }
     if now >= retention.expires_at(seen) {
         return Err(Refusal::KeyExpired {
-            order_id: seen.order_id,
+            order_id: seen.order_id(),
         });
     }
     Ok(&seen.reply)

@@ -158,13 +158,11 @@ async fn cursor_key(store: &dyn Store) -> anyhow::Result<[u8; 32]> {
         was: 0,
         body: Some(fresh.into()),
     };
-    match store
-        .commit(WriteSet {
-            claim: None,
-            changes: vec![change],
-        })
-        .await?
-    {
+    let write_set = WriteSet {
+        claim: None,
+        changes: vec![change],
+    };
+    match store.commit(Arc::new(write_set)).await? {
         Committed::Done => Ok(fresh),
         Committed::Seen(_) | Committed::Refused(_) => {
             let record = store.records(&[id]).await?.into_iter().flatten().next();

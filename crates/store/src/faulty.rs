@@ -60,7 +60,7 @@ impl Faulty {
 
 #[async_trait]
 impl Store for Faulty {
-    async fn commit(&self, write_set: WriteSet) -> Result<Committed, Error> {
+    async fn commit(&self, write_set: Arc<WriteSet>) -> Result<Committed, Error> {
         self.call(self.inner.commit(write_set)).await
     }
 

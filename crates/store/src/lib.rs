@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
 use domain::{CustomerId, Event, Order, OrderId, Record, RecordId, Status, WriteSet};
 use std::fmt;
+use std::sync::Arc;
 
 /// A place where orders are kept. Every backend keeps the same promises; the contract suite in
 /// `tests/it` says which.
@@ -27,7 +28,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`Error::Unavailable`]: nothing was written. [`Error::Unknown`]: look the key up.
-    async fn commit(&self, write_set: WriteSet) -> Result<Committed, Error>;
+    async fn commit(&self, write_set: Arc<WriteSet>) -> Result<Committed, Error>;
 
     /// What is remembered under a key.
     async fn seen(&self, scope: &Scope) -> Result<Option<Seen>, Error>;

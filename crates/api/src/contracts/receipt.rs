@@ -73,7 +73,7 @@ fn draft(app: &App, fields: &Fields<'_>) -> Result<Draft, Problem> {
 
 /// Places the order and answers in this contract's words.
 pub(crate) async fn place(app: &App, context: &Context, asked: Asked) -> Result<Response, Problem> {
-    let placed = placing::place(app, context, &asked).await?;
+    let placed = placing::place(app, context, asked).await?;
 
     let location = format!("/orders/{}", placed.order_id);
     Ok(created(placed, &location))

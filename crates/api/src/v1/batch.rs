@@ -20,7 +20,6 @@ use domain::idempotency::Key;
 use domain::json::Json;
 use futures_util::future::join_all;
 use std::sync::Arc;
-use tracing::info;
 use utoipa::ToSchema;
 
 /// The most orders of one batch.
@@ -95,7 +94,7 @@ pub(crate) async fn place(
     let outcomes = join_all(items.iter().enumerate().map(|(index, item)| {
         let asked = read(&app, item, index);
         let (app, context) = (&app, &context);
-        async move { placing::place(app, context, &asked?).await }
+        async move { placing::place(app, context, asked?).await }
     }))
     .await;
 
@@ -145,12 +144,7 @@ fn reply(app: &App, request_id: &str, outcomes: Vec<Result<Placed, Problem>>) ->
     let mut body = b"{\"items\":[".to_vec();
     for (index, outcome) in outcomes.into_iter().enumerate() {
         let (status, name, text) = match outcome {
-            Ok(Placed {
-                order_id,
-                body,
-                answer,
-            }) => {
-                info!(request_id, index, %order_id, "Placed order {order_id} of a batch");
+            Ok(Placed { body, answer, .. }) => {
                 let again = answer == Answered::Again;
                 let name = if again {
                     r#""replayed":true,"order""#

@@ -97,7 +97,7 @@ fn record(operation: Operation, seen: &Seen, expires_at: Timestamp) -> RecordBod
         method: operation.method(),
         route: operation.route(),
         status: seen.reply.status,
-        order_id: seen.order_id.map(|id| id.to_string()),
+        order_id: seen.order_id().map(|id| id.to_string()),
         created_at: seen.created_at,
         expires_at,
     }

@@ -62,7 +62,7 @@ pub(crate) async fn place(
         ..asked(faults.check(draft)?, key, &body)
     };
 
-    let placed = placing::place(&app, &context, &asked).await?;
+    let placed = placing::place(&app, &context, asked).await?;
 
     let location = format!("/v1/orders/{}", placed.order_id);
     Ok(created(placed, &location))

@@ -66,7 +66,7 @@ fn a_key_is_replayed_then_refused_then_forgotten() {
     let seen = Seen {
         fingerprint: sent,
         reply: reply.clone(),
-        order_id: None,
+        order: None,
         created_at,
     };
     let at = |millis| replay(&seen, &sent, Timestamp::from_millis(millis), &retention);

@@ -1,5 +1,8 @@
 //! The service through its front door: its routes, its binary, and the harnesses that kill it.
-#![expect(clippy::unwrap_used, reason = "helpers of tests stop the test, as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests stop the test, as tests do"
+)]
 
 mod bad_input;
 mod campaign;

@@ -4,7 +4,8 @@
 
 use super::index::Found;
 use super::rows::{
-    consumer_code, customer_hash, event_code, failed, halves, scope_hash, seen, status_code,
+    self, columns, consumer_code, customer_hash, event_code, failed, halves, scope_hash,
+    status_code,
 };
 use super::writer::Waiting;
 use super::{Indexes, read};
@@ -175,12 +176,13 @@ impl<'c> Group<'c> {
             .taken
             .iter()
             .filter(|(taken, _)| *taken == hash)
-            .filter_map(|(_, number)| group[*number].write_set.claim.as_ref())
-            .find(|taken| taken.scope == claim.scope);
-        if let Some(taken) = in_group
+            .map(|(_, number)| &*group[*number].write_set)
+            .find_map(|taken| Some((taken, taken.claim.as_ref()?)))
+            .filter(|(_, taken)| taken.scope == claim.scope);
+        if let Some((write_set, claim)) = in_group
             && !planted(Mutant::CheckThenInsert)
         {
-            return Ok(Some(seen_of(taken)));
+            return Ok(Some(seen_of(claim, write_set)));
         }
         let found = self.indexes.keys.look(hash, i64::MAX, read::CANDIDATES_MAX);
         let seen = find_seen(self.connection, found, &claim.scope)?;
@@ -380,43 +382,74 @@ fn unless(time: Timestamp, placed_at: Option<Timestamp>) -> Option<i64> {
     (Some(time) != placed_at).then_some(time.as_millis())
 }
 
-/// What a claim will be remembered as.
-fn seen_of(claim: &Claim) -> Seen {
+/// What a claim of the open group will be remembered as.
+fn seen_of(claim: &Claim, write_set: &WriteSet) -> Seen {
+    let order = write_set.changes.iter().find_map(|change| match change {
+        Change::Place(order, _) => Some((**order).clone()),
+        _ => None,
+    });
     Seen {
         fingerprint: claim.fingerprint,
         reply: claim.reply.clone(),
-        order_id: claim.order_id,
+        order,
         created_at: claim.created_at,
     }
 }
 
-/// The newest committed record of a scope.
+/// The newest committed record of a scope: one of those that are in memory, in most cases.
 pub(super) fn find_seen(
     connection: &Connection,
     found: Found,
     scope: &Scope,
 ) -> Result<Option<Seen>, Error> {
+    for record_id in found.newest() {
+        if let Some(seen) = seen_in_row(connection, *record_id, scope)? {
+            return Ok(Some(seen));
+        }
+    }
     for record_id in found.with_moved(connection)? {
-        let mut select = connection
-            .prepare_cached(
-                "select k.scheme, k.digest, k.status, k.renderer, k.reply, k.order_id, o.random,
-                   coalesce(k.created_at, o.created_at)
-                 from key_rows as k left join order_rows as o using (order_id)
-                 where record_id = ?1 and coalesce(principal, '') = ?2 and operation = ?3
-                   and key = ?4",
-            )
-            .map_err(failed)?;
-        let mut rows = select
-            .query(params![
-                record_id,
-                scope.principal.as_str(),
-                scope.operation.code(),
-                scope.key.as_str()
-            ])
-            .map_err(failed)?;
-        if let Some(row) = rows.next().map_err(failed)? {
-            return seen(row, 0).map(Some);
+        if let Some(seen) = seen_in_row(connection, record_id, scope)? {
+            return Ok(Some(seen));
         }
     }
     Ok(None)
+}
+
+fn seen_in_row(
+    connection: &Connection,
+    record_id: i64,
+    scope: &Scope,
+) -> Result<Option<Seen>, Error> {
+    let mut select = connection
+        .prepare_cached(
+            "select o.order_id, random, o.status, version, customer_id, customer_name, currency,
+               total_minor, captured_minor, refunded_minor, contract, fulfil, label, metadata,
+               o.created_at, updated_at, hidden_at, item_id, name, quantity, unit_price_minor,
+               k.scheme, k.digest, k.status, k.renderer, k.reply,
+               coalesce(k.created_at, o.created_at)
+             from key_rows as k left join order_rows as o using (order_id)
+               left join line_rows as line using (order_id)
+             where record_id = ?1 and coalesce(principal, '') = ?2 and operation = ?3 and key = ?4
+             order by line_number",
+        )
+        .map_err(failed)?;
+    let mut rows = select
+        .query(params![
+            record_id,
+            scope.principal.as_str(),
+            scope.operation.code(),
+            scope.key.as_str()
+        ])
+        .map_err(failed)?;
+    let mut seen: Option<Seen> = None;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let seen = match &mut seen {
+            Some(seen) => seen,
+            None => seen.insert(rows::seen(row)?),
+        };
+        if let Some(order) = &mut seen.order {
+            order.lines.push(rows::line(row, columns::ORDER)?);
+        }
+    }
+    Ok(seen)
 }

@@ -180,6 +180,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// The rows that are in memory, the newest first.
+    pub(super) fn newest(&self) -> &[i64] {
+        &self.rows
+    }
+
     /// The rows, the newest first, with those of the table: as it is after the look at the memory.
     pub(super) fn with_moved(mut self, connection: &Connection) -> Result<Vec<i64>, Error> {
         let Some(sql) = self.sql else {

@@ -92,7 +92,7 @@ impl Sqlite {
 /// handing it to another thread would cost more than the read. Whole-table reads are handed over.
 #[async_trait]
 impl Store for Sqlite {
-    async fn commit(&self, write_set: WriteSet) -> Result<Committed, Error> {
+    async fn commit(&self, write_set: Arc<WriteSet>) -> Result<Committed, Error> {
         let hashes = Hashes::of(&write_set);
         // A replay of a new key needs no turn of the writer. Whether a key is free, and what an old
         // one stands for, is the writer's to say: it has to look anyway.

@@ -109,6 +109,8 @@ pub(super) fn consumer_code(consumer: Consumer) -> i64 {
 pub(super) mod columns {
     /// How many columns an order has; those of a line follow.
     pub(in crate::sqlite) const ORDER: usize = 17;
+    /// How many columns a line has.
+    pub(in crate::sqlite) const LINE: usize = 4;
 }
 
 /// An order, without its lines, of the first [`columns::ORDER`] columns.
@@ -145,29 +147,27 @@ pub(super) fn line(row: &Row<'_>, first: usize) -> Result<Line, Error> {
     })
 }
 
-/// An idempotency record: scheme, digest, status, renderer, reply, order id (two), `created_at`.
-pub(super) fn seen(row: &Row<'_>, first: usize) -> Result<Seen, Error> {
-    let digest: [u8; 16] = get(row, first + 1)?;
+/// An idempotency record, with its order where there is one: the columns of an order and a line,
+/// then scheme, digest, status, renderer, reply, `created_at`. The lines are left to the caller.
+pub(super) fn seen(row: &Row<'_>) -> Result<Seen, Error> {
+    let first = columns::ORDER + columns::LINE;
+    let order_id: Option<i64> = get(row, 0)?;
     let renderer: Option<u8> = get(row, first + 3)?;
     let body = match renderer {
         Some(renderer) => Body::Rendered(renderer),
         None => Body::Stored(get::<Vec<u8>>(row, first + 4)?.into()),
     };
-    let order_id: Option<i64> = get(row, first + 5)?;
-    let random: Option<i64> = get(row, first + 6)?;
     Ok(Seen {
         fingerprint: Fingerprint {
             scheme: get(row, first)?,
-            digest,
+            digest: get(row, first + 1)?,
         },
         reply: Reply {
             status: get(row, first + 2)?,
             body,
         },
-        order_id: order_id
-            .zip(random)
-            .map(|(id, random)| OrderId::new(uuid(id, random))),
-        created_at: time(row, first + 7)?,
+        order: order_id.map(|_| order(row)).transpose()?,
+        created_at: time(row, first + 5)?,
     })
 }
 

@@ -71,19 +71,17 @@ impl Writer {
 
     pub(super) async fn commit(
         &self,
-        write_set: WriteSet,
+        write_set: Arc<WriteSet>,
         hashes: Hashes,
     ) -> Result<Committed, Error> {
-        let (committed, _write_set) = self
-            .ask(|answer| {
-                Job::Commit(Waiting {
-                    write_set,
-                    hashes,
-                    answer: Some(answer),
-                })
+        self.ask(|answer| {
+            Job::Commit(Waiting {
+                write_set,
+                hashes,
+                answer,
             })
-            .await?;
-        Ok(committed)
+        })
+        .await
     }
 
     /// Says whether anything can still be written.
@@ -124,12 +122,10 @@ impl Writer {
 
 /// A write set that waits for its group to be committed.
 pub(super) struct Waiting {
-    pub(super) write_set: WriteSet,
+    pub(super) write_set: Arc<WriteSet>,
     /// Made by whoever asks, so that the one thread that writes need not.
     pub(super) hashes: Hashes,
-    /// Who waits, until it was answered. The write set goes back with the answer: freeing it is
-    /// work too, and cheaper on the thread that made it.
-    answer: Option<oneshot::Sender<Result<(Committed, WriteSet), Error>>>,
+    answer: oneshot::Sender<Result<Committed, Error>>,
 }
 
 struct Thread {
@@ -179,18 +175,12 @@ impl Thread {
         };
         tracing::error!(source = ?error, "A group of {} writes failed: {error}", group.len());
         let written = self.look_up(&group);
-        for Waiting {
-            write_set, answer, ..
-        } in group
-        {
-            if let Some(answer) = answer {
-                let fate = fate(written, &write_set);
-                drop(answer.send(fate.map(|committed| (committed, write_set))));
-            }
+        for waiting in group {
+            drop(waiting.answer.send(fate(written, &waiting.write_set)));
         }
     }
 
-    fn try_commit(&mut self, group: &mut [Waiting]) -> Result<(), Error> {
+    fn try_commit(&mut self, group: &mut Vec<Waiting>) -> Result<(), Error> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => connection::writing(&self.path)?,
@@ -201,7 +191,7 @@ impl Thread {
         Ok(())
     }
 
-    fn write(&mut self, connection: &Connection, group: &mut [Waiting]) -> Result<(), Error> {
+    fn write(&mut self, connection: &Connection, group: &mut Vec<Waiting>) -> Result<(), Error> {
         let indexes = Arc::clone(&self.indexes);
         run(connection, "begin immediate")?;
         let mut open = Group::begin(connection, &indexes, self.next_record)?;
@@ -219,7 +209,7 @@ impl Thread {
         }
         self.move_entries(connection, group.len())?;
         if planted(Mutant::AnswerBeforeCommit) {
-            answer(group, &mut outcomes);
+            answer(group, std::mem::take(&mut outcomes));
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
         run(connection, "commit")?;
@@ -230,7 +220,7 @@ impl Thread {
             customers.publish(open.new_customers);
         }
         self.readers.outdate();
-        answer(group, &mut outcomes);
+        answer(group, outcomes);
         self.end_moves();
         if let Err(error) = self.tend_log(connection) {
             // What was answered is in the log, and stays there until this succeeds.
@@ -371,14 +361,15 @@ fn log_pages(connection: &Connection, sql: &'static str) -> Result<i64, Error> {
 }
 
 /// Answers the group, each its own outcome.
-fn answer(group: &mut [Waiting], outcomes: &mut Vec<Outcome>) {
-    for (waiting, outcome) in group.iter_mut().zip(outcomes.drain(..)) {
-        let Some(answer) = waiting.answer.take() else {
-            continue;
-        };
-        let write_set = std::mem::take(&mut waiting.write_set);
+fn answer(group: &mut Vec<Waiting>, outcomes: Vec<Outcome>) {
+    for (waiting, outcome) in group.drain(..).zip(outcomes) {
+        let Waiting {
+            write_set, answer, ..
+        } = waiting;
+        // Let go of before the answer, so that freeing it is left to the thread that made it.
+        drop(write_set);
         // Whoever asked may be gone; the record of the key is not.
-        drop(answer.send(Ok((committed(outcome), write_set))));
+        drop(answer.send(Ok(committed(outcome))));
     }
 }
 

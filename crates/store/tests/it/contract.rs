@@ -193,7 +193,10 @@ pub(crate) async fn an_order_is_read_back_as_it_was_placed(store: &dyn Store) {
     ] {
         let write_set = placing_at(&ids, NOW, None, draft);
         let order = placed(&write_set);
-        assert_eq!(store.commit(write_set).await.unwrap(), Committed::Done);
+        assert_eq!(
+            store.commit(Arc::new(write_set)).await.unwrap(),
+            Committed::Done
+        );
         assert_eq!(store.order(order.id).await.unwrap(), Some(order));
     }
 }
@@ -207,7 +210,7 @@ pub(crate) async fn what_is_not_there_is_none(store: &dyn Store) {
         domain::id::second_half(order.id.as_uuid()) ^ 1,
     ));
     assert_eq!(store.order(order.id).await.unwrap(), None);
-    store.commit(write_set).await.unwrap();
+    store.commit(Arc::new(write_set)).await.unwrap();
     assert_eq!(
         store.order(stranger).await.unwrap(),
         None,
@@ -227,11 +230,14 @@ pub(crate) async fn a_key_is_taken_once_and_remembers_its_answer(store: &dyn Sto
             status: 201,
             body: Body::Rendered(1),
         },
-        order_id: Some(order.id),
+        order: Some(order),
         created_at: NOW,
     };
-    assert_eq!(store.commit(write_set).await.unwrap(), Committed::Done);
-    let again = store.commit(placing(&ids, "k")).await.unwrap();
+    assert_eq!(
+        store.commit(Arc::new(write_set)).await.unwrap(),
+        Committed::Done
+    );
+    let again = store.commit(Arc::new(placing(&ids, "k"))).await.unwrap();
     assert_eq!(again, Committed::Seen(remembered.clone()));
     assert_eq!(store.seen(&scope("k")).await.unwrap(), Some(remembered));
 
@@ -241,7 +247,7 @@ pub(crate) async fn a_key_is_taken_once_and_remembers_its_answer(store: &dyn Sto
         body: Body::Stored(b"exactly \0 this".as_slice().into()),
     };
     stored.claim.as_mut().unwrap().reply = reply.clone();
-    store.commit(stored).await.unwrap();
+    store.commit(Arc::new(stored)).await.unwrap();
     assert_eq!(
         store.seen(&scope("stored")).await.unwrap().unwrap().reply,
         reply
@@ -257,17 +263,23 @@ pub(crate) async fn keys_are_compared_byte_for_byte_within_their_scope(store: &d
         write_set.claim.as_mut().unwrap().scope.key =
             Key::parse(format!("\"{key}\"").as_bytes()).unwrap();
         assert_eq!(
-            store.commit(write_set).await.unwrap(),
+            store.commit(Arc::new(write_set)).await.unwrap(),
             Committed::Done,
             "{key:?}"
         );
     }
     let mut elsewhere = placing(&ids, "k");
     elsewhere.claim.as_mut().unwrap().scope.operation = Operation::PlaceContractOrder;
-    assert_eq!(store.commit(elsewhere).await.unwrap(), Committed::Done);
+    assert_eq!(
+        store.commit(Arc::new(elsewhere)).await.unwrap(),
+        Committed::Done
+    );
     let mut of_another = placing(&ids, "k");
     of_another.claim.as_mut().unwrap().scope.principal = Principal::new("shop");
-    assert_eq!(store.commit(of_another).await.unwrap(), Committed::Done);
+    assert_eq!(
+        store.commit(Arc::new(of_another)).await.unwrap(),
+        Committed::Done
+    );
     assert_eq!(count(store).await, 10);
 }
 
@@ -294,7 +306,7 @@ pub(crate) async fn write_sets_at_once_take_a_key_once(store: &dyn Store) {
 pub(crate) async fn together(store: &dyn Store, write_sets: Vec<WriteSet>) -> Vec<Committed> {
     let mut waiting: Vec<_> = write_sets
         .into_iter()
-        .map(|set| store.commit(set))
+        .map(|set| store.commit(Arc::new(set)))
         .collect();
     let mut answers: Vec<Option<Committed>> = waiting.iter().map(|_| None).collect();
     std::future::poll_fn(|context| {
@@ -317,20 +329,23 @@ pub(crate) async fn together(store: &dyn Store, write_sets: Vec<WriteSet>) -> Ve
 
 pub(crate) async fn a_forgotten_key_is_free(store: &dyn Store) {
     let ids = ids();
-    store.commit(placing(&ids, "k")).await.unwrap();
+    store.commit(Arc::new(placing(&ids, "k"))).await.unwrap();
     let at = |days: i64, millis: i64| NOW.plus_millis(days * DAY_MS + millis);
     let again = |now| placing_at(&ids, now, Some("k"), draft("cust1"));
 
-    let seen = store.commit(again(at(2, 0))).await.unwrap();
+    let seen = store.commit(Arc::new(again(at(2, 0)))).await.unwrap();
     assert!(
         matches!(seen, Committed::Seen(_)),
         "a tombstone still guards: {seen:?}"
     );
     let second = again(at(2, 1));
     let order = placed(&second);
-    assert_eq!(store.commit(second).await.unwrap(), Committed::Done);
+    assert_eq!(
+        store.commit(Arc::new(second)).await.unwrap(),
+        Committed::Done
+    );
     let newest = store.seen(&scope("k")).await.unwrap().unwrap();
-    assert_eq!(newest.order_id, Some(order.id));
+    assert_eq!(newest.order_id(), Some(order.id));
 }
 
 pub(crate) async fn a_refused_write_set_writes_nothing(store: &dyn Store) {
@@ -338,9 +353,12 @@ pub(crate) async fn a_refused_write_set_writes_nothing(store: &dyn Store) {
     let first = placing(&ids, "k");
     let mut second = placing(&ids, "other");
     second.changes[0] = first.changes[0].clone();
-    store.commit(first).await.unwrap();
+    store.commit(Arc::new(first)).await.unwrap();
 
-    assert_eq!(store.commit(second).await.unwrap(), Committed::Refused(0));
+    assert_eq!(
+        store.commit(Arc::new(second)).await.unwrap(),
+        Committed::Refused(0)
+    );
     assert_eq!(store.seen(&scope("other")).await.unwrap(), None);
     assert_eq!(count(store).await, 1);
 }
@@ -349,7 +367,7 @@ pub(crate) async fn a_refused_write_set_takes_no_neighbour_with_it(store: &dyn S
     let ids = ids();
     let taken = placing(&ids, "taken");
     let event = taken.changes[1].clone();
-    store.commit(taken).await.unwrap();
+    store.commit(Arc::new(taken)).await.unwrap();
 
     // Its event is another's: refused only after its order was written.
     let mut late = placing(&ids, "late");
@@ -401,7 +419,7 @@ pub(crate) async fn orders_are_listed_by_customer_by_status_and_by_time(store: &
         let customer = if n % 3 == 0 { "ann" } else { "bob" };
         let write_set = placing_at(&ids, now, Some(&format!("k{n}")), draft(customer));
         orders.insert(0, placed(&write_set));
-        store.commit(write_set).await.unwrap();
+        store.commit(Arc::new(write_set)).await.unwrap();
     }
     let expect = |wanted: fn(&Order) -> bool| -> Vec<Order> {
         orders
@@ -464,7 +482,7 @@ pub(crate) async fn an_order_has_its_first_event(store: &dyn Store) {
     };
     let mut write_set = write_set;
     write_set.changes[1] = Change::Event(event.clone());
-    store.commit(write_set).await.unwrap();
+    store.commit(Arc::new(write_set)).await.unwrap();
     assert_eq!(store.events(event.order_id).await.unwrap(), [event]);
 }
 
@@ -492,7 +510,10 @@ pub(crate) async fn a_record_changes_only_from_the_version_that_is_there(store: 
         (1, Some(b"two"), Committed::Done),
         (1, None, Committed::Refused(0)),
     ] {
-        assert_eq!(store.commit(change(was, body)).await.unwrap(), outcome);
+        assert_eq!(
+            store.commit(Arc::new(change(was, body))).await.unwrap(),
+            outcome
+        );
     }
     let record = Record {
         version: 2,
@@ -501,7 +522,7 @@ pub(crate) async fn a_record_changes_only_from_the_version_that_is_there(store: 
     let found = store.records(&[other.clone(), id.clone()]).await.unwrap();
     assert_eq!(found, [None, Some(record)]);
     assert_eq!(
-        store.commit(change(2, None)).await.unwrap(),
+        store.commit(Arc::new(change(2, None))).await.unwrap(),
         Committed::Done
     );
     assert_eq!(
@@ -514,10 +535,13 @@ pub(crate) async fn a_sound_store_has_no_findings(store: &dyn Store) {
     let ids = ids();
     a_sound_store(store).await;
     for n in 0..5 {
-        store.commit(placing(&ids, &format!("k{n}"))).await.unwrap();
+        store
+            .commit(Arc::new(placing(&ids, &format!("k{n}"))))
+            .await
+            .unwrap();
     }
     store
-        .commit(placing_at(&ids, NOW, None, draft("x")))
+        .commit(Arc::new(placing_at(&ids, NOW, None, draft("x"))))
         .await
         .unwrap();
     a_sound_store(store).await;
@@ -542,21 +566,24 @@ pub(crate) async fn a_reset_removes_orders_and_keeps_records(store: &dyn Store) 
         body: Some(b"x".as_slice().into()),
     };
     store
-        .commit(WriteSet {
+        .commit(Arc::new(WriteSet {
             claim: None,
             changes: vec![record],
-        })
+        }))
         .await
         .unwrap();
     for n in 0..3 {
-        store.commit(placing(&ids, &format!("k{n}"))).await.unwrap();
+        store
+            .commit(Arc::new(placing(&ids, &format!("k{n}"))))
+            .await
+            .unwrap();
     }
     assert_eq!(store.reset().await.unwrap(), 3);
     assert_eq!(count(store).await, 0);
     assert_eq!(store.seen(&scope("k1")).await.unwrap(), None);
     assert!(store.records(&[id]).await.unwrap()[0].is_some());
     assert_eq!(
-        store.commit(placing(&ids, "k1")).await.unwrap(),
+        store.commit(Arc::new(placing(&ids, "k1"))).await.unwrap(),
         Committed::Done
     );
     assert_eq!(store.reset().await.unwrap(), 1);
@@ -569,7 +596,7 @@ pub(crate) async fn hostile_text_is_only_text(store: &dyn Store) {
     let text = "'); drop table order_rows;--";
     let write_set = placing_at(&ids, NOW, Some(text), draft(text));
     let order = placed(&write_set);
-    store.commit(write_set).await.unwrap();
+    store.commit(Arc::new(write_set)).await.unwrap();
     assert_eq!(store.order(order.id).await.unwrap(), Some(order.clone()));
     let query = OrderQuery {
         customer_id: order.customer_id.clone(),

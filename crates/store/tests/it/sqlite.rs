@@ -52,7 +52,10 @@ fn fresh_without_customer_index() -> Fresh {
 async fn used(path: &Path) {
     let (store, ids) = (open(path).unwrap(), ids());
     for n in 0..3 {
-        store.commit(placing(&ids, &format!("k{n}"))).await.unwrap();
+        store
+            .commit(Arc::new(placing(&ids, &format!("k{n}"))))
+            .await
+            .unwrap();
     }
     store.close().await.unwrap();
 }
@@ -79,7 +82,7 @@ async fn what_was_committed_is_there_after_a_restart_and_so_are_the_keys() {
         store.stats().await.unwrap().newest_order,
         Some(listed[0].id)
     );
-    let again = store.commit(placing(&ids(), "k1")).await.unwrap();
+    let again = store.commit(Arc::new(placing(&ids(), "k1"))).await.unwrap();
     assert!(matches!(again, Committed::Seen(_)), "{again:?}");
 }
 
@@ -88,14 +91,19 @@ async fn a_second_owner_is_refused_and_a_reader_beside_it_is_not() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("orders.db");
     let store = open(&path).unwrap();
-    store.commit(placing(&ids(), "k")).await.unwrap();
+    store.commit(Arc::new(placing(&ids(), "k"))).await.unwrap();
 
     assert!(matches!(open(&path), Err(OpenError::Owned(_))));
     assert!(words(open(&path)).contains(&format!("process {}", std::process::id())));
     let reader = store::open(&options(&path, Access::Read, true), &Still).unwrap();
     assert_eq!(reader.orders(everything()).await.unwrap().items.len(), 1);
     assert!(reader.seen(&scope("k")).await.unwrap().is_some());
-    assert!(reader.commit(placing(&ids(), "k2")).await.is_err());
+    assert!(
+        reader
+            .commit(Arc::new(placing(&ids(), "k2")))
+            .await
+            .is_err()
+    );
     drop(store);
 }
 
@@ -279,7 +287,7 @@ async fn the_sql_that_people_know_shows_the_ids_of_the_api() {
     let (store, ids) = (open(&path).unwrap(), ids());
     let write_set = placing(&ids, "test-123");
     let order = placed(&write_set);
-    store.commit(write_set).await.unwrap();
+    store.commit(Arc::new(write_set)).await.unwrap();
 
     let raw = Connection::open(&path).unwrap();
     let text = |sql: &str| {
@@ -356,7 +364,7 @@ async fn every_key_and_customer_is_found(store: &dyn Store, orders: usize) {
         assert!(
             page.items
                 .iter()
-                .any(|order| Some(order.id) == seen.as_ref().unwrap().order_id)
+                .any(|order| Some(order.id) == seen.as_ref().unwrap().order_id())
         );
     }
     assert!(store.seen(&scope("never")).await.unwrap().is_none());
