@@ -55,7 +55,7 @@ pub(crate) async fn place(app: &App, context: &Context, asked: Asked) -> Result<
             after_commit.check()?;
             placed(renderer, order_in(&write_set))
         }
-        Committed::Seen(seen) => replay(app, &write_set, seen),
+        Committed::Seen(seen) => replay(app, &write_set, *seen),
         // Only an id that another order has is refused. It never happens; a retry mints another.
         Committed::Refused(_) => Err(Problem::new(
             Code::Unavailable,

@@ -71,7 +71,7 @@ pub enum Committed {
     /// All of it is durable.
     Done,
     /// Nothing was written: its key was taken before, for this.
-    Seen(Seen),
+    Seen(Box<Seen>),
     /// Nothing was written: the guard of the change with this number (from 0) failed.
     Refused(usize),
 }

@@ -7,13 +7,13 @@ use super::rows::{
     self, columns, consumer_code, customer_hash, event_code, failed, halves, scope_hash,
     status_code,
 };
-use super::writer::Waiting;
 use super::{Indexes, read};
 use crate::Error;
 use crate::mutant::{Mutant, planted};
 use domain::idempotency::{Body, Scope, Seen};
 use domain::{Change, Claim, Event, LedgerEntry, Line, Order, RecordId, Timestamp, Wake, WriteSet};
 use rusqlite::{CachedStatement, Connection, params};
+use std::collections::HashMap;
 
 /// What became of one write set in the open group.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) enum Outcome {
     /// All of it is in the transaction.
     Done,
     /// Its key was taken, by a committed record or earlier in this group; it wrote nothing.
-    Seen(Seen),
+    Seen(Box<Seen>),
     /// A guard failed. `wrote` says whether an earlier change of the set is in the transaction.
     Refused { change: usize, wrote: bool },
 }
@@ -48,17 +48,20 @@ impl Hashes {
 }
 
 /// A group of write sets that commit together.
-pub(super) struct Group<'c> {
-    connection: &'c Connection,
-    indexes: &'c Indexes,
-    sql: Statements<'c>,
-    next_record: i64,
-    /// The keys that this group took, as (hash, number of the write set). Nobody else may see them
-    /// before the COMMIT.
-    taken: Vec<(i64, usize)>,
-    /// What to publish in the indexes after the COMMIT.
-    pub(super) new_keys: Vec<(i64, i64)>,
-    pub(super) new_customers: Vec<(i64, i64)>,
+pub(super) struct Group<'g> {
+    connection: &'g Connection,
+    indexes: &'g Indexes,
+    sql: Statements<'g>,
+    /// The keys that this group took, and who. Nobody else may see them before the COMMIT.
+    taken: HashMap<&'g Scope, &'g WriteSet>,
+    written: Written,
+}
+
+/// What a group adds to the indexes once it is committed, and where the next one goes on.
+pub(super) struct Written {
+    pub(super) next_record: i64,
+    pub(super) keys: Vec<(i64, i64)>,
+    pub(super) customers: Vec<(i64, i64)>,
 }
 
 /// Prepared once a group, so that a row costs no look-up of its statement.
@@ -112,39 +115,42 @@ impl<'c> Statements<'c> {
     }
 }
 
-impl<'c> Group<'c> {
+impl<'g> Group<'g> {
     /// A group on a connection whose transaction is open.
     pub(super) fn begin(
-        connection: &'c Connection,
-        indexes: &'c Indexes,
+        connection: &'g Connection,
+        indexes: &'g Indexes,
         next_record: i64,
     ) -> Result<Self, Error> {
         Ok(Self {
             connection,
             indexes,
             sql: Statements::prepare(connection)?,
-            next_record,
-            taken: Vec::new(),
-            new_keys: Vec::new(),
-            new_customers: Vec::new(),
+            taken: HashMap::new(),
+            written: Written {
+                next_record,
+                keys: Vec::new(),
+                customers: Vec::new(),
+            },
         })
     }
 
-    /// The number that the next record will have.
-    pub(super) fn next_record(&self) -> i64 {
-        self.next_record
+    /// What the group wrote; nothing is added any more.
+    pub(super) fn end(self) -> Written {
+        self.written
     }
 
-    /// Puts one write set of a group into the transaction, or finds out why not. Guards that fail
-    /// leave the set's earlier changes behind: the caller undoes them.
-    pub(super) fn apply(&mut self, group: &[Waiting], number: usize) -> Result<Outcome, Error> {
-        let Waiting {
-            write_set, hashes, ..
-        } = &group[number];
+    /// Puts one write set into the transaction, or finds out why not. Guards that fail leave the
+    /// set's earlier changes behind: the caller undoes them.
+    pub(super) fn apply(
+        &mut self,
+        write_set: &'g WriteSet,
+        hashes: &Hashes,
+    ) -> Result<Outcome, Error> {
         if let Some(claim) = &write_set.claim
-            && let Some(seen) = self.seen(claim, hashes.key, group)?
+            && let Some(seen) = self.seen(claim, hashes.key)?
         {
-            return Ok(Outcome::Seen(seen));
+            return Ok(Outcome::Seen(Box::new(seen)));
         }
         let placed_at = write_set.changes.iter().find_map(|change| match change {
             Change::Place(order, _) => Some(order.created_at),
@@ -166,23 +172,16 @@ impl<'c> Group<'c> {
                     .map_err(failed)?;
             }
             self.take(claim, hashes.key, placed_at)?;
-            self.taken.push((hashes.key, number));
+            self.taken.insert(&claim.scope, write_set);
         }
         Ok(Outcome::Done)
     }
 
-    fn seen(&self, claim: &Claim, hash: i64, group: &[Waiting]) -> Result<Option<Seen>, Error> {
-        let in_group = self
-            .taken
-            .iter()
-            .filter(|(taken, _)| *taken == hash)
-            .map(|(_, number)| &*group[*number].write_set)
-            .find_map(|taken| Some((taken, taken.claim.as_ref()?)))
-            .filter(|(_, taken)| taken.scope == claim.scope);
-        if let Some((write_set, claim)) = in_group
+    fn seen(&self, claim: &Claim, hash: i64) -> Result<Option<Seen>, Error> {
+        if let Some(write_set) = self.taken.get(&claim.scope)
             && !planted(Mutant::CheckThenInsert)
         {
-            return Ok(Some(seen_of(claim, write_set)));
+            return Ok(seen_of(write_set));
         }
         let found = self.indexes.keys.look(hash, i64::MAX, read::CANDIDATES_MAX);
         let seen = find_seen(self.connection, found, &claim.scope)?;
@@ -195,7 +194,7 @@ impl<'c> Group<'c> {
         hash: i64,
         placed_at: Option<Timestamp>,
     ) -> Result<(), Error> {
-        let record_id = self.next_record;
+        let record_id = self.written.next_record;
         let (renderer, stored) = match &claim.reply.body {
             Body::Rendered(renderer) => (Some(*renderer), None),
             Body::Stored(bytes) => (None, Some(&**bytes)),
@@ -216,13 +215,13 @@ impl<'c> Group<'c> {
                 unless(claim.created_at, placed_at),
             ])
             .map_err(failed)?;
-        self.next_record += 1;
+        self.written.next_record += 1;
         self.enter_key((hash, record_id))
     }
 
     fn enter_key(&mut self, entry: (i64, i64)) -> Result<(), Error> {
         self.indexes.keys.enter(self.connection, entry)?;
-        self.new_keys.push(entry);
+        self.written.keys.push(entry);
         Ok(())
     }
 
@@ -289,7 +288,7 @@ impl<'c> Group<'c> {
         if let (Some(customers), Some(hash)) = (&self.indexes.customers, customer_hash) {
             let new = (hash, order_id);
             customers.enter(self.connection, new)?;
-            self.new_customers.push(new);
+            self.written.customers.push(new);
         }
         Ok(true)
     }
@@ -382,18 +381,19 @@ fn unless(time: Timestamp, placed_at: Option<Timestamp>) -> Option<i64> {
     (Some(time) != placed_at).then_some(time.as_millis())
 }
 
-/// What a claim of the open group will be remembered as.
-fn seen_of(claim: &Claim, write_set: &WriteSet) -> Seen {
+/// What the claim of a write set of the open group will be remembered as.
+fn seen_of(write_set: &WriteSet) -> Option<Seen> {
+    let claim = write_set.claim.as_ref()?;
     let order = write_set.changes.iter().find_map(|change| match change {
         Change::Place(order, _) => Some((**order).clone()),
         _ => None,
     });
-    Seen {
+    Some(Seen {
         fingerprint: claim.fingerprint,
         reply: claim.reply.clone(),
         order,
         created_at: claim.created_at,
-    }
+    })
 }
 
 /// The newest committed record of a scope: one of those that are in memory, in most cases.

@@ -14,9 +14,9 @@
 use super::rows::{failed, get};
 use crate::Error;
 use rusqlite::{Connection, params};
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Start moving when so many entries are in memory: few enough to be read at start in 50 ms.
 const MOVE_AT: usize = 65_536;
@@ -45,10 +45,10 @@ pub(super) const CUSTOMERS: Statements = Statements {
            order by order_id desc limit ?3",
 };
 
-/// One index: its newest entries, as (hash, row).
+/// One index.
 pub(super) struct Index {
     sql: Statements,
-    newest: RwLock<BTreeSet<(i64, i64)>>,
+    memory: RwLock<Memory>,
     /// The last row of the last move that was begun.
     closed_to: AtomicI64,
 }
@@ -58,7 +58,7 @@ impl Index {
     pub(super) fn new(sql: Statements) -> Self {
         Self {
             sql,
-            newest: RwLock::default(),
+            memory: RwLock::default(),
             closed_to: AtomicI64::new(0),
         }
     }
@@ -84,18 +84,23 @@ impl Index {
 
     /// Makes entries visible. Their rows are committed.
     pub(super) fn publish(&self, entries: impl IntoIterator<Item = (i64, i64)>) {
-        self.newest
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(entries);
+        let mut memory = self.write();
+        let mut added = 0;
+        for (hash, row) in entries {
+            let rows = memory.newest.entry(hash).or_default();
+            // Almost always at the end: rows are committed nearly in the order of their numbers.
+            if let Err(place) = rows.binary_search(&row) {
+                rows.insert(place, row);
+                added += 1;
+            }
+        }
+        memory.newest_count += added;
     }
 
     /// Forgets what is in memory.
     pub(super) fn clear(&self) {
-        self.newest
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        *self.write() = Memory::default();
+        self.closed_to.store(0, Ordering::Relaxed);
     }
 
     /// Looks for at most `limit` rows before `before` under a hash: in the memory, for now.
@@ -113,27 +118,38 @@ impl Index {
     }
 
     /// Whether the memory has something under a hash.
-    pub(super) fn has_newest(&self, hash: i64) -> bool {
-        !self.find_newest(hash, i64::MAX, 1).is_empty()
+    pub(super) fn is_new(&self, hash: i64) -> bool {
+        let memory = self.read();
+        memory.newest.contains_key(&hash) || memory.moving.contains_key(&hash)
     }
 
     fn find_newest(&self, hash: i64, before: i64, limit: usize) -> Vec<i64> {
-        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
-        newest
-            .range((hash, i64::MIN)..(hash, before))
-            .rev()
-            .take(limit)
-            .map(|(_, row)| *row)
-            .collect()
+        let memory = self.read();
+        let mut found = Vec::new();
+        for rows in [&memory.newest, &memory.moving]
+            .into_iter()
+            .filter_map(|map| map.get(&hash))
+        {
+            let end = rows.partition_point(|row| *row < before);
+            found.extend(rows[..end].iter().rev().take(limit));
+        }
+        newest_first(found, limit)
     }
 
     /// Begins to move what is in memory, where that is enough to be worth it.
     pub(super) fn begin_move(&self) -> Option<Move> {
-        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
-        if newest.len() < MOVE_AT {
+        if self.read().newest_count < MOVE_AT {
             return None;
         }
-        let entries: Vec<_> = newest.iter().copied().collect();
+        let mut memory = self.write();
+        memory.moving = std::mem::take(&mut memory.newest);
+        memory.newest_count = 0;
+        let mut entries: Vec<(i64, i64)> = memory
+            .moving
+            .iter()
+            .flat_map(|(hash, rows)| rows.iter().map(|row| (*hash, *row)))
+            .collect();
+        entries.sort_unstable();
         let last = entries.iter().map(|(_, row)| *row).max()?;
         self.closed_to.fetch_max(last, Ordering::Relaxed);
         Some(Move { entries, done: 0 })
@@ -162,12 +178,36 @@ impl Index {
     }
 
     /// Lets go of what was moved. The transaction that ended the move is committed.
-    pub(super) fn end_move(&self, done: &Move) {
-        let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
-        for entry in &done.entries {
-            newest.remove(entry);
-        }
+    pub(super) fn end_move(&self) {
+        let moved = std::mem::take(&mut self.write().moving);
+        // Freed when the lock is no longer held.
+        drop(moved);
     }
+
+    fn read(&self) -> RwLockReadGuard<'_, Memory> {
+        self.memory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Memory> {
+        self.memory.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The rows under each hash, ascending: those that came since the last move was begun, and those
+/// that it moves.
+#[derive(Default)]
+struct Memory {
+    newest: HashMap<i64, Vec<i64>>,
+    newest_count: usize,
+    moving: HashMap<i64, Vec<i64>>,
+}
+
+/// Rows of several places: the newest first, none twice.
+fn newest_first(mut rows: Vec<i64>, limit: usize) -> Vec<i64> {
+    rows.sort_unstable_by(|a, b| b.cmp(a));
+    rows.dedup();
+    rows.truncate(limit);
+    rows
 }
 
 /// What the memory had under a hash, and what to ask the table.
@@ -198,10 +238,7 @@ impl Found {
             self.rows.push(get(row, 0)?);
         }
         // While a move is under way, an entry may be in both places.
-        self.rows.sort_unstable_by(|a, b| b.cmp(a));
-        self.rows.dedup();
-        self.rows.truncate(self.limit);
-        Ok(self.rows)
+        Ok(newest_first(self.rows, self.limit))
     }
 }
 

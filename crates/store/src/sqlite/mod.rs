@@ -97,11 +97,11 @@ impl Store for Sqlite {
         // A replay of a new key needs no turn of the writer. Whether a key is free, and what an old
         // one stands for, is the writer's to say: it has to look anyway.
         if let Some(claim) = &write_set.claim
-            && self.indexes.keys.has_newest(hashes.key)
+            && self.indexes.keys.is_new(hashes.key)
             && let Some(seen) = self.find_seen(&claim.scope, hashes.key)?
             && seen.created_at >= claim.forget_before
         {
-            return Ok(Committed::Seen(seen));
+            return Ok(Committed::Seen(Box::new(seen)));
         }
         self.writer()?.commit(write_set, hashes).await
     }

@@ -207,6 +207,7 @@ impl Thread {
             open = Group::begin(connection, &indexes, self.next_record)?;
             outcomes = apply_each_alone(connection, &mut open, group)?;
         }
+        let written = open.end();
         self.move_entries(connection, group.len())?;
         if planted(Mutant::AnswerBeforeCommit) {
             answer(group, std::mem::take(&mut outcomes));
@@ -214,10 +215,10 @@ impl Thread {
         }
         run(connection, "commit")?;
 
-        self.next_record = open.next_record();
-        indexes.keys.publish(open.new_keys);
+        self.next_record = written.next_record;
+        indexes.keys.publish(written.keys);
         if let Some(customers) = &indexes.customers {
-            customers.publish(open.new_customers);
+            customers.publish(written.customers);
         }
         self.readers.outdate();
         answer(group, outcomes);
@@ -262,10 +263,10 @@ impl Thread {
 
     fn end_moves(&mut self) {
         for (index, under_way) in self.indexes.both().into_iter().zip(&mut self.moves) {
-            if let Some(done) = under_way.take_if(|under_way| under_way.is_done())
+            if under_way.take_if(|under_way| under_way.is_done()).is_some()
                 && let Some(index) = index
             {
-                index.end_move(&done);
+                index.end_move();
             }
         }
     }
@@ -317,10 +318,10 @@ impl Thread {
 }
 
 /// Applies a group in order, as if no guard could fail; the caller looks whether one did.
-fn apply_all(open: &mut Group<'_>, group: &[Waiting]) -> Result<Vec<Outcome>, Error> {
+fn apply_all<'g>(open: &mut Group<'g>, group: &'g [Waiting]) -> Result<Vec<Outcome>, Error> {
     let mut outcomes = Vec::with_capacity(group.len());
-    for number in 0..group.len() {
-        let outcome = open.apply(group, number)?;
+    for waiting in group {
+        let outcome = open.apply(&waiting.write_set, &waiting.hashes)?;
         let stop = matches!(outcome, Outcome::Refused { wrote: true, .. });
         outcomes.push(outcome);
         if stop {
@@ -332,15 +333,15 @@ fn apply_all(open: &mut Group<'_>, group: &[Waiting]) -> Result<Vec<Outcome>, Er
 
 /// Applies a group with a savepoint around each write set: slower, and a guard that fails takes
 /// its own write set with it and no other.
-fn apply_each_alone(
+fn apply_each_alone<'g>(
     connection: &Connection,
-    open: &mut Group<'_>,
-    group: &[Waiting],
+    open: &mut Group<'g>,
+    group: &'g [Waiting],
 ) -> Result<Vec<Outcome>, Error> {
     let mut outcomes = Vec::with_capacity(group.len());
-    for number in 0..group.len() {
+    for waiting in group {
         connection.execute_batch("savepoint one").map_err(failed)?;
-        let outcome = open.apply(group, number)?;
+        let outcome = open.apply(&waiting.write_set, &waiting.hashes)?;
         if matches!(outcome, Outcome::Refused { wrote: true, .. }) {
             connection
                 .execute_batch("rollback to one")

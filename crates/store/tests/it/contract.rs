@@ -238,7 +238,7 @@ pub(crate) async fn a_key_is_taken_once_and_remembers_its_answer(store: &dyn Sto
         Committed::Done
     );
     let again = store.commit(Arc::new(placing(&ids, "k"))).await.unwrap();
-    assert_eq!(again, Committed::Seen(remembered.clone()));
+    assert_eq!(again, Committed::Seen(Box::new(remembered.clone())));
     assert_eq!(store.seen(&scope("k")).await.unwrap(), Some(remembered));
 
     let mut stored = placing(&ids, "stored");
@@ -296,7 +296,7 @@ pub(crate) async fn write_sets_at_once_take_a_key_once(store: &dyn Store) {
         assert_eq!(done, 1, "{answers:?}");
         let seen = store.seen(&scope(&key)).await.unwrap().unwrap();
         for answer in answers {
-            assert!(answer == Committed::Done || answer == Committed::Seen(seen.clone()));
+            assert!(answer == Committed::Done || answer == Committed::Seen(Box::new(seen.clone())));
         }
     }
     assert_eq!(count(store).await, 20);
