@@ -16,7 +16,7 @@ pub use open::{OpenError, open};
 
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
-use domain::{CustomerId, Event, Order, OrderId, Record, RecordId, Status, WriteSet};
+use domain::{CustomerId, Event, EventId, Order, OrderId, Record, RecordId, Status, WriteSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -164,8 +164,8 @@ pub struct Stats {
     pub location: String,
     /// The version of the schema.
     pub schema_version: u32,
-    /// The newest order; ids must be minted after it.
-    pub newest_order: Option<OrderId>,
+    /// The newest event, which is the newest of all ids: others must be minted after it.
+    pub newest_event: Option<EventId>,
     /// Bytes on disk, logs included.
     pub size_bytes: u64,
 }

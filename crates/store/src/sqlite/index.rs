@@ -69,7 +69,7 @@ impl Index {
             .prepare_cached("select moved_to from index_state where name = ?1")
             .and_then(|mut select| select.query_row([self.sql.name], |row| row.get(0)))
             .map_err(failed)?;
-        self.closed_to.store(moved_to, Ordering::Relaxed);
+        self.closed_to.fetch_max(moved_to, Ordering::Relaxed);
         Ok(moved_to)
     }
 

@@ -143,15 +143,15 @@ impl Store for Sqlite {
     }
 
     async fn stats(&self) -> Result<Stats, Error> {
-        let (newest_order, schema_version) = self
+        let (newest_event, schema_version) = self
             .readers
-            .with(|reader| Ok((read::newest_order(reader)?, schema::version(reader)?)))?;
+            .with(|reader| Ok((read::newest_event(reader)?, schema::version(reader)?)))?;
         self.writer.as_ref().map_or(Ok(()), Writer::check)?;
         let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
         Ok(Stats {
             location: self.path.display().to_string(),
             schema_version,
-            newest_order,
+            newest_event,
             size_bytes: size(self.path.clone()) + size(open::suffixed(&self.path, "-wal")),
         })
     }
@@ -189,7 +189,19 @@ impl Indexes {
     }
 
     /// Reads the entries that were not moved into the tables; the number of the next record.
-    fn load(&self, connection: &Connection) -> Result<i64, Error> {
+    fn load(&self, connection: &Connection, path: &Path) -> Result<i64, Error> {
+        // Side by side: who starts waits for the longer of the two.
+        std::thread::scope(|scope| {
+            let customers = scope.spawn(|| self.load_customers(&connection::reading(path)?));
+            let next_record = self.load_keys(connection)?;
+            customers
+                .join()
+                .map_err(|_| Error::Corrupt("reading customers panicked".to_owned()))??;
+            Ok(next_record)
+        })
+    }
+
+    fn load_keys(&self, connection: &Connection) -> Result<i64, Error> {
         let moved_to = self.keys.moved_to(connection)?;
         let mut last_record = moved_to;
         let mut select = connection
@@ -208,7 +220,6 @@ impl Indexes {
             entries.push((hash, last_record));
         }
         self.keys.publish(entries);
-        self.load_customers(connection)?;
         Ok(last_record + 1)
     }
 

@@ -36,7 +36,7 @@ pub(super) fn open(path: &Path, options: &Options, clock: &dyn Clock) -> Result<
     schema::migrate(&connection, clock).map_err(refuse)?;
 
     let indexes = Arc::new(Indexes::new(options.customer_index));
-    let next_record = indexes.load(&connection).map_err(refuse)?;
+    let next_record = indexes.load(&connection, path).map_err(refuse)?;
     Sqlite::new(path, indexes, Some(lock))
         .and_then(|store| {
             store
@@ -60,7 +60,7 @@ fn open_beside(path: &Path, options: &Options) -> Result<Sqlite, OpenError> {
     let connection = connection::reading(path).map_err(refuse)?;
     schema::check(&connection, path)?;
     let indexes = Arc::new(Indexes::new(options.customer_index));
-    indexes.load(&connection).map_err(refuse)?;
+    indexes.load(&connection, path).map_err(refuse)?;
     Sqlite::new(path, indexes, None).map_err(refuse)
 }
 

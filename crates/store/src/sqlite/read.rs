@@ -6,8 +6,8 @@ use super::rows::{
     self, columns, customer_hash, event, failed, get, halves, line, status_code, uuid,
 };
 use crate::{Error, OrderQuery, Page};
-use domain::{CustomerId, Event, Order, OrderId, Record, RecordId};
-use rusqlite::{Connection, OptionalExtension, Rows, named_params, params};
+use domain::{Event, EventId, Order, OrderId, Record, RecordId};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 /// The most rows of one hash that are looked at: hashes are rarely shared.
 pub(super) const CANDIDATES_MAX: usize = 16;
@@ -52,7 +52,7 @@ fn orders_of(mut rows: Rows<'_>) -> Result<Vec<Order>, Error> {
 pub(super) fn look(indexes: &Indexes, query: &OrderQuery) -> Option<Found> {
     let (customers, customer_id) = (indexes.customers.as_ref()?, query.customer_id.as_ref()?);
     let before = query.before.map_or(i64::MAX, |id| halves(id.as_uuid()).0);
-    Some(customers.look(customer_hash(customer_id), before, query.limit))
+    Some(customers.look(customer_hash(customer_id), before, query.limit + 1))
 }
 
 /// A page of orders, newest first; hidden ones are left out.
@@ -74,7 +74,8 @@ fn orders_of_customer(
 ) -> Result<Page<Order, OrderId>, Error> {
     let mut items = Vec::with_capacity(rows.len());
     let mut last = None;
-    for order_id in rows {
+    // One row more than asked for says whether there is a next page.
+    for order_id in rows.iter().take(query.limit) {
         let Some(order) = order_in_row(connection, *order_id)? else {
             continue;
         };
@@ -89,10 +90,10 @@ fn orders_of_customer(
             items.push(order);
         }
     }
-    let full = rows.len() == query.limit;
+    let more = rows.len() > query.limit;
     Ok(Page {
         items,
-        next: last.filter(|_| full),
+        next: last.filter(|_| more),
     })
 }
 
@@ -106,72 +107,60 @@ fn order_in_row(connection: &Connection, order_id: i64) -> Result<Option<Order>,
     })
 }
 
+/// Looks at orders one by one, from the newest on, until the page is full.
 fn scan(connection: &Connection, query: &OrderQuery) -> Result<Page<Order, OrderId>, Error> {
-    let filtered = query.status.is_some() || query.customer_id.is_some();
-    let scanned = if filtered {
-        SCAN_MAX.max(query.limit)
-    } else {
-        query.limit
-    };
     let mut select = connection
         .prepare_cached(
             "select order_id, random, status, version, customer_id, customer_name, currency,
                total_minor, captured_minor, refunded_minor, contract, fulfil, label, metadata,
                created_at, updated_at, hidden_at, item_id, name, quantity, unit_price_minor
-             from (
-               select * from (
-                 select * from order_rows
-                 where order_id < :before and order_id >= :from
-                 order by order_id desc limit :scanned
-               )
-               where (:status is null or status = :status) and hidden_at is null
-                 and (:customer_id is null or customer_id = :customer_id)
-               limit :limit
-             ) join line_rows using (order_id)
+             from order_rows join line_rows using (order_id)
+             where order_id < ?1 and order_id >= ?2
              order by order_id desc, line_number",
         )
         .map_err(failed)?;
     let before = query.before.map_or(i64::MAX, |id| halves(id.as_uuid()).0);
     let from = query.from.map_or(0, |id| halves(id.as_uuid()).0);
-    let rows = select
-        .query(named_params! {
-            ":before": before,
-            ":from": from,
-            ":scanned": scanned,
-            ":status": query.status.map(status_code),
-            ":customer_id": query.customer_id.as_ref().map(CustomerId::as_str),
-            ":limit": query.limit,
-        })
-        .map_err(failed)?;
-    let items = orders_of(rows)?;
-    let next = if items.len() == query.limit {
-        items.last().map(|order| order.id)
-    } else {
-        last_scanned(connection, before, from, scanned)?
-    };
-    Ok(Page { items, next })
+    let mut rows = select.query(params![before, from]).map_err(failed)?;
+
+    let mut items: Vec<Order> = Vec::with_capacity(query.limit);
+    let mut last = None;
+    let mut looked_at = 0;
+    let mut wanted = false;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let id = OrderId::new(uuid(get(row, 0)?, get(row, 1)?));
+        if last != Some(id) {
+            if items.len() == query.limit || looked_at == SCAN_MAX {
+                return Ok(Page { items, next: last });
+            }
+            looked_at += 1;
+            last = Some(id);
+            wanted = is_wanted(row, query)?;
+            if wanted {
+                items.push(rows::order(row)?);
+            }
+        }
+        if let Some(order) = items.last_mut().filter(|_| wanted) {
+            order.lines.push(line(row, columns::ORDER)?);
+        }
+    }
+    Ok(Page { items, next: None })
 }
 
-/// The last of `scanned` rows, where there were that many.
-fn last_scanned(
-    connection: &Connection,
-    before: i64,
-    from: i64,
-    scanned: usize,
-) -> Result<Option<OrderId>, Error> {
-    connection
-        .prepare_cached(
-            "select order_id, random from order_rows where order_id < ?1 and order_id >= ?2
-             order by order_id desc limit 1 offset ?3",
-        )
-        .and_then(|mut select| {
-            select
-                .query_row(params![before, from, scanned - 1], |row| {
-                    Ok(OrderId::new(uuid(row.get(0)?, row.get(1)?)))
-                })
-                .optional()
-        })
-        .map_err(failed)
+/// Whether a query asks for the order of a row; told before the rest of the row is read.
+fn is_wanted(row: &Row<'_>, query: &OrderQuery) -> Result<bool, Error> {
+    let status: i64 = get(row, 2)?;
+    let hidden_at: Option<i64> = get(row, 16)?;
+    let of_customer = match &query.customer_id {
+        Some(id) => {
+            row.get_ref(4).map_err(failed)?.as_str_or_null().ok() == Some(Some(id.as_str()))
+        }
+        None => true,
+    };
+    let of_status = query
+        .status
+        .is_none_or(|wanted| status_code(wanted) == status);
+    Ok(of_status && of_customer && hidden_at.is_none())
 }
 
 /// The events of an order, in their sequence: a chain from the newest back.
@@ -218,13 +207,13 @@ pub(super) fn record(connection: &Connection, id: &RecordId) -> Result<Option<Re
         .map_err(failed)
 }
 
-/// The id of the newest order.
-pub(super) fn newest_order(connection: &Connection) -> Result<Option<OrderId>, Error> {
+/// The newest of all ids: an order's first event is minted after the order.
+pub(super) fn newest_event(connection: &Connection) -> Result<Option<EventId>, Error> {
     connection
-        .prepare_cached("select order_id, random from order_rows order by order_id desc limit 1")
+        .prepare_cached("select event_id, random from event_rows order by event_id desc limit 1")
         .and_then(|mut select| {
             select
-                .query_row([], |row| Ok(OrderId::new(uuid(row.get(0)?, row.get(1)?))))
+                .query_row([], |row| Ok(EventId::new(uuid(row.get(0)?, row.get(1)?))))
                 .optional()
         })
         .map_err(failed)

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// The most write sets of a group: enough that the commit is a small part, few enough that the
@@ -27,6 +28,8 @@ const WAITING_MAX: usize = 16_384;
 const LOG_PAGES_MAX: i64 = 4_000;
 /// How many groups may pass between two looks at the length of the log.
 const LOOK_AT_LOG_EVERY: u32 = 8;
+/// How much time there is at least between two log lines about failures.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// What the writer is asked to do.
 enum Job {
@@ -59,6 +62,8 @@ impl Writer {
             next_record,
             moves: [None, None],
             groups: 0,
+            behind: false,
+            reported: None,
         };
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -139,6 +144,10 @@ struct Thread {
     moves: [Option<Move>; 2],
     /// How many groups were committed since the log was looked at.
     groups: u32,
+    /// Whether the file may hold what the memory lacks.
+    behind: bool,
+    /// When a failure was last logged.
+    reported: Option<Instant>,
 }
 
 impl Thread {
@@ -173,22 +182,89 @@ impl Thread {
         let Err(error) = self.try_commit(&mut group) else {
             return;
         };
-        tracing::error!(source = ?error, "A group of {} writes failed: {error}", group.len());
-        let written = self.look_up(&group);
-        for waiting in group {
-            drop(waiting.answer.send(fate(written, &waiting.write_set)));
+        self.report(&error, group.len());
+        let fates = self.fates(&group);
+        for (waiting, fate) in group.into_iter().zip(fates) {
+            drop(waiting.answer.send(fate));
         }
     }
 
     fn try_commit(&mut self, group: &mut Vec<Waiting>) -> Result<(), Error> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => connection::writing(&self.path)?,
-        };
+        let connection = self.connect()?;
+        if self.behind {
+            self.catch_up(&connection)?;
+        }
         self.write(&connection, group)?;
-        // On a failure the connection is dropped, which rolls back what it had not committed.
+        // On a failure the connection is dropped, which rolls back what it had not committed; one
+        // that met a failed sync must not be used again.
         self.connection = Some(connection);
         Ok(())
+    }
+
+    fn connect(&mut self) -> Result<Connection, Error> {
+        match self.connection.take() {
+            Some(connection) => Ok(connection),
+            None => connection::writing(&self.path),
+        }
+    }
+
+    /// Reads what the memory lacks: a COMMIT that failed had been made all the same.
+    fn catch_up(&mut self, connection: &Connection) -> Result<(), Error> {
+        self.next_record = self.indexes.load(connection, &self.path)?;
+        self.readers.outdate();
+        self.behind = false;
+        Ok(())
+    }
+
+    /// What to say to each of a group that failed. A COMMIT that failed may have been made, so the
+    /// file is opened anew and asked; where it cannot be, nobody knows.
+    fn fates(&mut self, group: &[Waiting]) -> Vec<Result<Committed, Error>> {
+        for under_way in self.moves.iter_mut().flatten() {
+            under_way.restart();
+        }
+        self.behind = true;
+        let found = self.find_placed(group);
+        let any_found = found.iter().flatten().any(|found| *found == Some(true));
+        if found.is_ok() && !any_found {
+            self.behind = false;
+        }
+        let fate = |found: Option<bool>| match found {
+            Some(true) => Ok(Committed::Done),
+            Some(false) if !any_found => Err(Error::Unavailable(
+                "the commit failed and was rolled back".into(),
+            )),
+            // In a group that was made, this one was refused or met its key, or it places nothing
+            // by which it could be found: the client asks again.
+            _ => Err(Error::Unknown("the commit gave no answer".into())),
+        };
+        match found {
+            Ok(found) => found.into_iter().map(fate).collect(),
+            Err(_) => group.iter().map(|_| fate(None)).collect(),
+        }
+    }
+
+    /// For each write set whether the order that it places is there; `None` where it places none.
+    fn find_placed(&mut self, group: &[Waiting]) -> Result<Vec<Option<bool>>, Error> {
+        let connection = self.connect()?;
+        let found = group
+            .iter()
+            .map(|waiting| {
+                placed(&waiting.write_set)
+                    .map(|id| exists(&connection, id))
+                    .transpose()
+            })
+            .collect();
+        self.connection = Some(connection);
+        found
+    }
+
+    /// At most one line a second: a full disk fails many groups.
+    fn report(&mut self, error: &Error, writes: usize) {
+        let due = self.reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY);
+        if due {
+            self.reported = Some(Instant::now());
+            tracing::error!(source = ?error, "A group of {writes} writes failed: {error}");
+        }
     }
 
     fn write(&mut self, connection: &Connection, group: &mut Vec<Waiting>) -> Result<(), Error> {
@@ -211,7 +287,7 @@ impl Thread {
         self.move_entries(connection, group.len())?;
         if planted(Mutant::AnswerBeforeCommit) {
             answer(group, std::mem::take(&mut outcomes));
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(2));
         }
         run(connection, "commit")?;
 
@@ -271,37 +347,15 @@ impl Thread {
         }
     }
 
-    /// After a failure: opens the file anew and looks whether the group is in it, since a COMMIT
-    /// that failed may have been made. `None` where that cannot be found out.
-    fn look_up(&mut self, group: &[Waiting]) -> Option<bool> {
-        for under_way in self.moves.iter_mut().flatten() {
-            under_way.restart();
-        }
-        let connection = connection::writing(&self.path).ok()?;
-        self.next_record = self.indexes.load(&connection).ok()?;
-        let mut written = false;
-        for order_id in group
-            .iter()
-            .filter_map(|waiting| placed(&waiting.write_set))
-        {
-            written = written || exists(&connection, order_id).ok()?;
-        }
-        self.connection = Some(connection);
-        Some(written)
-    }
-
     fn reset(&mut self) -> Result<u64, Error> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => connection::writing(&self.path)?,
-        };
-        self.moves = [None, None];
+        let connection = self.connect()?;
         let removed = reset::all_orders(&connection)?;
+        self.moves = [None, None];
         self.indexes.keys.clear();
-        self.readers.outdate();
         if let Some(customers) = &self.indexes.customers {
             customers.clear();
         }
+        self.readers.outdate();
         self.connection = Some(connection);
         Ok(removed)
     }
@@ -379,19 +433,6 @@ fn committed(outcome: Outcome) -> Committed {
         Outcome::Done => Committed::Done,
         Outcome::Seen(seen) => Committed::Seen(seen),
         Outcome::Refused { change, .. } => Committed::Refused(change),
-    }
-}
-
-/// What to say of a write set of a group that failed.
-fn fate(written: Option<bool>, write_set: &WriteSet) -> Result<Committed, Error> {
-    match written {
-        Some(false) => Err(Error::Unavailable(
-            "the commit failed and was rolled back".into(),
-        )),
-        // It is there, but whose key was free and whose was not is no longer known: the client
-        // asks again with its key and gets the one answer.
-        Some(true) if write_set.claim.is_none() => Ok(Committed::Done),
-        Some(true) | None => Err(Error::Unknown("the commit gave no answer".into())),
     }
 }
 

@@ -408,6 +408,14 @@ pub(crate) async fn orders_are_listed_newest_first_in_pages_that_neither_skip_no
         )
         .await;
         assert_eq!(listed, placed, "{limit} a page");
+        let first = store
+            .orders(OrderQuery {
+                limit,
+                ..everything()
+            })
+            .await
+            .unwrap();
+        assert_eq!(first.next.is_some(), limit < 25, "{limit} a page");
     }
 }
 
