@@ -117,12 +117,6 @@ impl Index {
         }
     }
 
-    /// Whether the memory has something under a hash.
-    pub(super) fn is_new(&self, hash: i64) -> bool {
-        let memory = self.read();
-        memory.newest.contains_key(&hash) || memory.moving.contains_key(&hash)
-    }
-
     fn find_newest(&self, hash: i64, before: i64, limit: usize) -> Vec<i64> {
         let memory = self.read();
         let mut found = Vec::new();

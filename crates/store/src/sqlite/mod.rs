@@ -22,7 +22,7 @@ use apply::Hashes;
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
 use domain::{Clock, Event, Order, OrderId, Record, RecordId, WriteSet};
-use index::Index;
+use index::{Found, Index};
 use readers::Readers;
 use rows::{failed, get, scope_hash};
 use rusqlite::Connection;
@@ -81,8 +81,7 @@ impl Sqlite {
             .ok_or_else(|| Error::Unavailable("opened for reading only".into()))
     }
 
-    fn find_seen(&self, scope: &Scope, hash: i64) -> Result<Option<Seen>, Error> {
-        let found = self.indexes.keys.look(hash, i64::MAX, read::CANDIDATES_MAX);
+    fn find_seen(&self, scope: &Scope, found: Found) -> Result<Option<Seen>, Error> {
         self.readers
             .with(|reader| apply::find_seen(reader, found, scope))
     }
@@ -96,18 +95,25 @@ impl Store for Sqlite {
         let hashes = Hashes::of(&write_set);
         // A replay of a new key needs no turn of the writer. Whether a key is free, and what an old
         // one stands for, is the writer's to say: it has to look anyway.
-        if let Some(claim) = &write_set.claim
-            && self.indexes.keys.is_new(hashes.key)
-            && let Some(seen) = self.find_seen(&claim.scope, hashes.key)?
-            && seen.created_at >= claim.forget_before
-        {
-            return Ok(Committed::Seen(Box::new(seen)));
+        if let Some(claim) = &write_set.claim {
+            let found = self
+                .indexes
+                .keys
+                .look(hashes.key, i64::MAX, read::CANDIDATES_MAX);
+            if !found.newest().is_empty()
+                && let Some(seen) = self.find_seen(&claim.scope, found)?
+                && seen.created_at >= claim.forget_before
+            {
+                return Ok(Committed::Seen(Box::new(seen)));
+            }
         }
         self.writer()?.commit(write_set, hashes).await
     }
 
     async fn seen(&self, scope: &Scope) -> Result<Option<Seen>, Error> {
-        self.find_seen(scope, scope_hash(scope))
+        let hash = scope_hash(scope);
+        let found = self.indexes.keys.look(hash, i64::MAX, read::CANDIDATES_MAX);
+        self.find_seen(scope, found)
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<Order>, Error> {

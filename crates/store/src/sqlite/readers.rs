@@ -4,7 +4,7 @@ use super::{connection, run};
 use crate::Error;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Connections that read, as many as were ever needed at once.
@@ -16,7 +16,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// and before its answers, and a snapshot from before that is not read again.
 pub(super) struct Readers {
     path: PathBuf,
-    idle: Mutex<Vec<Reader>>,
+    /// By thread: a connection's cached pages are warm where it was used last.
+    idle: [Mutex<Vec<Reader>>; SHELVES],
     commits: AtomicU64,
     keep: AtomicBool,
 }
@@ -31,7 +32,7 @@ impl Readers {
     pub(super) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            idle: Mutex::default(),
+            idle: Default::default(),
             commits: AtomicU64::new(0),
             keep: AtomicBool::new(true),
         }
@@ -78,18 +79,34 @@ impl Readers {
     pub(super) fn keep(&self, keep: bool) {
         self.keep.store(keep, Ordering::Release);
         if !keep {
-            self.idle().retain_mut(|reader| reader.release().is_ok());
+            for shelf in &self.idle {
+                lock(shelf).retain_mut(|reader| reader.release().is_ok());
+            }
         }
     }
 
     /// Closes the connections that nobody uses.
     pub(super) fn close(&self) {
-        self.idle().clear();
+        self.idle.iter().for_each(|shelf| lock(shelf).clear());
     }
 
+    /// Where this thread leaves its connections.
     fn idle(&self) -> MutexGuard<'_, Vec<Reader>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.idle[SHELF.with(|shelf| *shelf)])
     }
+}
+
+fn lock(shelf: &Mutex<Vec<Reader>>) -> MutexGuard<'_, Vec<Reader>> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many threads have a shelf of their own; beyond, they share.
+const SHELVES: usize = 16;
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static SHELF: usize = THREADS.fetch_add(1, Ordering::Relaxed) % SHELVES;
 }
 
 impl Reader {
