@@ -77,7 +77,8 @@ fn unavailable(contract: &str, field: &str) -> Problem {
         Code::ContractUnavailable,
         format!(
             "A body with {field} is an order of the {contract} contract, which this build does \
-             not speak; it speaks receipt: {{customer_id, item_id, quantity}}."
+             not speak. Place it at /v1/orders: {{customer_name, lines: [{{name, quantity}}]}}; or \
+             here as a receipt: {{customer_id, item_id, quantity}}."
         ),
     )
 }

@@ -170,6 +170,7 @@ async fn a_body_of_another_contract_says_what_is_spoken() {
     ] {
         let answer = service.send("POST", "/orders", &KEY, body).await;
         answer.assert_problem(422, "contract_unavailable");
+        assert!(answer.field("detail").contains("/v1/orders"));
     }
     let answer = service
         .send("POST", "/orders", &KEY, r#"{"customer":"Alice"}"#)
