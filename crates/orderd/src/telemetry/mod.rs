@@ -5,6 +5,7 @@
 //! are not written: a line reads on its own and carries its ids.
 
 mod json;
+mod pretty;
 mod sink;
 
 pub(crate) use sink::Sink;
@@ -56,12 +57,8 @@ pub(crate) fn start(settings: &Settings) -> Telemetry {
             .with(json::Lines::new(Arc::clone(&sink)))
             .try_init()
     } else {
-        let ansi = std::io::stderr().is_terminal();
-        let layer = tracing_subscriber::fmt::layer()
-            .with_writer(std::io::stderr)
-            .with_target(false)
-            .with_ansi(ansi);
-        registry.with(layer).try_init()
+        let colour = std::io::stderr().is_terminal();
+        registry.with(pretty::Lines { colour }).try_init()
     };
     drop(started);
     Telemetry { json, sink }
