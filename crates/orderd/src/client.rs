@@ -4,7 +4,7 @@
 //! are its own.
 
 use crate::Globals;
-use crate::exit::{Code, Exit};
+use crate::exit::{Code, Exit, sentence};
 use axum::http::response::Parts;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::Request;
@@ -240,7 +240,7 @@ impl Answer {
         }
         message.push(')');
         if let Some(detail) = word("detail") {
-            let _ = write!(message, "\nWhy: {detail}");
+            let _ = write!(message, "\nWhy: {}", sentence(detail));
         }
         for fault in document
             .get("errors")

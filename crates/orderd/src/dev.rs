@@ -5,6 +5,8 @@
 use crate::Globals;
 use crate::client::url_of;
 use crate::config::{self, Config, Flag};
+use crate::exit::Exit;
+use crate::progress::grouped;
 use crate::serve::banner::{self, Storage};
 use crate::serve::signals::Signals;
 use crate::serve::{self, Server};
@@ -17,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tempfile::TempDir;
-use tracing::{info, warn};
+use tracing::info;
 
 /// The demo orders are the same at every start.
 const SEED: u64 = 1;
@@ -39,11 +41,13 @@ pub(crate) struct Args {
 /// Runs the sub-command.
 pub(crate) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let (directory, temporary) = directory(args.keep.as_deref())?;
-    let config = config::load(globals, flags(args, &directory)?)?;
-    let storage = directory.display().to_string();
+    let file = std::path::absolute(directory.join("orderd.db"))?
+        .display()
+        .to_string();
+    let config = config::load(globals, flags(args, &file))?;
     let storage = match &temporary {
-        Some(_) => Storage::Temporary(&storage),
-        None => Storage::Durable(&storage),
+        Some(_) => Storage::Temporary(&file),
+        None => Storage::Durable(&file),
     };
     serve::runtime(&config.settings)?.block_on(serve(args, &config, storage))
 }
@@ -60,9 +64,8 @@ fn directory(keep: Option<&Path>) -> anyhow::Result<(PathBuf, Option<TempDir>)> 
     Ok((directory.to_owned(), None))
 }
 
-fn flags(args: &Args, directory: &Path) -> anyhow::Result<Vec<Flag>> {
-    let file = std::path::absolute(directory.join("orderd.db"))?;
-    let url = format!("sqlite:{}", file.display());
+fn flags(args: &Args, file: &str) -> Vec<Flag> {
+    let url = format!("sqlite:{file}");
     let listen = args
         .listen
         .clone()
@@ -71,14 +74,14 @@ fn flags(args: &Args, directory: &Path) -> anyhow::Result<Vec<Flag>> {
         ("dev", "database.url", url),
         ("dev", "faults.enabled", "true".to_owned()),
     ];
-    Ok(flags.into_iter().chain(listen).collect())
+    flags.into_iter().chain(listen).collect()
 }
 
 async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Result<ExitCode> {
     let signals = Signals::install()?;
     serve::guard_access(&config.settings)?;
-    let (_store, app) = serve::open(config).await?;
     let listener = port::bind_near(config.settings.server.listen)?;
+    let (_store, app) = serve::open(config).await.map_err(with_own_flag)?;
     let server = Server::start(config, app, listener)?;
     let target = Target::Server {
         url: url_of(server.address),
@@ -87,10 +90,20 @@ async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Re
     let seeded = seed::demo(&Arc::new(target), args.orders, SEED).await?;
     // A line for each of them would only hide what follows, so logging begins here.
     let telemetry = telemetry::start(&config.settings);
-    info!("Demo: {seeded}");
     banner::show(config, &server, storage, &telemetry);
-    if let Storage::Temporary(directory) = storage {
-        warn!("Everything is in {directory} and goes when this ends; keep it with --keep DIR");
-    }
+    let orders = grouped(seeded.placed + seeded.already_there);
+    info!("{orders} demo orders are there to be looked at");
     server.run(signals, &telemetry).await
+}
+
+/// The advice of an error in terms of `dev`, which chooses a directory and not a URL.
+fn with_own_flag(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Exit>() {
+        Ok(Exit { code, message }) => {
+            let (theirs, ours) = ("file with --database-url", "directory with --keep");
+            let message = message.replace(theirs, ours);
+            Exit { code, message }.into()
+        }
+        Err(error) => error,
+    }
 }

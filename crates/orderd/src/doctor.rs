@@ -63,7 +63,11 @@ impl Finding {
 pub(crate) async fn run(_args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let findings = match config::load(globals, Vec::new()) {
         Ok(config) => examine(&config).await,
-        Err(error) => vec![Finding::error("configuration", &error)],
+        Err(error) => {
+            let mut findings = vec![Finding::error("configuration", &error)];
+            findings.extend(surroundings());
+            findings
+        }
     };
     if globals.json {
         println!("{}", serde_json::to_string(&findings)?);
@@ -92,7 +96,7 @@ fn print(finding: &Finding) {
 }
 
 async fn examine(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![configuration(config)];
+    let mut findings = configuration(config);
     match locate(&config.settings.database.url) {
         Ok(Location::Sqlite(path)) => {
             findings.push(directory(&path));
@@ -106,15 +110,21 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings
 }
 
-fn configuration(config: &Config) -> Finding {
-    match config.warnings.first() {
-        None => Finding::good("configuration", config.origins()),
-        Some(warning) => Finding::bad(
-            "configuration",
-            warning,
-            "see `orderd config show --sources`",
-        ),
+/// What can be looked at though nobody knows what is configured.
+fn surroundings() -> Vec<Finding> {
+    let here = Path::new("orderd.db");
+    let findings = [directory(here), space(here)];
+    let env_file = permissions(Path::new(".env"), "env file");
+    findings.into_iter().chain(env_file).collect()
+}
+
+fn configuration(config: &Config) -> Vec<Finding> {
+    if config.warnings.is_empty() {
+        return vec![Finding::good("configuration", config.origins())];
     }
+    let fix = "see `orderd config show --sources`";
+    let finding = |warning: &String| Finding::bad("configuration", warning, fix);
+    config.warnings.iter().map(finding).collect()
 }
 
 fn directory_of(path: &Path) -> PathBuf {

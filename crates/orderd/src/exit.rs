@@ -40,6 +40,7 @@ pub(crate) struct Exit {
 impl Exit {
     /// An error in three sentences: what went wrong, why, and what to do about it.
     pub(crate) fn new(code: Code, what: &str, why: impl fmt::Display, fix: &str) -> Self {
+        let why = sentence(&why.to_string());
         Self {
             code,
             message: format!("{what}\nWhy: {why}\nFix: {fix}"),
@@ -64,9 +65,27 @@ impl From<OpenError> for Exit {
         };
         Self {
             code,
-            message: error.to_string(),
+            message: ended(&error.to_string()),
         }
     }
+}
+
+/// The message with its reason ended as [`sentence`] does.
+fn ended(message: &str) -> String {
+    let lines = message.lines().map(|line| {
+        line.strip_prefix("Why: ")
+            .map_or_else(|| line.to_owned(), |why| format!("Why: {}", sentence(why)))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A reason, ended by one full stop, whoever has worded it: some reasons are those of a library.
+pub(crate) fn sentence(why: &str) -> String {
+    let why = why.trim_end();
+    if why.ends_with(['?', '!']) {
+        return why.to_owned();
+    }
+    format!("{}.", why.trim_end_matches('.'))
 }
 
 /// The exit code of `error`, after telling the user what it says.
@@ -89,3 +108,6 @@ fn anstyled(message: &str) -> String {
         .replace("\nFix: ", "\n  \x1b[1;32mFix\x1b[0m  ");
     format!("\x1b[1;31merror\x1b[0m {marked}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 
 use crate::Globals;
 use crate::client::{self, ServerArgs};
-use crate::exit::Code;
+use crate::exit::{Code, Exit};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -22,12 +22,17 @@ pub(crate) struct Args {
 /// Runs the sub-command.
 pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let url = args.server.url(globals)?;
-    let verdict = match timeout(TIMEOUT, client::send(&url, "GET", "/readyz", &[], b"")).await {
-        Ok(Ok(answer)) if answer.status == 200 => return Ok(ExitCode::SUCCESS),
-        Ok(Ok(answer)) => format!("it answers {}", answer.status),
-        Ok(Err(error)) => format!("{error:#}"),
-        Err(_elapsed) => format!("no answer within {} s", TIMEOUT.as_secs()),
+    let asked = timeout(TIMEOUT, client::send(&url, "GET", "/readyz", &[], b"")).await;
+    let (code, why) = match asked {
+        Ok(answer) => match answer?.status {
+            200 => return Ok(ExitCode::SUCCESS),
+            status => (Code::Failed, format!("it answers {status}.")),
+        },
+        Err(_elapsed) => {
+            let why = format!("no answer within {} s.", TIMEOUT.as_secs());
+            (Code::Unreachable, why)
+        }
     };
-    eprintln!("{url} is not ready: {verdict}");
-    Ok(Code::Failed.into())
+    let fix = "wait until it has started or stopped; its log says what keeps it.";
+    Err(Exit::new(code, &format!("{url} is not ready."), why, fix).into())
 }

@@ -15,19 +15,22 @@ const NEXT_MAX: u16 = 100;
 /// Listens at `address`.
 ///
 /// # Errors
-/// An [`Exit`] of code 4 that names the port, who holds it, and the next free one.
+/// An [`Exit`] of code 4 that names the address, who has its port, and a free one.
 pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Exit> {
     listen(address).map_err(|error| refusal(address, &error))
 }
 
-/// Listens at `address` or, where it is taken, at the next free port.
+/// Listens at `address` or, where it is taken, at the next free port, and says so on stderr.
 ///
 /// # Errors
 /// As [`bind`].
 pub(crate) fn bind_near(address: SocketAddr) -> Result<TcpListener, Exit> {
     match listen(address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            next_free(address).map_or_else(|| Err(refusal(address, &error)), bind)
+            let free = next_free(address).ok_or_else(|| refusal(address, &error))?;
+            let listener = bind(free)?;
+            eprintln!("{address} is taken; serving at {free}");
+            Ok(listener)
         }
         result => result.map_err(|error| refusal(address, &error)),
     }
@@ -63,30 +66,32 @@ fn refusal(address: SocketAddr, error: &io::Error) -> Exit {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             let holder = holder(address.port()).map_or_else(
-                || "another process has this port".to_owned(),
-                |holder| format!("{holder} has this port"),
+                || "another process has this port.".to_owned(),
+                |holder| format!("{holder} has this port."),
             );
-            let fix = match next_free(address) {
-                Some(free) => format!("stop it, or run: orderd serve --listen {free}"),
-                None => "stop it, or choose another port with --listen.".to_owned(),
-            };
+            // Not a whole command: it would not be the one that was typed, with all its flags.
+            let elsewhere = next_free(address)
+                .map_or_else(|| format!("{}:PORT", address.ip()), |free| free.to_string());
+            let fix = format!(
+                "stop it, or listen elsewhere: --listen {elsewhere} (or ORDERD_SERVER_LISTEN)"
+            );
             refuse(holder, &fix)
         }
         io::ErrorKind::PermissionDenied => {
-            let why = format!("{error}; ports below 1024 need a privilege");
+            let why = format!("{error}; ports below 1024 need a privilege.");
             refuse(
                 why,
                 "choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE.",
             )
         }
         io::ErrorKind::AddrNotAvailable => {
-            let why = format!("{error}: this machine has no such address");
+            let why = format!("{error}: this machine has no such address.");
             refuse(
                 why,
                 "listen at 127.0.0.1, or at an address that `ip address` shows.",
             )
         }
-        _ => refuse(error.to_string(), "choose another address with --listen."),
+        _ => refuse(format!("{error}."), "choose another address with --listen."),
     }
 }
 

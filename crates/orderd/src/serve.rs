@@ -1,6 +1,6 @@
 //! `orderd serve`: from the command line to a running server, and down again.
 //!
-//! It reads as the order of events: what is configured, the store, the port, serving, draining.
+//! It reads as the order of events: what is configured, the port, the store, serving, draining.
 
 pub(crate) mod banner;
 pub(crate) mod signals;
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     /// Where orders are kept [default: sqlite:orderd.db]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// Which parts run in this process; on SQLite all do
+    /// Which parts to run; on SQLite only `all`
     #[arg(
         long,
         value_name = "ROLES",
@@ -71,8 +71,9 @@ pub(crate) fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
 async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
     let signals = Signals::install()?;
     guard_access(&config.settings)?;
-    let (store, app) = open(config).await?;
+    // Before the store: who does not get the port has made and migrated nothing.
     let listener = port::bind(config.settings.server.listen)?;
+    let (store, app) = open(config).await?;
     let server = Server::start(config, app, listener)?;
     let stats = store.stats().await?;
     banner::show(
@@ -92,7 +93,7 @@ fn all_roles(roles: &[String]) -> Result<(), Exit> {
     Err(Exit::new(
         Code::Configuration,
         &format!("Cannot run only the roles {}.", roles.join(",")),
-        "that needs a shared database, and this build keeps orders in a file with one owner",
+        "that needs a shared database, and this build keeps orders in a file with one owner.",
         "leave out --roles: one process does everything.",
     ))
 }
@@ -116,8 +117,8 @@ pub(crate) async fn open(config: &Config) -> anyhow::Result<(Arc<dyn Store>, Arc
     let options = migrate::options(config, Access::Own);
     let store = store::open(&options, &*clock).map_err(Exit::from)?;
     let ids = clock::ids();
-    if let Some(newest) = store.stats().await?.newest_order {
-        ids.start_after(newest.as_uuid());
+    if let Some(event_id) = store.stats().await?.newest_event {
+        ids.start_after(event_id.as_uuid());
     }
     let cursor_key = cursor_key(&*store).await?;
     let settings = api_settings(&config.settings);
@@ -141,7 +142,7 @@ pub(crate) fn guard_access(settings: &Settings) -> Result<(), Exit> {
     Err(Exit::new(
         Code::Configuration,
         &format!("Refusing to listen at {address}."),
-        "others can reach this address, and nothing says what they may do without a token",
+        "others can reach this address, and nothing says what they may do without a token.",
         "set ORDERD_ACCESS_ANONYMOUS=write, or in orderd.toml: [access] anonymous = \"write\"",
     ))
 }

@@ -1,10 +1,11 @@
 //! `orderd config`: what is configured, whether it can be used, and a file to start from.
 
+use super::values::keys;
 use super::{Config, DEFAULTS, load, shown};
 use crate::Globals;
 use crate::exit::{Code, Exit};
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// What the command line says.
@@ -40,15 +41,16 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
 }
 
 fn show(config: &Config, sources: bool) {
-    let mut section = "";
-    for (key, found) in &config.values {
-        let (of, name) = key.split_once('.').unwrap_or(("", key));
+    let mut section = String::new();
+    for key in keys() {
+        let found = &config.values[&key];
+        let (of, name) = key.split_once('.').unwrap_or(("", &key));
         if of != section {
             let blank = if section.is_empty() { "" } else { "\n" };
             println!("{blank}[{of}]");
-            section = of;
+            of.clone_into(&mut section);
         }
-        let line = format!("{name} = {}", shown(key, &found.value));
+        let line = format!("{name} = {}", shown(&key, &found.value));
         if sources {
             println!("{line:<44} # {}", found.origin);
         } else {
@@ -89,9 +91,15 @@ fn warn(config: &Config) {
 }
 
 fn init() -> Result<(), Exit> {
-    let refused = |error: std::io::Error| {
-        let fix = "move orderd.toml away, or go to a directory that you may write.";
-        Exit::new(Code::Failed, "Cannot write ./orderd.toml.", error, fix)
+    let refused = |error: io::Error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            let why = "./orderd.toml is already there, and what it holds is somebody's work.";
+            let fix = "edit that file, or move it away and run this again.";
+            Exit::new(Code::Failed, "Nothing was written.", why, fix)
+        } else {
+            let fix = "go to a directory that you may write.";
+            Exit::new(Code::Failed, "Cannot write ./orderd.toml.", error, fix)
+        }
     };
     // Never over an existing file: what it holds is somebody's work.
     let mut file = OpenOptions::new()

@@ -4,6 +4,7 @@ use crate::exit::{Code, Exit};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use toml::de::DeTable;
 use toml::{Table, Value};
 
 /// Every setting, its default, a comment each.
@@ -47,7 +48,7 @@ impl Origin {
             Self::File(path, _) => Some(path.display().to_string()),
             Self::EnvFile(name) => Some(format!(".env ({name})")),
             Self::Environment(name) => Some(name.clone()),
-            Self::Flag(name) => Some((*name).to_owned()),
+            Self::Flag(_) => Some("the command line".to_owned()),
         }
     }
 }
@@ -88,6 +89,25 @@ pub(super) fn defaults() -> Values {
         )
     })
     .collect()
+}
+
+/// Every key, in the order of `config.default.toml`.
+pub(super) fn keys() -> Vec<String> {
+    let table = DeTable::parse(DEFAULTS).expect("config.default.toml is tested to be sound");
+    let mut keys: Vec<(usize, String)> = Vec::new();
+    for (section, settings) in table.get_ref() {
+        for name in settings
+            .get_ref()
+            .as_table()
+            .into_iter()
+            .flat_map(DeTable::keys)
+        {
+            let key = format!("{}.{}", section.get_ref(), name.get_ref());
+            keys.push((name.span().start, key));
+        }
+    }
+    keys.sort_unstable();
+    keys.into_iter().map(|(_, key)| key).collect()
 }
 
 /// Puts a value under its key; that of a `_file` twin is what the file holds.

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 pub(crate) enum Storage<'a> {
     /// In a file that stays.
     Durable(&'a str),
-    /// In a directory that goes with the process.
+    /// In a file that goes with the process.
     Temporary(&'a str),
 }
 
@@ -59,7 +59,7 @@ fn block(config: &Config, server: &Server, storage: Storage<'_>) -> String {
     let storage = match storage {
         Storage::Durable(location) => format!("{location} \x1b[32m(durable)\x1b[0m"),
         Storage::Temporary(location) => {
-            format!("{location} \x1b[1;31m(temporary: gone when this ends)\x1b[0m")
+            format!("{location} \x1b[1;31m(temporary; keep it with --keep DIR)\x1b[0m")
         }
     };
     let mut lines = vec![
@@ -72,10 +72,20 @@ fn block(config: &Config, server: &Server, storage: Storage<'_>) -> String {
     if config.settings.faults.enabled {
         lines.push(("Faults", "X-Debug-Fail-After-Commit is obeyed".to_owned()));
     }
+    lines.push(("Try", attempt(&url)));
     let mut text = format!("\n  \x1b[1morderd\x1b[0m {}\n\n", env!("CARGO_PKG_VERSION"));
     for (name, value) in lines {
         writeln!(text, "  \x1b[2m{name:<9}\x1b[0m {value}")
             .expect("a String takes whatever is written");
     }
+    text.push_str("\n  Ctrl-C ends it.\n");
     text
+}
+
+/// A command that places an order.
+fn attempt(url: &str) -> String {
+    format!(
+        "curl {url}/v1/orders -H 'Content-Type: application/json' -H 'Idempotency-Key: try-1' \
+         -d '{{\"customer_id\":\"ada\",\"lines\":[{{\"item_id\":\"pen\",\"quantity\":2}}]}}'"
+    )
 }

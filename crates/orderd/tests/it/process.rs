@@ -196,12 +196,13 @@ fn the_configuration_can_be_written_checked_and_shown() {
     let directory = TempDir::new().unwrap();
     let config = |verb: &[&str]| orderd(directory.path(), &[&["config"], verb].concat());
     assert_eq!(run(&mut config(&["init"])).0, 0);
-    refused(&mut config(&["init"]), 1, &["orderd.toml"]);
+    refused(&mut config(&["init"]), 1, &["orderd.toml is already there"]);
     assert_eq!(run(&mut config(&["check"])).0, 0);
 
     let shown =
         run(config(&["show", "--sources"]).envs([("PORT", "9"), ("ADMIN_PASSWORD", "hunter2")]));
     assert!(shown.1.contains("listen = \"127.0.0.1:9\""), "{}", shown.1);
+    assert!(shown.1.starts_with("[server]\nlisten = "), "{}", shown.1);
     assert!(shown.1.contains("# environment: PORT"), "{}", shown.1);
     assert!(
         !format!("{shown:?}").contains("hunter2"),
@@ -210,6 +211,22 @@ fn the_configuration_can_be_written_checked_and_shown() {
     let shown = run(config(&["show", "--json"]).env("ADMIN_PASSWORD", "hunter2"));
     let json: Value = serde_json::from_str(&shown.1).unwrap();
     assert_eq!(json["admin.password"]["value"], "***");
+}
+
+#[test]
+fn the_doctor_goes_on_after_a_fault_and_tells_every_one() {
+    let directory = TempDir::new().unwrap();
+    let doctor = || orderd(directory.path(), &["doctor"]);
+    let (code, stdout, _) = run(doctor().env("ORDERD_LOG_LEVEL", "loud"));
+    assert_eq!(code, 5, "{stdout}");
+    for part in ["✗ configuration", "✓ directory", "disk space"] {
+        assert!(stdout.contains(part), "{stdout}");
+    }
+    let odd = [("ORDERD_NONE_SUCH", "1"), ("ADMIN_PASSWORD", "short")];
+    let (_, stdout, _) = run(doctor().envs(odd));
+    for part in ["ORDERD_NONE_SUCH", "admin.password"] {
+        assert!(stdout.contains(part), "{stdout}");
+    }
 }
 
 #[test]
@@ -224,6 +241,8 @@ fn a_file_has_one_owner_and_readers_beside_it() {
     let second = ["serve", "--listen", "127.0.0.1:0"];
     refused(&mut orderd(path, &second), 4, &["orderd.db", &owner]);
     refused(&mut orderd(path, &["migrate", "up"]), 4, &["orderd.db"]);
+    let kept = ["dev", "--listen", "127.0.0.1:0", "--keep", "."];
+    refused(&mut orderd(path, &kept), 4, &["directory with --keep"]);
 
     let (code, stdout, _) = run(&mut orderd(path, &["verify", "--json"]));
     let verdicts: Value = serde_json::from_str(&stdout).unwrap();
@@ -247,9 +266,30 @@ fn a_taken_port_is_named_with_its_holder_and_a_free_one() {
     let parts = [
         address.as_str(),
         &holder,
-        "orderd serve --listen 127.0.0.1:",
+        "listen elsewhere: --listen 127.0.0.1:",
     ];
     refused(&mut orderd(directory.path(), serve), 4, &parts);
+    let made = fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(made, 0, "nothing was made before the port was ours");
+}
+
+#[test]
+fn dev_says_so_when_it_goes_to_another_port() {
+    let directory = TempDir::new().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let dev = ["dev", "--listen", &address, "--keep", ".", "--orders", "1"];
+    let mut child = orderd(directory.path(), &dev)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    log.read_line(&mut said).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let beginning = format!("{address} is taken; serving at 127.0.0.1:");
+    assert!(said.starts_with(&beginning), "{said}");
 }
 
 #[test]
@@ -284,7 +324,8 @@ fn what_cannot_be_reached_or_opened_has_its_code() {
         .local_addr()
         .unwrap();
     let url = format!("http://{free}");
-    assert_eq!(run(&mut orderd(path, &["healthcheck", "--url", &url])).0, 1);
+    let healthcheck = ["healthcheck", "--url", &url];
+    refused(&mut orderd(path, &healthcheck), 4, &["error: ", &url]);
 }
 
 #[test]
