@@ -39,25 +39,26 @@ pub(crate) struct Args {
     #[command(flatten)]
     server: crate::client::ServerArgs,
     /// Connections, each with one request at a time
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     connections: u16,
     /// Threads that share the connections; one is enough for most servers
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: u16,
     /// How long to measure: 500ms, 10s, 2m
-    #[arg(long, default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     duration: Duration,
     /// Send so many requests instead, all of them measured
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     requests: Option<u64>,
     /// How long to send before measuring
-    #[arg(long, default_value = "1s", value_parser = duration, conflicts_with = "requests")]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration, conflicts_with = "requests")]
     warmup: Duration,
-    /// What the requests do
-    #[arg(long, value_enum, default_value_t = Scenario::Create)]
+    /// What the requests do: create, replay, get, list, batch (100 orders a request), or mixed (of
+    /// ten: 5 create, 1 replay, 3 get, 1 list)
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = Scenario::Create, hide_possible_values = true)]
     scenario: Scenario,
-    /// The wire form
-    #[arg(long, value_enum, default_value_t = Contract::V1)]
+    /// The wire form: v1, or that of the older receipt contract
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = Contract::V1, hide_possible_values = true)]
     contract: Contract,
     /// Post to this path instead, and take what it answers for granted
     #[arg(long, hide = true)]

@@ -44,17 +44,20 @@ struct Cli {
     command: Command,
 }
 
+/// The heading in every help under which stands what every sub-command understands.
+const GLOBAL: &str = "Global options";
+
 /// What every sub-command understands.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Globals {
     /// Read this configuration file, and no other
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub(crate) config: Option<PathBuf>,
     /// Do not read .env in the current directory
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) no_env_file: bool,
     /// Print data as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
 }
 

@@ -42,8 +42,8 @@ struct Create {
     /// Their name
     #[arg(long)]
     name: Option<String>,
-    /// What, and how many of it; once for each line
-    #[arg(long = "line", value_name = "ITEM:QTY", required = true, value_parser = line)]
+    /// What, and how many of it (1 where none is said); once for each line
+    #[arg(long = "line", value_name = "ITEM[:QTY]", required = true, value_parser = line)]
     lines: Vec<Line>,
     /// The idempotency key: the same key never places a second order [default: a new one]
     #[arg(long)]
@@ -58,10 +58,10 @@ struct List {
     /// Only orders of this customer
     #[arg(long, value_name = "ID", conflicts_with = "status")]
     customer: Option<String>,
-    /// At most so many
+    /// How many to list at most
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     limit: u32,
-    /// All of them
+    /// List all, however many there are
     #[arg(long, conflicts_with = "limit")]
     all: bool,
 }
@@ -168,7 +168,7 @@ fn print_rows(orders: &[&RawValue], head: bool, globals: &Globals) -> anyhow::Re
     if head && terminal && !globals.json {
         println!(
             "{}",
-            row(["ORDER", "STATUS", "CUSTOMER", "LINES", "TOTAL", "CREATED"].map(Into::into))
+            row(&["ORDER", "STATUS", "CUSTOMER", "LINES", "TOTAL", "CREATED"].map(Into::into))
         );
     }
     for order in orders {
@@ -180,7 +180,7 @@ fn print_rows(orders: &[&RawValue], head: bool, globals: &Globals) -> anyhow::Re
         println!(
             "{}",
             if terminal {
-                row(cells)
+                row(&cells)
             } else {
                 cells.join("\t")
             }
@@ -212,8 +212,17 @@ fn print_order(answer: &Answer, globals: &Globals) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn row([id, status, customer, lines, total, created]: [String; 6]) -> String {
-    format!("{id:<36}  {status:<12}  {customer:<20}  {lines:>5}  {total:>14}  {created}")
+/// A row that fits into 80 columns: ids are 36 of them and in the order of time, so what there is
+/// no room for is left to `order show`.
+fn row([id, status, customer, _lines, total, _created]: &[String; 6]) -> String {
+    const CUSTOMER_WIDTH: usize = 12;
+    let customer = if customer.chars().count() > CUSTOMER_WIDTH {
+        let shown: String = customer.chars().take(CUSTOMER_WIDTH - 1).collect();
+        format!("{shown}…")
+    } else {
+        customer.clone()
+    };
+    format!("{id:<36}  {status:<12}  {customer:<CUSTOMER_WIDTH$}  {total:>12}")
 }
 
 fn cells(order: &Value) -> [String; 6] {
@@ -222,7 +231,11 @@ fn cells(order: &Value) -> [String; 6] {
         .or(text(order, "customer_name"))
         .unwrap_or_default();
     let lines = order["lines"].as_array().map_or(0, Vec::len).to_string();
-    let total = format!("{} {}", order["total_minor"], cell("currency"));
+    // Nothing in it has a price: to say 0 would be to say that it is free.
+    let total = match order["total_minor"].as_i64() {
+        None | Some(0) => "–".to_owned(),
+        Some(total) => format!("{total} {}", cell("currency")),
+    };
     [
         cell("order_id"),
         cell("status"),

@@ -7,15 +7,18 @@ use crate::clock::SystemClock;
 use crate::config;
 use crate::exit::{Code, Exit};
 use crate::migrate;
+use crate::progress::grouped;
 use serde::Serialize;
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 use store::open::Access;
-use store::{Check, Store};
+use store::{Check, OrderQuery, Store};
 
 /// How many findings of a check are printed; the rest are counted.
 const PRINTED_MAX: usize = 20;
+/// How many orders are counted at a time.
+const COUNT_PAGE: usize = 1_000;
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -29,6 +32,8 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Verdict {
     check: &'static str,
+    #[serde(skip)]
+    words: &'static str,
     findings_count: usize,
     duration_ms: u128,
     findings: Vec<String>,
@@ -46,13 +51,15 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
     for check in Check::ALL {
         verdicts.push(verify(&*store, check).await?);
     }
+    let text = if globals.json {
+        serde_json::to_string(&verdicts)?
+    } else {
+        let orders = count(&*store).await;
+        report(&store.stats().await?.location, orders, &verdicts)
+    };
     store.close().await?;
 
-    if globals.json {
-        println!("{}", serde_json::to_string(&verdicts)?);
-    } else {
-        print!("{}", table(&verdicts));
-    }
+    println!("{}", text.trim_end());
     let holds = verdicts.iter().all(|verdict| verdict.findings_count == 0);
     Ok(if holds {
         ExitCode::SUCCESS
@@ -65,6 +72,7 @@ async fn verify(store: &dyn Store, check: Check) -> anyhow::Result<Verdict> {
     let started = Instant::now();
     let mut verdict = Verdict {
         check: check.as_str(),
+        words: in_words(check),
         findings_count: 0,
         duration_ms: 0,
         findings: Vec::new(),
@@ -86,13 +94,66 @@ async fn verify(store: &dyn Store, check: Check) -> anyhow::Result<Verdict> {
     Ok(verdict)
 }
 
+/// How many orders there are; `None` where not even that can be read.
+async fn count(store: &dyn Store) -> Option<u64> {
+    let mut query = OrderQuery {
+        customer_id: None,
+        status: None,
+        from: None,
+        before: None,
+        limit: COUNT_PAGE,
+    };
+    let mut count = 0;
+    loop {
+        let page = store.orders(query.clone()).await.ok()?;
+        count += u64::try_from(page.items.len()).ok()?;
+        if page.next.is_none() {
+            return Some(count);
+        }
+        query.before = page.next;
+    }
+}
+
+fn report(location: &str, orders: Option<u64>, verdicts: &[Verdict]) -> String {
+    let orders = orders.map_or_else(
+        || "orders that cannot be counted".to_owned(),
+        |count| plural(count, "order"),
+    );
+    let found = verdicts
+        .iter()
+        .filter(|verdict| verdict.findings_count > 0)
+        .count();
+    let closing = match found {
+        0 => format!("All {} checks hold for {orders}.", verdicts.len()),
+        found => format!("{} found problems.", plural(found as u64, "check")),
+    };
+    format!("{location}: {orders}\n\n{}\n{closing}\n", table(verdicts))
+}
+
+fn plural(count: u64, what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {what}{ending}", grouped(count))
+}
+
+/// A check in words; `--json` has the word for machines.
+const fn in_words(check: Check) -> &'static str {
+    match check {
+        Check::OneOrderPerKey => "one order for each key",
+        Check::AllOrNothing => "every order is whole",
+        Check::LedgerAgrees => "the ledger agrees with the orders",
+        Check::AppendOnly => "ledger and events are append-only",
+        Check::Sound => "the file is sound",
+    }
+}
+
 fn table(verdicts: &[Verdict]) -> String {
     let mut text = String::new();
     for Verdict {
-        check,
+        words,
         findings_count,
         duration_ms,
         findings,
+        ..
     } in verdicts
     {
         let mark = if *findings_count == 0 { "✓" } else { "✗" };
@@ -105,7 +166,7 @@ fn table(verdicts: &[Verdict]) -> String {
             writeln!(text, "{line}").expect("a String takes whatever is written");
         };
         put(format!(
-            "{mark} {check:<18} {found:<14} {duration_ms:>7} ms"
+            "{mark} {words:<34} {found:<14} {duration_ms:>7} ms"
         ));
         for finding in findings {
             put(format!("    {finding}"));
@@ -116,3 +177,6 @@ fn table(verdicts: &[Verdict]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,3 +39,12 @@ fn an_order_without_a_customer_id_is_shown_by_name() {
         ]
     );
 }
+
+#[test]
+fn a_row_fits_into_80_columns_and_says_where_there_is_no_price() {
+    let order = json!({"order_id": "0".repeat(36), "status": "needs_review",
+        "customer_id": "a-customer-with-a-long-name", "total_minor": 0, "currency": "USD"});
+    let row = row(&cells(&order));
+    assert!(row.chars().count() <= 80, "{row}");
+    assert!(row.contains("a-customer-…") && row.ends_with(" –"), "{row}");
+}
