@@ -13,6 +13,7 @@ mod operations;
 mod placing;
 pub mod problem;
 mod renderers;
+mod replays;
 mod router;
 mod settings;
 mod v1;
@@ -47,6 +48,8 @@ pub struct App {
     pub draining: AtomicBool,
     /// Keeps a store that stays away from filling the log.
     pub(crate) outages: problem::Outages,
+    /// How often keys were replayed.
+    pub(crate) replays: replays::Replays,
 }
 
 impl App {
@@ -62,6 +65,7 @@ impl App {
         let metrics = Metrics::new(settings.version);
         let draining = AtomicBool::new(false);
         let outages = problem::Outages::default();
+        let replays = replays::Replays::default();
         Self {
             store,
             clock,
@@ -71,6 +75,7 @@ impl App {
             metrics,
             draining,
             outages,
+            replays,
         }
     }
 }

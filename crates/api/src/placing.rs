@@ -140,6 +140,7 @@ fn replay(app: &App, write_set: &WriteSet, seen: Seen) -> Result<Placed, Problem
             .ok_or_else(|| corrupt("a record names a renderer that this build lacks"))?,
     };
     app.metrics.keys_replayed.inc();
+    app.replays.note(&claim.scope);
     Ok(Placed {
         order_id,
         body: body.into(),

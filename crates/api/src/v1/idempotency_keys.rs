@@ -1,6 +1,4 @@
 //! `GET /v1/idempotency-keys/{key}`: what a key stands for.
-//!
-//! How often a record was replayed is not kept: that would be a write for every replay.
 
 use super::orders::JSON;
 use crate::App;
@@ -42,6 +40,8 @@ pub(crate) struct RecordBody {
     #[serde(serialize_with = "display")]
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// How often its answer was given again, since this process started.
+    replays: u32,
     /// From when on its answer is not given again.
     #[serde(serialize_with = "display")]
     #[schema(value_type = String, format = DateTime)]
@@ -70,17 +70,15 @@ pub(crate) async fn show(
     let forgotten = retention.forget_before(app.clock.now());
     let mut items = Vec::new();
     for operation in Operation::ALL {
-        let (principal, key) = (context.principal.clone(), key.clone());
-        let seen = app
-            .store
-            .seen(&Scope {
-                principal,
-                operation,
-                key,
-            })
-            .await?;
-        let kept = seen.filter(|seen| seen.created_at >= forgotten);
-        items.extend(kept.map(|seen| record(operation, &seen, retention.expires_at(&seen))));
+        let scope = Scope {
+            principal: context.principal.clone(),
+            operation,
+            key: key.clone(),
+        };
+        let seen = app.store.seen(&scope).await?;
+        if let Some(seen) = seen.filter(|seen| seen.created_at >= forgotten) {
+            items.push(record(&app, &scope, &seen));
+        }
     }
 
     if items.is_empty() {
@@ -92,13 +90,14 @@ pub(crate) async fn show(
     Ok(([(CONTENT_TYPE, JSON)], to_bytes(&RecordsBody { items })).into_response())
 }
 
-fn record(operation: Operation, seen: &Seen, expires_at: Timestamp) -> RecordBody {
+fn record(app: &App, scope: &Scope, seen: &Seen) -> RecordBody {
     RecordBody {
-        method: operation.method(),
-        route: operation.route(),
+        method: scope.operation.method(),
+        route: scope.operation.route(),
         status: seen.reply.status,
         order_id: seen.order_id().map(|id| id.to_string()),
         created_at: seen.created_at,
-        expires_at,
+        replays: app.replays.of(scope),
+        expires_at: app.settings.retention.expires_at(seen),
     }
 }

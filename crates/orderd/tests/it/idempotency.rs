@@ -111,6 +111,7 @@ async fn a_key_can_be_left_out_where_the_operator_says_so() {
 async fn a_key_can_be_looked_up() {
     let service = Service::new();
     let id = service.place("a b", ORDER).await.field("order_id");
+    service.place("a b", ORDER).await;
     let answer = service.get("/v1/idempotency-keys/a%20b").await;
     assert_eq!(answer.status, 200);
     assert_eq!(
@@ -118,7 +119,7 @@ async fn a_key_can_be_looked_up() {
         format!(
             "{{\"items\":[{{\"method\":\"POST\",\"route\":\"/v1/orders\",\"status\":201,\
              \"order_id\":\"{id}\",\"created_at\":\"2026-05-28T20:26:40.000Z\",\
-             \"expires_at\":\"2026-06-27T20:26:40.000Z\"}}]}}"
+             \"replays\":1,\"expires_at\":\"2026-06-27T20:26:40.000Z\"}}]}}"
         )
     );
     service

@@ -1,9 +1,7 @@
 //! SQLite: the contract, and what a file and its one owner promise beyond it.
 
-use crate::contract::{
-    Fresh, NOW, Still, contract, draft, everything, ids, placed, placing, placing_at, scope,
-    together,
-};
+use crate::contract::{Fresh, contract, together};
+use crate::fixtures::{NOW, Still, draft, everything, ids, placed, placing, placing_at, scope};
 use domain::CustomerId;
 use rusqlite::Connection;
 use std::path::Path;
