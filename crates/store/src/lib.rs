@@ -9,7 +9,7 @@ mod error;
 pub mod faulty;
 mod mutant;
 pub mod open;
-pub mod sqlite;
+mod sqlite;
 
 pub use error::Error;
 pub use open::{OpenError, open};

@@ -35,12 +35,12 @@ use writer::Writer;
 ///
 /// # Errors
 /// See [`OpenError`].
-pub fn open(path: &Path, options: &Options, clock: &dyn Clock) -> Result<Sqlite, OpenError> {
+pub(crate) fn open(path: &Path, options: &Options, clock: &dyn Clock) -> Result<Sqlite, OpenError> {
     open::open(path, options, clock)
 }
 
 /// Orders in one SQLite file.
-pub struct Sqlite {
+pub(crate) struct Sqlite {
     path: PathBuf,
     indexes: Arc<Indexes>,
     readers: Arc<Readers>,

@@ -105,7 +105,7 @@ pub(super) fn consumer_code(consumer: Consumer) -> i64 {
     }
 }
 
-/// The columns of [`order`] and [`line`], in their order.
+/// The columns of [`order`] and [`line()`], in their order.
 pub(super) mod columns {
     /// How many columns an order has; those of a line follow.
     pub(in crate::sqlite) const ORDER: usize = 17;
