@@ -1,6 +1,6 @@
 //! A failed request as the client sees it (RFC 9457), and the only place that maps to a status.
 //!
-//! A handler returns a [`Problem`]; the outermost layer writes it out, since only it knows the
+//! A handler returns a `Problem`; the outermost layer writes it out, since only it knows the
 //! request id for certain. What is inside of the service never shows in a 5xx.
 
 mod code;
