@@ -253,3 +253,6 @@ impl Move {
         self.done = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! **Invariant:** an answer leaves after the COMMIT that it speaks of has returned.
 
 use super::apply::{Group, Hashes, Outcome};
-use super::index::Move;
+use super::index::{Index, Move};
 use super::rows::{failed, halves};
 use super::{Indexes, Readers, connection, reset, run};
 use crate::mutant::{Mutant, planted};
@@ -269,6 +269,7 @@ impl Thread {
 
     fn write(&mut self, connection: &Connection, group: &mut Vec<Waiting>) -> Result<(), Error> {
         let indexes = Arc::clone(&self.indexes);
+        self.begin_moves();
         run(connection, "begin immediate")?;
         let mut open = Group::begin(connection, &indexes, self.next_record)?;
         let mut outcomes = apply_all(&mut open, group)?;
@@ -323,14 +324,19 @@ impl Thread {
         Ok(())
     }
 
+    /// Before the group is applied: from here on, the index knows which of its rows come late.
+    fn begin_moves(&mut self) {
+        for (index, under_way) in self.indexes.both().into_iter().zip(&mut self.moves) {
+            if under_way.is_none() {
+                *under_way = index.and_then(Index::begin_move);
+            }
+        }
+    }
+
     /// Moves a few index entries for every write set, so that a move keeps pace and nobody waits.
     fn move_entries(&mut self, connection: &Connection, written: usize) -> Result<(), Error> {
         for (index, under_way) in self.indexes.both().into_iter().zip(&mut self.moves) {
-            let Some(index) = index else { continue };
-            if under_way.is_none() {
-                *under_way = index.begin_move();
-            }
-            if let Some(under_way) = under_way {
+            if let (Some(index), Some(under_way)) = (index, under_way) {
                 index.move_some(connection, under_way, 4 * written)?;
             }
         }
