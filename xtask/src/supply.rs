@@ -9,7 +9,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
+/// How the source of a package begins that came from the registry, not from a repository or a URL.
+const REGISTRY: &str = "registry+";
 
 /// Checks everything in Cargo.lock.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -132,7 +133,10 @@ fn problems(packages: &[Package], policy: &Policy) -> Vec<String> {
                  allow\n    fix: use another crate, or allow the licence if it is a permissive one"
             ));
         }
-        if source.as_deref().is_some_and(|source| source != REGISTRY) {
+        if source
+            .as_deref()
+            .is_some_and(|source| !source.starts_with(REGISTRY))
+        {
             problems.push(format!(
                 "Cargo.lock: {name} {version} is not from the registry\n    fix: use a released version"
             ));
