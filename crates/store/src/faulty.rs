@@ -14,6 +14,9 @@ pub enum Fault {
     Unavailable,
     /// It is done, and the answer is lost.
     AnswerLost,
+    /// A commit is not done, and says that it was: what no store may do, and a test of faults has
+    /// to notice.
+    Pretended,
 }
 
 /// Passes every call on to another store, but fails the n-th.
@@ -45,7 +48,7 @@ impl Faulty {
         &self,
         call: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        if self.calls.fetch_add(1, Ordering::Relaxed) != self.fail_at.load(Ordering::Relaxed) {
+        if !self.is_due() {
             return call.await;
         }
         match self.fault {
@@ -54,13 +57,26 @@ impl Faulty {
                 let _lost = call.await?;
                 Err(Error::Unknown("a planted fault".into()))
             }
+            Fault::Pretended => call.await,
         }
+    }
+
+    /// Counts a call; whether it is the one that fails.
+    fn is_due(&self) -> bool {
+        self.calls.fetch_add(1, Ordering::Relaxed) == self.fail_at.load(Ordering::Relaxed)
     }
 }
 
 #[async_trait]
 impl Store for Faulty {
     async fn commit(&self, write_set: Arc<WriteSet>) -> Result<Committed, Error> {
+        if self.fault == Fault::Pretended {
+            return if self.is_due() {
+                Ok(Committed::Done)
+            } else {
+                self.inner.commit(write_set).await
+            };
+        }
         self.call(self.inner.commit(write_set)).await
     }
 
