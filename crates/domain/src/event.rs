@@ -27,17 +27,23 @@ pub struct Event {
 pub enum EventKind {
     /// An order was placed.
     OrderCreated,
+    /// A client of an older system gave an order a word of its own as its status.
+    OrderLabelled,
+    /// A client of an older system deleted an order from view.
+    OrderHidden,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 1] = [Self::OrderCreated];
+    pub const ALL: [Self; 3] = [Self::OrderCreated, Self::OrderLabelled, Self::OrderHidden];
 
     /// Its CloudEvents `type`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OrderCreated => "order.created.v1",
+            Self::OrderLabelled => "order.labelled.v1",
+            Self::OrderHidden => "order.hidden.v1",
         }
     }
 
@@ -52,6 +58,7 @@ impl EventKind {
     pub const fn is_public(self) -> bool {
         match self {
             Self::OrderCreated => true,
+            Self::OrderLabelled | Self::OrderHidden => false,
         }
     }
 }

@@ -66,17 +66,29 @@ pub enum Operation {
     PlaceOrder,
     /// `POST /orders`, whatever the contract.
     PlaceContractOrder,
+    /// `POST /v1/products`.
+    CreateProduct,
+    /// `POST /products`.
+    CreateContractProduct,
 }
 
 impl Operation {
     /// Every operation that takes a key.
-    pub const ALL: [Self; 2] = [Self::PlaceOrder, Self::PlaceContractOrder];
+    pub const ALL: [Self; 4] = [
+        Self::PlaceOrder,
+        Self::PlaceContractOrder,
+        Self::CreateProduct,
+        Self::CreateContractProduct,
+    ];
 
     /// The HTTP method.
     #[must_use]
     pub const fn method(self) -> &'static str {
         match self {
-            Self::PlaceOrder | Self::PlaceContractOrder => "POST",
+            Self::PlaceOrder
+            | Self::PlaceContractOrder
+            | Self::CreateProduct
+            | Self::CreateContractProduct => "POST",
         }
     }
 
@@ -86,6 +98,8 @@ impl Operation {
         match self {
             Self::PlaceOrder => "/v1/orders",
             Self::PlaceContractOrder => "/orders",
+            Self::CreateProduct => "/v1/products",
+            Self::CreateContractProduct => "/products",
         }
     }
 
@@ -95,6 +109,8 @@ impl Operation {
         match self {
             Self::PlaceOrder => 1,
             Self::PlaceContractOrder => 2,
+            Self::CreateProduct => 3,
+            Self::CreateContractProduct => 4,
         }
     }
 

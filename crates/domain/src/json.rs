@@ -48,19 +48,27 @@ impl Json {
     /// The whole number that this is, be it written `2`, `2.0` or `2e0`, where it fits.
     #[must_use]
     pub fn as_integer(&self) -> Option<i64> {
+        self.as_scaled(0)
+    }
+
+    /// This number times ten to the power of `digits`, where that is a whole number that fits:
+    /// `19.99` in units of two digits is 1999.
+    #[must_use]
+    pub fn as_scaled(&self, digits: u8) -> Option<i64> {
         let Self::Number(text) = self else {
             return None;
         };
         // Nearly every one is written plainly.
-        if let Ok(number) = text.parse() {
+        if let (0, Ok(number)) = (digits, text.parse()) {
             return Some(number);
         }
+        let scale = i64::from(digits);
         let Decimal {
             negative,
             digits,
             exponent,
         } = Decimal::parse(text)?;
-        let zeros = usize::try_from(exponent)
+        let zeros = usize::try_from(exponent.checked_add(scale)?)
             .ok()
             .filter(|zeros| *zeros <= 19)?;
         format!(

@@ -22,6 +22,20 @@ impl Money {
         self.0
     }
 
+    /// The amount in whole units of `currency`, in as few digits as it takes: `1999` cents are
+    /// `19.99`, `2000` are `20`.
+    #[must_use]
+    pub fn to_decimal(self, currency: Currency) -> String {
+        let digits = usize::from(currency.minor_digits());
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let padded = format!("{:0>width$}", self.0.unsigned_abs(), width = digits + 1);
+        let (whole, part) = padded.split_at(padded.len() - digits);
+        match part.trim_end_matches('0') {
+            "" => format!("{sign}{whole}"),
+            part => format!("{sign}{whole}.{part}"),
+        }
+    }
+
     /// The sum, or `None` where it does not fit.
     #[must_use]
     pub const fn checked_add(self, other: Self) -> Option<Self> {
@@ -57,6 +71,19 @@ impl Currency {
             .iter()
             .all(u8::is_ascii_uppercase)
             .then_some(Self(letters))
+    }
+
+    /// How many decimals its minor unit has (ISO 4217): cents are two. A currency that is not in
+    /// the list of exceptions has two.
+    #[must_use]
+    pub const fn minor_digits(self) -> u8 {
+        match &self.0 {
+            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG"
+            | b"RWF" | b"UGX" | b"UYI" | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
+            b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
+            b"CLF" | b"UYW" => 4,
+            _ => 2,
+        }
     }
 
     /// The three letters.

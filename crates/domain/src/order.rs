@@ -38,6 +38,8 @@ pub struct Order {
     pub fulfil: bool,
     /// A word that a client of an older system set on a recorded-only order.
     pub label: Option<Label>,
+    /// The sequence of its newest event.
+    pub newest_sequence: u32,
     /// When a client of an older system deleted it from view.
     pub hidden_at: Option<Timestamp>,
     /// The client's own notes: the text of one JSON object.
@@ -58,6 +60,7 @@ impl Order {
             captured_minor: Money::ZERO,
             refunded_minor: Money::ZERO,
             label: None,
+            newest_sequence: 1,
             hidden_at: None,
             updated_at: self.created_at,
             ..self

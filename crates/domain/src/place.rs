@@ -2,6 +2,7 @@
 
 use crate::idempotency::{Fingerprint, Reply, Retention, Scope};
 use crate::order::Contract;
+use crate::product::Prices;
 use crate::write_set::{Consumer, Wake};
 use crate::{
     Change, Claim, Currency, CustomerId, Event, EventId, LedgerEntry, Line, Money, Name, Order,
@@ -17,9 +18,9 @@ pub struct Draft {
     pub customer_id: Option<CustomerId>,
     /// Who it is for, for people.
     pub customer_name: Option<Name>,
-    /// The currency of its amounts.
-    pub currency: Currency,
-    /// Its lines.
+    /// The currency of its amounts, where the client names one.
+    pub currency: Option<Currency>,
+    /// Its lines, not priced yet.
     pub lines: Vec<Line>,
     /// The total that the client counts on.
     pub expected_total_minor: Option<Money>,
@@ -55,12 +56,18 @@ pub struct Keyed {
     pub retention: Retention,
 }
 
-/// Decides what is written for `draft`: the order with its lines and ledger entry, its first
-/// event, the idempotency record, and, where it is to be fulfilled, its wake.
+/// Decides what is written for `draft`: the order with its lines, at the catalogue's `prices`, and
+/// its ledger entry, its first event, the idempotency record, and, where it is to be fulfilled, its wake.
 ///
 /// # Errors
-/// [`Refusal::AmountOverflow`], [`Refusal::PriceChanged`].
-pub fn place(draft: Draft, occasion: Occasion, keyed: Option<Keyed>) -> Result<WriteSet, Refusal> {
+/// [`Refusal::AmountOverflow`], [`Refusal::PriceChanged`], and those of [`Prices::apply`].
+pub fn place(
+    mut draft: Draft,
+    prices: &Prices,
+    occasion: Occasion,
+    keyed: Option<Keyed>,
+) -> Result<WriteSet, Refusal> {
+    let currency = prices.apply(&mut draft.lines, draft.currency)?;
     let total_minor = total(&draft.lines)?;
     if let Some(expected) = draft
         .expected_total_minor
@@ -85,13 +92,14 @@ pub fn place(draft: Draft, occasion: Occasion, keyed: Option<Keyed>) -> Result<W
         version: 1,
         customer_id: draft.customer_id,
         customer_name: draft.customer_name,
-        currency: draft.currency,
+        currency,
         lines: draft.lines,
         total_minor,
         captured_minor: Money::ZERO,
         refunded_minor: Money::ZERO,
         fulfil: draft.fulfil,
         label: None,
+        newest_sequence: 1,
         hidden_at: None,
         metadata: draft.metadata,
         created_at: now,

@@ -1,6 +1,6 @@
 //! Why the rules say no: one variant a rule, one variant an API code.
 
-use crate::{Money, OrderId};
+use crate::{Currency, Money, OrderId, Status};
 
 /// A request that is well formed, but that the rules do not allow. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,23 @@ pub enum Refusal {
         expected: Money,
         /// What it comes to.
         actual: Money,
+    },
+    /// A line names no product, and the catalogue is strict.
+    ItemUnknown {
+        /// The line, from 1.
+        line_number: usize,
+    },
+    /// A line is priced in another currency than the order.
+    CurrencyMixed {
+        /// The currency of the order.
+        order: Currency,
+        /// The currency of the line's price.
+        line: Currency,
+    },
+    /// The order is being paid for and goes its own way.
+    UnderFulfilment {
+        /// How far it has come.
+        status: Status,
     },
     /// The idempotency key was used for another request.
     KeyReused,

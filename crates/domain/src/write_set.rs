@@ -40,6 +40,13 @@ pub struct Claim {
 pub enum Change {
     /// A new order with its lines and its ledger entry. Guard: no order has its id.
     Place(Box<Order>, LedgerEntry),
+    /// An order moves on; its lines and who it is for stay. Guard: its version is `was`.
+    Order {
+        /// The version that must be there.
+        was: u32,
+        /// The order from now on.
+        now: Box<Order>,
+    },
     /// A new event of an order. Guard: its sequence is the order's next.
     Event(Event),
     /// Work for a consumer, or more of it. No guard.
@@ -99,6 +106,10 @@ pub struct RecordId {
 pub enum RecordKind {
     /// A secret of this installation, such as the one that signs cursors.
     Secret,
+    /// A product of the catalogue; its id is the product's.
+    Product,
+    /// An access token; its id is the SHA-256 of the token in hex.
+    Token,
 }
 
 impl RecordKind {
@@ -107,6 +118,8 @@ impl RecordKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Secret => "secret",
+            Self::Product => "product",
+            Self::Token => "token",
         }
     }
 }

@@ -134,3 +134,25 @@ proptest! {
         prop_assert_eq!(one.canonical() == other.canonical(), sorted(&one) == sorted(&other));
     }
 }
+
+#[test]
+fn a_decimal_is_scaled_without_a_float() {
+    let cases = [
+        ("19.99", 2, Some(1_999)),
+        ("1999", 2, Some(199_900)),
+        ("0.29", 2, Some(29)),
+        ("1.50e1", 2, Some(1_500)),
+        ("19.990", 2, Some(1_999)),
+        ("-0.01", 2, Some(-1)),
+        ("0", 2, Some(0)),
+        ("1999", 0, Some(1_999)),
+        ("19.999", 2, None),
+        ("0.1", 0, None),
+        ("1e400", 2, None),
+        ("92233720368547758.08", 2, None),
+    ];
+    for (text, digits, scaled) in cases {
+        let number = Json::parse(text.as_bytes()).unwrap();
+        assert_eq!(number.as_scaled(digits), scaled, "{text}");
+    }
+}

@@ -2,6 +2,7 @@ use super::{Draft, Keyed, Occasion, place};
 use crate::idempotency::{Body, Fingerprint, Key, Operation, Principal, Reply, Retention, Scope};
 use crate::json::Json;
 use crate::order::Contract;
+use crate::product::{Lines, Prices};
 use crate::{
     Change, Currency, CustomerId, EventId, Ids, Line, Money, Name, OrderId, Quantity, Refusal,
     Timestamp, WriteSet,
@@ -22,11 +23,19 @@ fn draft(lines: Vec<Line>) -> Draft {
         contract: Contract(1),
         customer_id: CustomerId::parse("cust1"),
         customer_name: None,
-        currency: Currency::USD,
+        currency: None,
         lines,
         expected_total_minor: None,
         fulfil: true,
         metadata: None,
+    }
+}
+
+fn prices() -> Prices {
+    Prices {
+        products: Vec::new(),
+        lines: Lines::Any,
+        default_currency: Currency::USD,
     }
 }
 
@@ -44,6 +53,7 @@ fn occasion() -> Occasion {
 fn kinds(write_set: &WriteSet) -> Vec<&str> {
     let kind = |change: &Change| match change {
         Change::Place(..) => "place",
+        Change::Order { .. } => "order",
         Change::Event(_) => "event",
         Change::Wake(_) => "wake",
         Change::Record { .. } => "record",
@@ -53,7 +63,13 @@ fn kinds(write_set: &WriteSet) -> Vec<&str> {
 
 #[test]
 fn an_order_to_be_fulfilled_is_written_with_ledger_entry_event_and_wake() {
-    let write_set = place(draft(vec![line(2, 150), line(1, 99)]), occasion(), None).unwrap();
+    let write_set = place(
+        draft(vec![line(2, 150), line(1, 99)]),
+        &prices(),
+        occasion(),
+        None,
+    )
+    .unwrap();
 
     assert_eq!(kinds(&write_set), ["place", "event", "wake"]);
     let Change::Place(order, entry) = &write_set.changes[0] else {
@@ -72,6 +88,7 @@ fn a_recorded_only_order_wakes_nobody() {
             fulfil: false,
             ..draft(vec![line(1, 0)])
         },
+        &prices(),
         occasion(),
         None,
     )
@@ -99,7 +116,13 @@ fn the_key_is_claimed_for_the_order_it_places() {
         },
     };
     let occasion = occasion();
-    let write_set = place(draft(vec![line(1, 0)]), occasion.clone(), Some(keyed)).unwrap();
+    let write_set = place(
+        draft(vec![line(1, 0)]),
+        &prices(),
+        occasion.clone(),
+        Some(keyed),
+    )
+    .unwrap();
 
     let claim = write_set.claim.unwrap();
     assert_eq!(claim.order_id, Some(occasion.order_id));
@@ -110,7 +133,7 @@ fn the_key_is_claimed_for_the_order_it_places() {
 fn a_total_beyond_all_amounts_is_refused() {
     let check = |lines| {
         assert_eq!(
-            place(draft(lines), occasion(), None),
+            place(draft(lines), &prices(), occasion(), None),
             Err(Refusal::AmountOverflow)
         );
     };
@@ -124,9 +147,9 @@ fn another_total_than_expected_is_refused() {
         expected_total_minor: Some(Money::from_minor(minor)),
         ..draft(vec![line(3, 100)])
     };
-    assert!(place(expecting(300), occasion(), None).is_ok());
+    assert!(place(expecting(300), &prices(), occasion(), None).is_ok());
     assert_eq!(
-        place(expecting(299), occasion(), None),
+        place(expecting(299), &prices(), occasion(), None),
         Err(Refusal::PriceChanged {
             expected: Money::from_minor(299),
             actual: Money::from_minor(300)
@@ -141,7 +164,7 @@ proptest! {
     ) {
         let exact: i128 = rows.iter().map(|(n, price)| i128::from(*n) * i128::from(*price)).sum();
         let lines = rows.iter().map(|(n, price)| line(*n, *price)).collect();
-        match place(draft(lines), occasion(), None) {
+        match place(draft(lines), &prices(), occasion(), None) {
             Ok(write_set) => {
                 let Change::Place(order, _) = &write_set.changes[0] else { panic!() };
                 prop_assert_eq!(i128::from(order.total_minor.as_minor()), exact);
