@@ -1,15 +1,15 @@
 //! Hidden routes that do all of a request but the storing: the ceiling that HTTP alone sets. Only
 //! in builds with the feature `bench`.
 
-use crate::App;
 use crate::extract;
 use crate::fields::{Faults, Fields};
 use crate::layers::Context;
-use crate::placing;
+use crate::placing::{self, Asked};
 use crate::problem::Problem;
 use crate::renderers::{OrderBody, to_bytes};
 use crate::v1::draft;
-use crate::v1::orders::{asked, created, shown};
+use crate::v1::orders::{asked, created};
+use crate::{App, cached};
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -17,9 +17,11 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use domain::order::Quantity;
 use domain::place::{self, Draft, Occasion};
-use domain::{Currency, CustomerId, EventId, ItemId, Line, Money, Timestamp};
+use domain::product::Prices;
+use domain::{Currency, CustomerId, EventId, ItemId, Line, Money, Timestamp, WriteSet};
 use std::hint::black_box;
 use std::sync::Arc;
+use store::cache::Source;
 
 pub(crate) fn add_to(router: Router<Arc<App>>) -> Router<Arc<App>> {
     router
@@ -35,16 +37,23 @@ async fn decide(
     let key = extract::required_key(request.headers());
     let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
     let mut faults = Faults::default();
-    let draft = draft::read(&Fields::of_body(&body)?, &app.settings, &mut faults);
+    let draft = draft::read(&Fields::of_body(&body)?, &mut faults);
     let asked = asked(faults.check(draft)?, Some(key?), &body);
 
     let renderer = asked.renderer;
-    let write_set = placing::decide(&app, &context, asked)?;
+    let write_set = decided(&app, &context, asked)?;
     let placed = placing::placed(renderer, placing::order_in(&write_set))?;
     black_box(write_set);
 
     let location = format!("/v1/orders/{}", placed.order_id);
     Ok(created(placed, &location))
+}
+
+fn decided(app: &App, context: &Context, asked: Asked) -> Result<WriteSet, Problem> {
+    let keyed = placing::keyed(app, context, &asked);
+    let occasion = placing::occasion(app, context);
+    let prices = Prices::none(app.settings.default_currency);
+    Ok(place::place(asked.draft, &prices, occasion, keyed)?)
 }
 
 async fn render(
@@ -59,10 +68,11 @@ async fn render(
         now,
         traceparent: None,
     };
-    let write_set = place::place(fixed(), occasion, None)?;
+    let write_set = place::place(fixed(), &Prices::none(Currency::USD), occasion, None)?;
 
     let order = placing::order_in(&write_set);
-    Ok(shown(order, &headers, || to_bytes(&OrderBody::of(order))))
+    let entry = cached::order(order.version, to_bytes(&OrderBody::of(order)));
+    Ok(cached::shown(entry, Source::Bypass, &headers))
 }
 
 fn fixed() -> Draft {
@@ -70,7 +80,7 @@ fn fixed() -> Draft {
         contract: crate::contracts::V1,
         customer_id: CustomerId::parse("cust1"),
         customer_name: None,
-        currency: Currency::USD,
+        currency: None,
         lines: vec![Line {
             item_id: ItemId::parse("item1"),
             name: None,

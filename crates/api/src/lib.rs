@@ -3,6 +3,8 @@
 //! Parse, decide, commit, reply. Deciding is `domain`'s, committing `store`'s; nothing else of the
 //! program is known in here.
 
+mod cached;
+mod catalogue;
 mod contracts;
 mod cursor;
 mod extract;
@@ -29,11 +31,14 @@ use domain::{Clock, Ids};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use store::Store;
+use store::cache::Cache;
 
-/// All that a handler may reach.
-pub struct App {
+/// What an [`App`] is made of.
+pub struct Parts {
     /// Where orders are kept.
     pub store: Arc<dyn Store>,
+    /// In front of the reads of that store, which outdates it.
+    pub cache: Arc<Cache>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// New ids.
@@ -41,6 +46,22 @@ pub struct App {
     /// What the operator chose.
     pub settings: Settings,
     /// Signs the cursors of lists; the same for as long as cursors are to be good.
+    pub cursor_key: [u8; 32],
+}
+
+/// All that a handler may reach.
+pub struct App {
+    /// Where orders are kept.
+    pub store: Arc<dyn Store>,
+    /// In front of the reads.
+    pub cache: Arc<Cache>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<Ids>,
+    /// What the operator chose.
+    pub settings: Settings,
+    /// Signs the cursors of lists.
     pub cursor_key: [u8; 32],
     /// What is counted; shown at `/metrics`.
     pub metrics: Metrics,
@@ -55,27 +76,26 @@ pub struct App {
 impl App {
     /// An app that has counted nothing and drains nothing.
     #[must_use]
-    pub fn new(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        ids: Arc<Ids>,
-        settings: Settings,
-        cursor_key: [u8; 32],
-    ) -> Self {
-        let metrics = Metrics::new(settings.version);
-        let draining = AtomicBool::new(false);
-        let outages = problem::Outages::default();
-        let replays = replays::Replays::default();
-        Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
             store,
+            cache,
             clock,
             ids,
             settings,
             cursor_key,
-            metrics,
-            draining,
-            outages,
-            replays,
+        } = parts;
+        Self {
+            metrics: Metrics::new(settings.version),
+            draining: AtomicBool::new(false),
+            outages: problem::Outages::default(),
+            replays: replays::Replays::default(),
+            store,
+            cache,
+            clock,
+            ids,
+            settings,
+            cursor_key,
         }
     }
 }

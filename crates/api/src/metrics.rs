@@ -11,6 +11,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use std::time::Duration;
 use store::Stats;
+use store::cache::Source;
 
 /// Answers come within a millisecond or so: the usual buckets begin too late.
 const BUCKETS_S: [f64; 14] = [
@@ -29,6 +30,9 @@ pub struct Metrics {
     pub(crate) keys_replayed: Counter,
     /// Requests whose key was used for another request.
     pub(crate) keys_mismatched: Counter,
+    cache_hits: Counter,
+    cache_misses: Counter,
+    cache_bypasses: Counter,
     size_bytes: Gauge,
 }
 
@@ -45,7 +49,7 @@ pub(crate) struct Answer {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Keys {
+struct By {
     result: &'static str,
 }
 
@@ -55,8 +59,13 @@ impl Metrics {
     pub fn new(version: &'static str) -> Self {
         let durations: Family<Answer, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(BUCKETS_S));
-        let keys = Family::<Keys, Counter>::default();
-        let of = |result| keys.get_or_create_owned(&Keys { result });
+        let keys = Family::<By, Counter>::default();
+        let of = |result| keys.get_or_create_owned(&By { result });
+        let reads = Family::<By, Counter>::default();
+        let read = |source: Source| {
+            let result = source.as_str();
+            reads.get_or_create_owned(&By { result })
+        };
         let metrics = Self {
             registry: Registry::default(),
             durations,
@@ -64,12 +73,20 @@ impl Metrics {
             keys_new: of("new"),
             keys_replayed: of("replayed"),
             keys_mismatched: of("mismatch"),
+            cache_hits: read(Source::Hit),
+            cache_misses: read(Source::Miss),
+            cache_bypasses: read(Source::Bypass),
             size_bytes: Gauge::default(),
         };
-        metrics.registered(keys, version)
+        metrics.registered(keys, reads, version)
     }
 
-    fn registered(mut self, keys: Family<Keys, Counter>, version: &'static str) -> Self {
+    fn registered(
+        mut self,
+        keys: Family<By, Counter>,
+        reads: Family<By, Counter>,
+        version: &'static str,
+    ) -> Self {
         let registry = &mut self.registry;
         registry.register(
             "http_server_request_duration_seconds",
@@ -85,6 +102,11 @@ impl Metrics {
             "orderd_idempotency_requests",
             "Requests with a key, by outcome",
             keys,
+        );
+        registry.register(
+            "orderd_cache_requests",
+            "Reads through the cache, by where they were answered",
+            reads,
         );
         registry.register(
             "orderd_store_size_bytes",
@@ -104,6 +126,24 @@ impl Metrics {
         self.durations
             .get_or_create(answer)
             .observe(took.as_secs_f64());
+    }
+
+    /// Counts a read through the cache.
+    pub(crate) fn cached(&self, source: Source) {
+        self.of(source).inc();
+    }
+
+    /// How many reads were answered from there.
+    pub(crate) fn reads(&self, source: Source) -> u64 {
+        self.of(source).get()
+    }
+
+    fn of(&self, source: Source) -> &Counter {
+        match source {
+            Source::Hit => &self.cache_hits,
+            Source::Miss => &self.cache_misses,
+            Source::Bypass => &self.cache_bypasses,
+        }
     }
 
     /// All of it in the `OpenMetrics` text format, with the store's own figures where it gives them.

@@ -3,11 +3,10 @@
 //! A contract reads a body into a [`Asked`] and makes a response of a [`Placed`]; all between is
 //! here, once.
 
-use crate::App;
 use crate::extract::AfterCommit;
 use crate::layers::Context;
 use crate::problem::{Code, Problem};
-use crate::renderers;
+use crate::{App, catalogue, renderers};
 use axum::body::Bytes;
 use domain::idempotency::{self, Body, Fingerprint, Key, Operation, Reply, Scope, Seen};
 use domain::place::{self, Draft, Keyed, Occasion};
@@ -45,9 +44,14 @@ pub(crate) enum Answered {
 
 /// Places the order, once however often it is asked for under one key.
 pub(crate) async fn place(app: &App, context: &Context, asked: Asked) -> Result<Placed, Problem> {
-    let after_commit = asked.after_commit;
-    let renderer = asked.renderer;
-    let write_set = Arc::new(decide(app, context, asked)?);
+    let (after_commit, renderer) = (asked.after_commit, asked.renderer);
+    let keyed = keyed(app, context, &asked);
+    let prices = catalogue::prices(app, &asked.draft.lines).await?;
+    let decided = place::place(asked.draft, &prices, occasion(app, context), keyed.clone());
+    let write_set = match decided {
+        Ok(write_set) => Arc::new(write_set),
+        Err(refusal) => return refused(app, keyed, refusal).await,
+    };
 
     match app.store.commit(Arc::clone(&write_set)).await? {
         Committed::Done => {
@@ -55,7 +59,11 @@ pub(crate) async fn place(app: &App, context: &Context, asked: Asked) -> Result<
             after_commit.check()?;
             placed(renderer, order_in(&write_set))
         }
-        Committed::Seen(seen) => replay(app, &write_set, *seen),
+        Committed::Seen(seen) => {
+            let claim = write_set.claim.as_ref();
+            let claim = claim.expect("only a claim meets a record");
+            replay(app, &claim.scope, &claim.fingerprint, *seen)
+        }
         // Only an id that another order has is refused. It never happens; a retry mints another.
         Committed::Refused(_) => Err(Problem::new(
             Code::Unavailable,
@@ -64,16 +72,10 @@ pub(crate) async fn place(app: &App, context: &Context, asked: Asked) -> Result<
     }
 }
 
-/// What is to be written.
-pub(crate) fn decide(app: &App, context: &Context, asked: Asked) -> Result<WriteSet, Problem> {
-    let now = app.clock.now();
-    let occasion = Occasion {
-        order_id: OrderId::new(app.ids.mint(now)),
-        event_id: EventId::new(app.ids.mint(now)),
-        now,
-        traceparent: context.traceparent.clone(),
-    };
-    let keyed = asked.key.map(|(key, fingerprint)| Keyed {
+/// The key that a request came with, and the answer to record under it.
+pub(crate) fn keyed(app: &App, context: &Context, asked: &Asked) -> Option<Keyed> {
+    let (key, fingerprint) = asked.key.clone()?;
+    Some(Keyed {
         scope: Scope {
             principal: context.principal.clone(),
             operation: asked.operation,
@@ -85,8 +87,29 @@ pub(crate) fn decide(app: &App, context: &Context, asked: Asked) -> Result<Write
             body: Body::Rendered(asked.renderer),
         },
         retention: app.settings.retention,
-    });
-    Ok(place::place(asked.draft, occasion, keyed)?)
+    })
+}
+
+/// New ids, and the time it is.
+pub(crate) fn occasion(app: &App, context: &Context) -> Occasion {
+    let now = app.clock.now();
+    Occasion {
+        order_id: OrderId::new(app.ids.mint(now)),
+        event_id: EventId::new(app.ids.mint(now)),
+        now,
+        traceparent: context.traceparent.clone(),
+    }
+}
+
+/// What the catalogue refuses now, it may have allowed when the key was used: the key comes first.
+async fn refused(app: &App, keyed: Option<Keyed>, refusal: Refusal) -> Result<Placed, Problem> {
+    if let Some(keyed) = keyed
+        && let Some(seen) = app.store.seen(&keyed.scope).await?
+        && seen.created_at >= keyed.retention.forget_before(app.clock.now())
+    {
+        return replay(app, &keyed.scope, &keyed.fingerprint, seen);
+    }
+    Err(refusal.into())
 }
 
 /// The answer for an order that was just placed.
@@ -104,7 +127,7 @@ pub(crate) fn placed(renderer: u8, order: &Order) -> Result<Placed, Problem> {
 pub(crate) fn order_in(write_set: &WriteSet) -> &Order {
     let placed = write_set.changes.iter().find_map(|change| match change {
         Change::Place(order, _) => Some(&**order),
-        Change::Event(_) | Change::Wake(_) | Change::Record { .. } => None,
+        _ => None,
     });
     placed.expect("placing places an order")
 }
@@ -120,14 +143,15 @@ fn note(app: &App, context: &Context, write_set: &WriteSet) {
 
 /// The answer that the key stands for. The fault header does nothing here: the order it was to
 /// lose the answer of was written by an earlier request.
-fn replay(app: &App, write_set: &WriteSet, seen: Seen) -> Result<Placed, Problem> {
-    let claim = write_set
-        .claim
-        .as_ref()
-        .expect("only a claim meets a record");
+fn replay(
+    app: &App,
+    scope: &Scope,
+    fingerprint: &Fingerprint,
+    seen: Seen,
+) -> Result<Placed, Problem> {
     let now = app.clock.now();
-    let reply = idempotency::replay(&seen, &claim.fingerprint, now, &app.settings.retention)
-        .map_err(|refusal| refused(app, refusal))?;
+    let reply = idempotency::replay(&seen, fingerprint, now, &app.settings.retention)
+        .map_err(|refusal| no_replay(app, refusal))?;
 
     let reply = reply.body.clone();
     let order = seen
@@ -140,7 +164,7 @@ fn replay(app: &App, write_set: &WriteSet, seen: Seen) -> Result<Placed, Problem
             .ok_or_else(|| corrupt("a record names a renderer that this build lacks"))?,
     };
     app.metrics.keys_replayed.inc();
-    app.replays.note(&claim.scope);
+    app.replays.note(scope);
     Ok(Placed {
         order_id,
         body: body.into(),
@@ -148,7 +172,8 @@ fn replay(app: &App, write_set: &WriteSet, seen: Seen) -> Result<Placed, Problem
     })
 }
 
-fn refused(app: &App, refusal: Refusal) -> Problem {
+/// Why a key's answer is not given again.
+pub(crate) fn no_replay(app: &App, refusal: Refusal) -> Problem {
     let mismatch = refusal == Refusal::KeyReused;
     let problem = Problem::from(refusal);
     if !mismatch {

@@ -191,6 +191,22 @@ impl From<Refusal> for Problem {
                     expected.as_minor()
                 ),
             ),
+            Refusal::ItemUnknown { line_number } => Self::new(
+                Code::ItemUnknown,
+                format!("Line {line_number} names no product of the catalogue."),
+            ),
+            Refusal::CurrencyMixed { order, line } => Self::new(
+                Code::CurrencyMixed,
+                format!("A product is priced in {line}, and the order is in {order}."),
+            ),
+            Refusal::UnderFulfilment { status } => Self::new(
+                Code::IllegalTransition,
+                format!(
+                    "The order is under fulfilment and {}; only an order that is recorded only, \
+                     or that has ended, can be changed so.",
+                    status.as_str()
+                ),
+            ),
             Refusal::KeyReused => Self::new(
                 Code::IdempotencyKeyReused,
                 "This Idempotency-Key was used before with another body; nothing was written.",

@@ -2,6 +2,7 @@
 
 use domain::Currency;
 use domain::idempotency::Retention;
+use domain::product::Lines;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
@@ -19,6 +20,10 @@ pub struct Settings {
     pub retention: Retention,
     /// The currency of an order that names none.
     pub default_currency: Currency,
+    /// What the lines of an order may be about.
+    pub order_lines: Lines,
+    /// Whether what has an `ETag` is changed only by who names it.
+    pub require_if_match: bool,
     /// The most bytes of a request body.
     pub body_max_bytes: usize,
     /// The most bytes of a batch.

@@ -40,6 +40,16 @@ pub enum Lines {
 }
 
 impl Prices {
+    /// Those of an empty catalogue.
+    #[must_use]
+    pub const fn none(default_currency: Currency) -> Self {
+        Self {
+            products: Vec::new(),
+            lines: Lines::Any,
+            default_currency,
+        }
+    }
+
     /// Copies name and price into the lines that name a product; the currency of the order, which
     /// is `asked` where the client named one. Only ids are compared, never names.
     ///

@@ -81,8 +81,9 @@ async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Re
     let signals = Signals::install()?;
     serve::guard_access(&config.settings)?;
     let listener = port::bind_near(config.settings.server.listen)?;
-    let (_store, app) = serve::open(config).await.map_err(with_own_flag)?;
-    let server = Server::start(config, app, listener)?;
+    let (cache, driver) = serve::cache(config).await?;
+    let (_store, app) = serve::open(config, cache).await.map_err(with_own_flag)?;
+    let server = Server::start(config, app, driver, listener)?;
     let target = Target::Server {
         url: url_of(server.address),
         password: String::new(),

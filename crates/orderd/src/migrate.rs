@@ -9,7 +9,9 @@ use crate::config::{self, Config};
 use crate::exit::Exit;
 use serde_json::json;
 use std::process::ExitCode;
+use std::sync::Arc;
 use store::Stats;
+use store::cache::Cache;
 use store::open::{Access, Options};
 
 /// What the command line says.
@@ -63,12 +65,13 @@ async fn stats(config: &Config, access: Access) -> anyhow::Result<Stats> {
     Ok(stats?)
 }
 
-/// How the configured database is opened.
+/// How the configured database is opened; without a cache in front of it.
 pub(crate) fn options(config: &Config, access: Access) -> Options {
     let database = &config.settings.database;
     Options {
         url: database.url.clone(),
         access,
         customer_index: database.customer_index,
+        cache: Arc::new(Cache::off()),
     }
 }

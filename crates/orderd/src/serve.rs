@@ -13,9 +13,10 @@ use crate::listener::{self, Limits};
 use crate::telemetry::{self, Telemetry};
 use crate::{migrate, port};
 use anyhow::Context;
-use api::{App, PasswordDigest};
+use api::{App, Parts, PasswordDigest};
 use banner::Storage;
 use domain::idempotency::Retention;
+use domain::product::Lines;
 use domain::{Change, RecordId, RecordKind, WriteSet};
 use signals::{Signal, Signals};
 use std::net::SocketAddr;
@@ -23,7 +24,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use store::open::Access;
+use store::cache::{Cache, Driver};
+use store::open::{Access, Options};
 use store::{Committed, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -73,8 +75,9 @@ async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCod
     guard_access(&config.settings)?;
     // Before the store: who does not get the port has made and migrated nothing.
     let listener = port::bind(config.settings.server.listen)?;
-    let (store, app) = open(config).await?;
-    let server = Server::start(config, app, listener)?;
+    let (cache, driver) = cache(config).await?;
+    let (store, app) = open(config, cache).await?;
+    let server = Server::start(config, app, driver, listener)?;
     let stats = store.stats().await?;
     banner::show(
         config,
@@ -111,10 +114,39 @@ pub(crate) fn runtime(settings: &Settings) -> anyhow::Result<Runtime> {
         .context("cannot start threads")
 }
 
+/// The configured cache, and the driver of one that is shared.
+pub(crate) async fn cache(config: &Config) -> anyhow::Result<(Arc<Cache>, Option<Driver>)> {
+    let settings = &config.settings.cache;
+    let bytes_max = u64::try_from(settings.max_bytes)?;
+    if settings.disabled {
+        return Ok((Arc::new(Cache::off()), None));
+    }
+    if settings.redis_url.is_empty() {
+        let cache = Cache::in_process(settings.ttl, bytes_max);
+        return Ok((Arc::new(cache), None));
+    }
+    let (cache, mut driver) =
+        Cache::redis(&settings.redis_url, settings.ttl, bytes_max).map_err(|error| {
+            let url = store::open::redacted(&settings.redis_url);
+            let what = format!("Cannot use the Redis URL {url:?}.");
+            let fix = "write redis://127.0.0.1:6379/0, or leave cache.redis_url (REDIS_URL) out.";
+            Exit::new(Code::Configuration, &what, error, fix)
+        })?;
+    // It may be away; the driver goes on trying.
+    driver.connect().await;
+    Ok((Arc::new(cache), Some(driver)))
+}
+
 /// Opens the store as its owner, and all that handlers reach.
-pub(crate) async fn open(config: &Config) -> anyhow::Result<(Arc<dyn Store>, Arc<App>)> {
+pub(crate) async fn open(
+    config: &Config,
+    cache: Arc<Cache>,
+) -> anyhow::Result<(Arc<dyn Store>, Arc<App>)> {
     let clock = Arc::new(SystemClock);
-    let options = migrate::options(config, Access::Own);
+    let options = Options {
+        cache: Arc::clone(&cache),
+        ..migrate::options(config, Access::Own)
+    };
     let store = store::open(&options, &*clock).map_err(Exit::from)?;
     let ids = clock::ids();
     if let Some(event_id) = store.stats().await?.newest_event {
@@ -122,13 +154,14 @@ pub(crate) async fn open(config: &Config) -> anyhow::Result<(Arc<dyn Store>, Arc
     }
     let cursor_key = cursor_key(&*store).await?;
     let settings = api_settings(&config.settings);
-    let app = App::new(
-        Arc::clone(&store),
+    let app = App::new(Parts {
+        store: Arc::clone(&store),
+        cache,
         clock,
-        Arc::new(ids),
+        ids: Arc::new(ids),
         settings,
         cursor_key,
-    );
+    });
     Ok((store, Arc::new(app)))
 }
 
@@ -189,6 +222,12 @@ fn api_settings(settings: &Settings) -> api::Settings {
             tombstone_ms: millis(settings.idempotency.tombstone_retention),
         },
         default_currency: settings.currency.default,
+        order_lines: if settings.catalogue.strict {
+            Lines::Products
+        } else {
+            Lines::Any
+        },
+        require_if_match: settings.api.require_if_match,
         body_max_bytes: settings.limits.body_max_bytes,
         batch_max_bytes: settings.limits.batch_max_bytes,
         body_timeout_ms: millis(settings.server.body_timeout).cast_unsigned(),
@@ -211,6 +250,9 @@ pub(crate) struct Server {
     app: Arc<App>,
     stop: CancellationToken,
     connections: TaskTracker,
+    /// Set once the store is closed; until then what is in the background goes on.
+    closed: CancellationToken,
+    background: TaskTracker,
     drain_timeout: Duration,
 }
 
@@ -219,6 +261,7 @@ impl Server {
     pub(crate) fn start(
         config: &Config,
         app: Arc<App>,
+        driver: Option<Driver>,
         listener: TcpListener,
     ) -> anyhow::Result<Self> {
         port::allow_connections();
@@ -235,11 +278,18 @@ impl Server {
         let router = api::router(Arc::clone(&app));
         let accept = listener::accept(listener, router, limits, stop.clone(), connections.clone());
         connections.spawn(accept);
+        let (closed, background) = (CancellationToken::new(), TaskTracker::new());
+        if let Some(driver) = driver {
+            let closed = closed.clone();
+            background.spawn(async move { closed.run_until_cancelled(driver.run()).await });
+        }
         Ok(Self {
             address,
             app,
             stop,
             connections,
+            closed,
+            background,
             drain_timeout: shutdown.timeout,
         })
     }
@@ -276,6 +326,9 @@ impl Server {
             .close()
             .await
             .context("cannot close the store")?;
+        self.closed.cancel();
+        self.background.close();
+        self.background.wait().await;
         info!("Stopped");
         lost.map_or(Ok(ExitCode::SUCCESS), |error| Err(error.into()))
     }

@@ -13,6 +13,7 @@ use hyper::Request;
 use std::fmt;
 use std::sync::Arc;
 use store::Store;
+use store::cache::Cache;
 use tower::ServiceExt as _;
 
 /// A server, or a file without one.
@@ -59,7 +60,8 @@ impl Target {
     }
 
     async fn alone(config: &Config) -> anyhow::Result<Self> {
-        let (store, app) = serve::open(config).await?;
+        // A server that starts later trusts nothing that was cached before.
+        let (store, app) = serve::open(config, Arc::new(Cache::off())).await?;
         let location = store.stats().await?.location;
         Ok(Self::Alone {
             router: api::router(app),

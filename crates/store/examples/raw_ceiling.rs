@@ -6,7 +6,9 @@
 use domain::{Clock, Timestamp};
 use rusqlite::{Connection, params};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
+use store::cache::Cache;
 use store::open::{Access, Options};
 
 struct Still;
@@ -32,6 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         url: format!("sqlite:{}", path.display()),
         access: Access::Own,
         customer_index: false,
+        cache: Arc::new(Cache::off()),
     };
     store::open(&options, &Still)?.close().await?;
 

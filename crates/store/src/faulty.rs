@@ -1,6 +1,6 @@
 //! A store that fails when told to: for tests that put a fault at every call.
 
-use crate::{Check, Committed, Error, Finding, OrderQuery, Page, Stats, Store};
+use crate::{Check, Committed, Error, Finding, OrderQuery, Page, RecordQuery, Stats, Store};
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
 use domain::{Event, Order, OrderId, Record, RecordId, WriteSet};
@@ -98,6 +98,10 @@ impl Store for Faulty {
 
     async fn records(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error> {
         self.call(self.inner.records(ids)).await
+    }
+
+    async fn list(&self, query: RecordQuery) -> Result<Page<(Box<str>, Record), Box<str>>, Error> {
+        self.call(self.inner.list(query)).await
     }
 
     async fn audit(

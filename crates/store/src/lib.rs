@@ -5,6 +5,7 @@
 //! applies a [`WriteSet`] whole, or names the first change whose guard failed. A store decides
 //! nothing.
 
+pub mod cache;
 mod error;
 pub mod faulty;
 mod mutant;
@@ -16,7 +17,9 @@ pub use open::{OpenError, open};
 
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
-use domain::{CustomerId, Event, EventId, Order, OrderId, Record, RecordId, Status, WriteSet};
+use domain::{
+    CustomerId, Event, EventId, Order, OrderId, Record, RecordId, RecordKind, Status, WriteSet,
+};
 use std::fmt;
 use std::sync::Arc;
 
@@ -44,6 +47,9 @@ pub trait Store: Send + Sync {
 
     /// The records with these ids, in the same order.
     async fn records(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error>;
+
+    /// A page of records of one kind, by their ids, byte for byte.
+    async fn list(&self, query: RecordQuery) -> Result<Page<(Box<str>, Record), Box<str>>, Error>;
 
     /// A page of what violates `check`, from `after` on.
     async fn audit(
@@ -88,6 +94,17 @@ pub struct OrderQuery {
     /// Only earlier ones than this.
     pub before: Option<OrderId>,
     /// The most orders of a page, at least 1.
+    pub limit: usize,
+}
+
+/// Which records to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordQuery {
+    /// Those of this kind.
+    pub kind: RecordKind,
+    /// Only those after this id.
+    pub after: Option<Box<str>>,
+    /// The most records of a page, at least 1.
     pub limit: usize,
 }
 

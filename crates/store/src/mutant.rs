@@ -14,6 +14,12 @@ pub(crate) enum Mutant {
     SplitTransaction,
     /// Keys that the open group has taken count as free.
     CheckThenInsert,
+    /// What was read for the cache is kept though it changed meanwhile.
+    FillRegardless,
+    /// The answer leaves before what it changed is outdated in the cache.
+    AnswerBeforeOutdating,
+    /// A new connection to Redis trusts what was kept before.
+    OneEra,
 }
 
 /// Whether this bug is planted.
@@ -36,6 +42,9 @@ pub(crate) fn planted(mutant: Mutant) -> bool {
         Mutant::AnswerBeforeCommit => "answer-before-commit",
         Mutant::SplitTransaction => "split-transaction",
         Mutant::CheckThenInsert => "check-then-insert",
+        Mutant::FillRegardless => "fill-regardless",
+        Mutant::AnswerBeforeOutdating => "answer-before-outdating",
+        Mutant::OneEra => "one-era",
     };
     NAME.as_deref() == Some(name)
 }

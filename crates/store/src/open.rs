@@ -1,12 +1,13 @@
 //! From a URL to a store: the one `match` that chooses a backend.
 
+use crate::cache::Cache;
 use crate::{Store, sqlite};
 use domain::Clock;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How to open a store.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Where it is: `sqlite:PATH` (also SQLAlchemy's `sqlite:///PATH`).
     pub url: String,
@@ -14,6 +15,8 @@ pub struct Options {
     pub access: Access,
     /// Whether orders can be listed by customer at any size; costs a little of every placing.
     pub customer_index: bool,
+    /// Told of every change before it is answered.
+    pub cache: Arc<Cache>,
 }
 
 /// How a store is used.

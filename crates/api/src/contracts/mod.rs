@@ -3,19 +3,21 @@
 
 pub(crate) mod receipt;
 
-use crate::App;
 use crate::extract::{self, OrderPath};
 use crate::fields::Fields;
 use crate::layers::Context;
 use crate::problem::{Code, Problem};
 use crate::renderers::{OrderBody, ReceiptBody, ReceiptOrderBody, to_bytes};
-use crate::v1::orders::{shown, visible};
+use crate::v1::orders::visible;
+use crate::{App, cached};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use domain::Order;
 use domain::order::Contract;
 use std::sync::Arc;
+use store::cache::View;
 
 /// The product's own form.
 pub(crate) const V1: Contract = Contract(1);
@@ -100,10 +102,20 @@ pub(crate) async fn show(
     OrderPath(id): OrderPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let order = visible(&app, id).await?;
+    let fill = async {
+        let order = visible(&app, id).await?;
+        Ok(order.map(|order| cached::order(order.version, in_own_words(&order))))
+    };
+    let (entry, source) = cached::read(&app, View::Detail(id), fill).await?;
+    let entry = entry.ok_or_else(extract::no_such_order)?;
 
-    Ok(shown(&order, &headers, || match order.contract {
-        RECEIPT => to_bytes(&ReceiptOrderBody::of(&order)),
-        _ => to_bytes(&OrderBody::of(&order)),
-    }))
+    Ok(cached::shown(entry, source, &headers))
+}
+
+/// An order in the words of the contract that it was placed under.
+fn in_own_words(order: &Order) -> Vec<u8> {
+    match order.contract {
+        RECEIPT => to_bytes(&ReceiptOrderBody::of(order)),
+        _ => to_bytes(&OrderBody::of(order)),
+    }
 }

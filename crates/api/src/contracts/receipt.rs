@@ -56,7 +56,7 @@ fn draft(app: &App, fields: &Fields<'_>) -> Result<Draft, Problem> {
                 contract: contracts::RECEIPT,
                 customer_id: Some(customer_id),
                 customer_name: None,
-                currency: app.settings.default_currency,
+                currency: None,
                 lines: vec![Line {
                     item_id: Some(item_id),
                     name: None,

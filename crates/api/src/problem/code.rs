@@ -15,6 +15,8 @@ pub enum Code {
     BadRequest,
     /// `contract_unavailable`
     ContractUnavailable,
+    /// `currency_mixed`
+    CurrencyMixed,
     /// `cursor_invalid`
     CursorInvalid,
     /// `header_fields_too_large`
@@ -27,6 +29,8 @@ pub enum Code {
     IdempotencyKeyMissing,
     /// `idempotency_key_reused`
     IdempotencyKeyReused,
+    /// `illegal_transition`
+    IllegalTransition,
     /// `internal`
     Internal,
     /// `invalid_body`
@@ -35,6 +39,8 @@ pub enum Code {
     InvalidJson,
     /// `invalid_query`
     InvalidQuery,
+    /// `item_unknown`
+    ItemUnknown,
     /// `method_not_allowed`
     MethodNotAllowed,
     /// `not_found`
@@ -45,8 +51,14 @@ pub enum Code {
     Overloaded,
     /// `payload_too_large`
     PayloadTooLarge,
+    /// `precondition_failed`
+    PreconditionFailed,
+    /// `precondition_required`
+    PreconditionRequired,
     /// `price_changed`
     PriceChanged,
+    /// `product_exists`
+    ProductExists,
     /// `request_timeout`
     RequestTimeout,
     /// `simulated_failure`
@@ -142,6 +154,13 @@ static ROWS: [Row; Code::ALL.len()] = [
         "The body has the form of a contract that this build does not serve. Send {customer_id, item_id, quantity}, or place the order at POST /v1/orders.",
     ),
     row(
+        "currency_mixed",
+        422,
+        No,
+        "An order has one currency",
+        "A product of the order is priced in another currency than the order, or than another product of it. Order them apart, or leave out currency to take that of the products.",
+    ),
+    row(
         "cursor_invalid",
         400,
         No,
@@ -184,6 +203,13 @@ static ROWS: [Row; Code::ALL.len()] = [
         "The same key came before with another body. Nothing was written. Use a new key for a new order, and the same body for a retry.",
     ),
     row(
+        "illegal_transition",
+        409,
+        No,
+        "The order cannot go there from where it is",
+        "The detail says where the order is. An order under fulfilment goes its own way; read it again, or cancel it.",
+    ),
+    row(
         "internal",
         500,
         Yes,
@@ -210,6 +236,13 @@ static ROWS: [Row; Code::ALL.len()] = [
         No,
         "The query string is not valid",
         "A parameter is unknown, stands twice, or has a value out of bounds; errors names each. /openapi.json lists the parameters.",
+    ),
+    row(
+        "item_unknown",
+        422,
+        No,
+        "A line names no product",
+        "The catalogue is strict: every line needs an item_id that is the product_id of a product. GET /v1/products lists them.",
     ),
     row(
         "method_not_allowed",
@@ -247,11 +280,32 @@ static ROWS: [Row; Code::ALL.len()] = [
         "The detail names the limit. Send fewer orders in a batch, or shorter texts.",
     ),
     row(
+        "precondition_failed",
+        412,
+        No,
+        "It was changed meanwhile",
+        "If-Match names another version than there is, or If-None-Match: * met one that is there. Read it again, and send its ETag.",
+    ),
+    row(
+        "precondition_required",
+        428,
+        No,
+        "If-Match is needed",
+        "The operator wants every change to name the version that it is about. Read it, and send its ETag as If-Match; for a new one, If-None-Match: *.",
+    ),
+    row(
         "price_changed",
-        422,
+        409,
         No,
         "The total is not the one expected",
         "expected_total_minor differs from what the order comes to; nothing was written. Show the customer the new total, then send that.",
+    ),
+    row(
+        "product_exists",
+        409,
+        No,
+        "There is such a product",
+        "A product with this id is there. Choose another id, or change the one there with PUT /v1/products/{product_id}.",
     ),
     row(
         "request_timeout",
@@ -299,28 +353,34 @@ static ROWS: [Row; Code::ALL.len()] = [
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 33] = [
         Self::AdminDisabled,
         Self::AdminUnauthorized,
         Self::AmountOverflow,
         Self::BadRequest,
         Self::ContractUnavailable,
+        Self::CurrencyMixed,
         Self::CursorInvalid,
         Self::HeaderFieldsTooLarge,
         Self::IdempotencyKeyExpired,
         Self::IdempotencyKeyInvalid,
         Self::IdempotencyKeyMissing,
         Self::IdempotencyKeyReused,
+        Self::IllegalTransition,
         Self::Internal,
         Self::InvalidBody,
         Self::InvalidJson,
         Self::InvalidQuery,
+        Self::ItemUnknown,
         Self::MethodNotAllowed,
         Self::NotFound,
         Self::OutcomeUnknown,
         Self::Overloaded,
         Self::PayloadTooLarge,
+        Self::PreconditionFailed,
+        Self::PreconditionRequired,
         Self::PriceChanged,
+        Self::ProductExists,
         Self::RequestTimeout,
         Self::SimulatedFailure,
         Self::Unauthorized,

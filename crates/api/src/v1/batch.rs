@@ -120,7 +120,7 @@ fn read(app: &App, item: &Json, index: usize) -> Result<Asked, Problem> {
     let order = fields.required("order", &mut faults, Ok);
     let draft = order.and_then(|order| {
         let order = Fields::of_value(order, fields.at("order"), &mut faults)?;
-        draft::read(&order, &app.settings, &mut faults)
+        draft::read(&order, &mut faults)
     });
     let draft = faults.check(draft)?;
     Ok(asked(

@@ -4,7 +4,6 @@ use crate::contracts;
 use crate::fields::{
     At, Faults, Fields, Wrong, amount, array, boolean, currency, object, quantity, text,
 };
-use crate::settings::Settings;
 use domain::json::Json;
 use domain::order::LINES_MAX;
 use domain::place::Draft;
@@ -58,7 +57,7 @@ pub(crate) struct NewLineBody {
 }
 
 /// Reads an order. `None` only with a fault noted.
-pub(crate) fn read(fields: &Fields<'_>, settings: &Settings, faults: &mut Faults) -> Option<Draft> {
+pub(crate) fn read(fields: &Fields<'_>, faults: &mut Faults) -> Option<Draft> {
     fields.only(
         &[
             "customer_id",
@@ -89,7 +88,7 @@ pub(crate) fn read(fields: &Fields<'_>, settings: &Settings, faults: &mut Faults
         contract: contracts::V1,
         customer_id,
         customer_name,
-        currency: currency.unwrap_or(settings.default_currency),
+        currency,
         lines: lines(rows, fields.at("lines"), faults)?,
         expected_total_minor,
         fulfil: fulfil.unwrap_or(true),

@@ -7,19 +7,20 @@ use crate::layers::{About, Context};
 use crate::placing::{self, Answered, Asked, Placed};
 use crate::problem::Problem;
 use crate::renderers::{self, OrderBody, to_bytes};
-use crate::{App, cursor};
+use crate::{App, cached, cursor};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK, LOCATION};
+use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::idempotency::{Fingerprint, Key, Operation};
 use domain::json::Json;
 use domain::{CustomerId, Order, OrderId, Status, Timestamp};
 use serde::Serialize;
 use std::sync::Arc;
 use store::OrderQuery;
+use store::cache::{Entry, Source, View};
 use utoipa::ToSchema;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -56,7 +57,7 @@ pub(crate) async fn place(
     let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
     let key = needed(&app, key?)?;
     let mut faults = Faults::default();
-    let draft = draft::read(&Fields::of_body(&body)?, &app.settings, &mut faults);
+    let draft = draft::read(&Fields::of_body(&body)?, &mut faults);
     let asked = Asked {
         after_commit,
         ..asked(faults.check(draft)?, key, &body)
@@ -126,46 +127,20 @@ pub(crate) async fn show(
     OrderPath(id): OrderPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let order = visible(&app, id).await?;
+    let fill = async {
+        let order = visible(&app, id).await?;
+        Ok(order.map(|order| cached::order(order.version, to_bytes(&OrderBody::of(&order)))))
+    };
+    let (entry, source) = cached::read(&app, View::V1Detail(id), fill).await?;
+    let entry = entry.ok_or_else(extract::no_such_order)?;
 
-    Ok(shown(&order, &headers, || to_bytes(&OrderBody::of(&order))))
+    Ok(cached::shown(entry, source, &headers))
 }
 
 /// The order with this id, unless nobody may see it any more.
-pub(crate) async fn visible(app: &App, id: OrderId) -> Result<Order, Problem> {
+pub(crate) async fn visible(app: &App, id: OrderId) -> Result<Option<Order>, Problem> {
     let order = app.store.order(id).await?;
-    order
-        .filter(|order| order.hidden_at.is_none())
-        .ok_or_else(extract::no_such_order)
-}
-
-/// The order as `body` has it, or 304 where the client has this version.
-pub(crate) fn shown(
-    order: &Order,
-    headers: &HeaderMap,
-    body: impl FnOnce() -> Vec<u8>,
-) -> Response {
-    let etag = format!("\"{}\"", order.version);
-    let mut response = if is_known(headers, &etag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(CONTENT_TYPE, JSON)], body()).into_response()
-    };
-    let etag = HeaderValue::from_str(&etag).expect("a quoted number is ASCII");
-    response.headers_mut().insert(ETAG, etag);
-    response
-}
-
-/// Whether `If-None-Match` names `etag`, weak or not, or is `*`.
-fn is_known(headers: &HeaderMap, etag: &str) -> bool {
-    let lists = headers
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    lists
-        .flat_map(|list| list.split(','))
-        .map(str::trim)
-        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    Ok(order.filter(|order| order.hidden_at.is_none()))
 }
 
 /// A page of orders.
@@ -206,26 +181,41 @@ pub(crate) async fn list(
         .map(|text| cursor::open(&app.cursor_key, text, &filters))
         .transpose()?;
 
-    let page = app.store.orders(list.query(after)).await?;
+    let fill = async { page(&app, &list, &filters, after).await.map(Some) };
+    let (entry, source) = if after.is_none() {
+        let key = View::V1List(format!("limit={}&{filters}", list.limit).into());
+        cached::read(&app, key, fill).await?
+    } else {
+        // Whoever goes through all pages would only push out what others ask for.
+        (fill.await?, Source::Bypass)
+    };
 
+    let entry = entry.expect("there is a page, if an empty one");
+    Ok(cached::listed(entry, source))
+}
+
+async fn page(
+    app: &App,
+    list: &List,
+    filters: &str,
+    after: Option<OrderId>,
+) -> Result<Entry, Problem> {
+    let page = app.store.orders(list.query(after)).await?;
     let next = page
         .next
-        .map(|position| cursor::seal(&app.cursor_key, position, &filters));
-    let visible = page.items.iter().filter(|order| order.hidden_at.is_none());
+        .map(|position| cursor::seal(&app.cursor_key, position, filters));
+    let link = next.as_ref().map(|next| {
+        let limit = list.limit;
+        format!("</v1/orders?limit={limit}&{filters}cursor={next}>; rel=\"next\"")
+    });
     let body = ListBody {
-        items: visible.map(OrderBody::of).collect(),
+        items: page.items.iter().map(OrderBody::of).collect(),
         next_cursor: next,
     };
-    let mut response = ([(CONTENT_TYPE, JSON)], to_bytes(&body)).into_response();
-    if let Some(next) = body.next_cursor {
-        let link = format!(
-            "</v1/orders?limit={}&{filters}cursor={next}>; rel=\"next\"",
-            list.limit
-        );
-        let link = HeaderValue::from_str(&link).expect("a query string is ASCII");
-        response.headers_mut().insert(LINK, link);
-    }
-    Ok(response)
+    Ok(Entry {
+        head: link.unwrap_or_default().into(),
+        body: to_bytes(&body).into(),
+    })
 }
 
 /// What a list was asked for.

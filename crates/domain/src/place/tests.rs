@@ -2,7 +2,7 @@ use super::{Draft, Keyed, Occasion, place};
 use crate::idempotency::{Body, Fingerprint, Key, Operation, Principal, Reply, Retention, Scope};
 use crate::json::Json;
 use crate::order::Contract;
-use crate::product::{Lines, Prices};
+use crate::product::Prices;
 use crate::{
     Change, Currency, CustomerId, EventId, Ids, Line, Money, Name, OrderId, Quantity, Refusal,
     Timestamp, WriteSet,
@@ -28,14 +28,6 @@ fn draft(lines: Vec<Line>) -> Draft {
         expected_total_minor: None,
         fulfil: true,
         metadata: None,
-    }
-}
-
-fn prices() -> Prices {
-    Prices {
-        products: Vec::new(),
-        lines: Lines::Any,
-        default_currency: Currency::USD,
     }
 }
 
@@ -65,7 +57,7 @@ fn kinds(write_set: &WriteSet) -> Vec<&str> {
 fn an_order_to_be_fulfilled_is_written_with_ledger_entry_event_and_wake() {
     let write_set = place(
         draft(vec![line(2, 150), line(1, 99)]),
-        &prices(),
+        &Prices::none(Currency::USD),
         occasion(),
         None,
     )
@@ -88,7 +80,7 @@ fn a_recorded_only_order_wakes_nobody() {
             fulfil: false,
             ..draft(vec![line(1, 0)])
         },
-        &prices(),
+        &Prices::none(Currency::USD),
         occasion(),
         None,
     )
@@ -118,7 +110,7 @@ fn the_key_is_claimed_for_the_order_it_places() {
     let occasion = occasion();
     let write_set = place(
         draft(vec![line(1, 0)]),
-        &prices(),
+        &Prices::none(Currency::USD),
         occasion.clone(),
         Some(keyed),
     )
@@ -133,7 +125,7 @@ fn the_key_is_claimed_for_the_order_it_places() {
 fn a_total_beyond_all_amounts_is_refused() {
     let check = |lines| {
         assert_eq!(
-            place(draft(lines), &prices(), occasion(), None),
+            place(draft(lines), &Prices::none(Currency::USD), occasion(), None),
             Err(Refusal::AmountOverflow)
         );
     };
@@ -147,9 +139,22 @@ fn another_total_than_expected_is_refused() {
         expected_total_minor: Some(Money::from_minor(minor)),
         ..draft(vec![line(3, 100)])
     };
-    assert!(place(expecting(300), &prices(), occasion(), None).is_ok());
+    assert!(
+        place(
+            expecting(300),
+            &Prices::none(Currency::USD),
+            occasion(),
+            None
+        )
+        .is_ok()
+    );
     assert_eq!(
-        place(expecting(299), &prices(), occasion(), None),
+        place(
+            expecting(299),
+            &Prices::none(Currency::USD),
+            occasion(),
+            None
+        ),
         Err(Refusal::PriceChanged {
             expected: Money::from_minor(299),
             actual: Money::from_minor(300)
@@ -164,7 +169,7 @@ proptest! {
     ) {
         let exact: i128 = rows.iter().map(|(n, price)| i128::from(*n) * i128::from(*price)).sum();
         let lines = rows.iter().map(|(n, price)| line(*n, *price)).collect();
-        match place(draft(lines), &prices(), occasion(), None) {
+        match place(draft(lines), &Prices::none(Currency::USD), occasion(), None) {
             Ok(write_set) => {
                 let Change::Place(order, _) = &write_set.changes[0] else { panic!() };
                 prop_assert_eq!(i128::from(order.total_minor.as_minor()), exact);

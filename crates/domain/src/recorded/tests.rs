@@ -1,7 +1,7 @@
 use super::{hide, label};
 use crate::order::Contract;
 use crate::place::{Draft, Occasion, place};
-use crate::product::{Lines, Prices};
+use crate::product::Prices;
 use crate::text::Label;
 use crate::{
     Change, Currency, CustomerId, EventId, EventKind, Ids, Line, Money, Name, Order, OrderId,
@@ -35,11 +35,7 @@ fn order(fulfil: bool) -> Order {
         fulfil,
         metadata: None,
     };
-    let prices = Prices {
-        products: Vec::new(),
-        lines: Lines::Any,
-        default_currency: Currency::USD,
-    };
+    let prices = Prices::none(Currency::USD);
     let write_set = place(draft, &prices, occasion(1_000), None).unwrap();
     let Change::Place(order, _) = write_set.changes.into_iter().next().unwrap() else {
         panic!("a placing places first")

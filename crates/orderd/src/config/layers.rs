@@ -11,11 +11,14 @@ use toml::de::{DeTable, DeValue};
 
 /// Names from outside that stand for a setting: those that users of the older systems, and of
 /// Rust programs, know.
-pub(super) const ALIASES: [(&str, &str); 5] = [
+pub(super) const ALIASES: [(&str, &str); 8] = [
     ("ORDERD_LISTEN", "server.listen"),
     ("DATABASE_URL", "database.url"),
     ("PORT", "server.listen"),
     ("ADMIN_PASSWORD", "admin.password"),
+    ("REDIS_URL", "cache.redis_url"),
+    ("ORDERS_CACHE_TTL", "cache.ttl"),
+    ("CACHE_DISABLED", "cache.disabled"),
     ("RUST_LOG", "log.level"),
 ];
 
@@ -70,13 +73,14 @@ pub(super) fn from_aliases(
         let Some(text) = variables.get(*name).filter(|text| !text.is_empty()) else {
             continue;
         };
-        let text = if *name == "PORT" {
-            with_port(text, values)?
-        } else {
-            text.clone()
+        let text = match *name {
+            "PORT" => with_port(text, values)?,
+            // A number of seconds.
+            "ORDERS_CACHE_TTL" => format!("{}s", text.trim_end_matches('s')),
+            _ => text.clone(),
         };
         let found = Found {
-            value: Value::String(text),
+            value: coerce(&values[*key].value, &text),
             origin: origin((*name).to_owned()),
         };
         values.insert((*key).to_owned(), found);

@@ -164,7 +164,9 @@ fn warnings(sources: &Sources, defaults: &Values, settings: &Settings) -> Vec<St
 /// The value of a setting as people may see it.
 pub(crate) fn shown(key: &str, value: &Value) -> Value {
     match (key, value.as_str()) {
-        ("database.url", Some(url)) => Value::String(store::open::redacted(url)),
+        ("database.url" | "cache.redis_url", Some(url)) => {
+            Value::String(store::open::redacted(url))
+        }
         (key, Some(text)) if SECRETS.contains(&key) && !text.is_empty() => {
             Value::String("***".to_owned())
         }

@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) idempotency: Idempotency,
     /// `[currency]`
     pub(crate) currency: CurrencySettings,
+    /// `[api]`
+    pub(crate) api: Api,
     /// `[limits]`
     pub(crate) limits: Limits,
     /// `[access]`
@@ -33,6 +35,10 @@ pub(crate) struct Settings {
     pub(crate) faults: Faults,
     /// `[contracts]`
     pub(crate) contracts: Contracts,
+    /// `[catalogue]`
+    pub(crate) catalogue: Catalogue,
+    /// `[cache]`
+    pub(crate) cache: Cache,
     /// `[log]`
     pub(crate) log: Log,
 }
@@ -106,6 +112,14 @@ pub(crate) struct CurrencySettings {
     pub(crate) default: Currency,
 }
 
+/// What holds for all of the API.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Api {
+    /// Whether a change has to name the version that it is about.
+    pub(crate) require_if_match: bool,
+}
+
 /// Sizes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,6 +186,30 @@ pub(crate) enum Fulfil {
     Paid,
     /// All.
     All,
+}
+
+/// The products.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Catalogue {
+    /// Whether a line has to name one.
+    pub(crate) strict: bool,
+}
+
+/// The cache in front of the reads.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cache {
+    /// Whether there is none.
+    pub(crate) disabled: bool,
+    /// How long an answer is kept.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) ttl: Duration,
+    /// The most bytes that a process keeps.
+    #[serde(deserialize_with = "within::<_, 0, 17_179_869_184>")]
+    pub(crate) max_bytes: usize,
+    /// The Redis that processes share; empty where each keeps its own.
+    pub(crate) redis_url: String,
 }
 
 /// Logging.

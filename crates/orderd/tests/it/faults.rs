@@ -18,6 +18,9 @@ fn failing(fault: Fault, fail_at: u64) -> (Service, Arc<Faulty>) {
     (service, planted.unwrap())
 }
 
+/// The number of the call that commits a placing; the one before it reads prices.
+const COMMIT: u64 = 1;
+
 /// Sends until there is an answer that is no 503; there are never more than two of these.
 async fn insist(service: &Service, path: &str, body: &str) -> Answer {
     for _ in 0..3 {
@@ -73,7 +76,7 @@ async fn an_order_is_placed_once_whichever_call_of_the_store_fails() {
 
 #[tokio::test]
 async fn a_store_that_only_says_that_it_wrote_is_caught() {
-    let (violations, _) = violations(Fault::Pretended, 0, "/v1/orders", ORDER).await;
+    let (violations, _) = violations(Fault::Pretended, COMMIT, "/v1/orders", ORDER).await;
     assert!(!violations.is_empty());
 }
 
@@ -85,7 +88,7 @@ async fn a_lost_answer_and_a_store_that_is_away_are_different_problems() {
     assert_eq!(answer.header("retry-after"), Some("5"));
     assert_eq!(service.orders().await, 0);
 
-    let (service, _) = failing(Fault::AnswerLost, 0);
+    let (service, _) = failing(Fault::AnswerLost, COMMIT);
     let answer = service.place("k", ORDER).await;
     answer.assert_problem(503, "outcome_unknown");
     assert_eq!(service.orders().await, 1);

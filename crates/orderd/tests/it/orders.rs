@@ -58,7 +58,7 @@ async fn a_total_that_was_not_expected_is_refused() {
     service
         .place("k", &body)
         .await
-        .assert_problem(422, "price_changed");
+        .assert_problem(409, "price_changed");
     assert_eq!(service.orders().await, 0);
 }
 

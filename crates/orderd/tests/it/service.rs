@@ -1,16 +1,19 @@
 //! The service without its sockets: the router in process over a real store, with a clock that
 //! tests move by hand and ids that are the same in every run.
 
-use api::{Anonymous, App, PasswordDigest, Settings};
+use api::{Anonymous, App, Parts, PasswordDigest, Settings};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use domain::idempotency::Retention;
+use domain::product::Lines;
 use domain::{Clock, Currency, Ids, Timestamp};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+use store::cache::Cache;
 use store::open::Access;
 use store::{OrderQuery, Store};
 use tempfile::TempDir;
@@ -115,23 +118,26 @@ impl Service {
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(HandClock(AtomicI64::new(1_780_000_000_000)));
+        let cache = Arc::new(Cache::in_process(Duration::from_secs(30), 1 << 20));
         let options = store::open::Options {
             url: format!("sqlite:{}", dir.path().join("orders.db").display()),
             access: Access::Own,
             customer_index: true,
+            cache: Arc::clone(&cache),
         };
         let store = store::open(&options, &*clock).unwrap();
         let count = AtomicU64::new(0);
         let ids = Arc::new(Ids::new(move || count.fetch_add(1, Ordering::Relaxed)));
         let mut settings = settings();
         change(&mut settings);
-        let app = Arc::new(App::new(
-            between(Arc::clone(&store)),
-            clock.clone(),
+        let app = Arc::new(App::new(Parts {
+            store: between(Arc::clone(&store)),
+            cache,
+            clock: clock.clone(),
             ids,
             settings,
-            [7; 32],
-        ));
+            cursor_key: [7; 32],
+        }));
         Self {
             router: api::router(Arc::clone(&app)),
             app,
@@ -143,14 +149,14 @@ impl Service {
 
     /// The same service, minting its ids from `random`.
     pub(crate) fn minting(self, random: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        let (store, settings) = (Arc::clone(&self.store), self.app.settings.clone());
-        let app = App::new(
-            store,
-            self.clock.clone(),
-            Arc::new(Ids::new(random)),
-            settings,
-            [7; 32],
-        );
+        let app = App::new(Parts {
+            store: Arc::clone(&self.store),
+            cache: Arc::clone(&self.app.cache),
+            clock: self.clock.clone(),
+            ids: Arc::new(Ids::new(random)),
+            settings: self.app.settings.clone(),
+            cursor_key: [7; 32],
+        });
         let app = Arc::new(app);
         Self {
             router: api::router(Arc::clone(&app)),
@@ -238,6 +244,8 @@ fn settings() -> Settings {
             tombstone_ms: 400 * DAY_MS,
         },
         default_currency: Currency::USD,
+        order_lines: Lines::Any,
+        require_if_match: false,
         body_max_bytes: 64 * 1024,
         batch_max_bytes: 4 * 1024 * 1024,
         body_timeout_ms: 10_000,

@@ -11,25 +11,50 @@ mod index;
 mod open;
 mod read;
 mod readers;
+mod records;
 mod reset;
 mod rows;
 mod schema;
 mod writer;
 
+use crate::cache::Cache;
 use crate::open::{OpenError, Options};
-use crate::{Check, Committed, Error, Finding, OrderQuery, Page, Stats, Store};
+use crate::{Check, Committed, Error, Finding, OrderQuery, Page, RecordQuery, Stats, Store};
 use apply::Hashes;
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
 use domain::{Clock, Event, Order, OrderId, Record, RecordId, WriteSet};
 use index::{Found, Index};
 use readers::Readers;
+use records::Records;
 use rows::{failed, get, scope_hash};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use writer::Writer;
+
+/// The most orders of a page that is read by whoever asks, rather than handed over.
+const INLINE_MAX: usize = 100;
+
+/// What is in memory of the file; a commit brings it up to date before its answers leave.
+struct Memory {
+    indexes: Indexes,
+    readers: Readers,
+    records: Records,
+    cache: Arc<Cache>,
+}
+
+impl Memory {
+    fn new(path: &Path, options: &Options) -> Self {
+        Self {
+            indexes: Indexes::new(options.customer_index),
+            readers: Readers::new(path),
+            records: Records::default(),
+            cache: Arc::clone(&options.cache),
+        }
+    }
+}
 
 /// Opens the file at `path`, made if need be.
 ///
@@ -42,8 +67,7 @@ pub(crate) fn open(path: &Path, options: &Options, clock: &dyn Clock) -> Result<
 /// Orders in one SQLite file.
 pub(crate) struct Sqlite {
     path: PathBuf,
-    indexes: Arc<Indexes>,
-    readers: Arc<Readers>,
+    memory: Arc<Memory>,
     /// `None` where the file is only read.
     writer: Option<Writer>,
     /// Ours for as long as this is open.
@@ -51,27 +75,19 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    fn new(path: &Path, indexes: Arc<Indexes>, lock: Option<File>) -> Result<Self, Error> {
-        let readers = Arc::new(Readers::new(path));
-        readers.with(|_| Ok(()))?;
+    fn new(path: &Path, memory: Memory, lock: Option<File>) -> Result<Self, Error> {
+        memory.readers.with(|_| Ok(()))?;
         Ok(Self {
             path: path.to_owned(),
-            indexes,
-            readers,
+            memory: Arc::new(memory),
             writer: None,
             _lock: lock,
         })
     }
 
     fn start_writer(mut self, connection: Connection, next_record: i64) -> std::io::Result<Self> {
-        let (indexes, readers) = (Arc::clone(&self.indexes), Arc::clone(&self.readers));
-        self.writer = Some(Writer::start(
-            connection,
-            &self.path,
-            indexes,
-            readers,
-            next_record,
-        )?);
+        let memory = Arc::clone(&self.memory);
+        self.writer = Some(Writer::start(connection, &self.path, memory, next_record)?);
         Ok(self)
     }
 
@@ -82,7 +98,8 @@ impl Sqlite {
     }
 
     fn find_seen(&self, scope: &Scope, found: Found) -> Result<Option<Seen>, Error> {
-        self.readers
+        self.memory
+            .readers
             .with(|reader| apply::find_seen(reader, found, scope))
     }
 }
@@ -97,6 +114,7 @@ impl Store for Sqlite {
         // one stands for, is the writer's to say: it has to look anyway.
         if let Some(claim) = &write_set.claim {
             let found = self
+                .memory
                 .indexes
                 .keys
                 .look(hashes.key, i64::MAX, read::CANDIDATES_MAX);
@@ -112,27 +130,54 @@ impl Store for Sqlite {
 
     async fn seen(&self, scope: &Scope) -> Result<Option<Seen>, Error> {
         let hash = scope_hash(scope);
-        let found = self.indexes.keys.look(hash, i64::MAX, read::CANDIDATES_MAX);
+        let found = self
+            .memory
+            .indexes
+            .keys
+            .look(hash, i64::MAX, read::CANDIDATES_MAX);
         self.find_seen(scope, found)
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<Order>, Error> {
-        self.readers.with(|reader| read::order(reader, id))
+        self.memory.readers.with(|reader| read::order(reader, id))
     }
 
     async fn orders(&self, query: OrderQuery) -> Result<Page<Order, OrderId>, Error> {
-        let found = read::look(&self.indexes, &query);
-        self.readers
-            .with(|reader| read::orders(reader, found, &query))
+        let found = read::look(&self.memory.indexes, &query);
+        if query.limit <= INLINE_MAX {
+            return self
+                .memory
+                .readers
+                .with(|reader| read::orders(reader, found, &query));
+        }
+        let memory = Arc::clone(&self.memory);
+        blocking(move || {
+            memory
+                .readers
+                .with(|reader| read::orders(reader, found, &query))
+        })
+        .await
     }
 
     async fn events(&self, order_id: OrderId) -> Result<Vec<Event>, Error> {
-        self.readers.with(|reader| read::events(reader, order_id))
+        self.memory
+            .readers
+            .with(|reader| read::events(reader, order_id))
     }
 
     async fn records(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error> {
-        self.readers
-            .with(|reader| ids.iter().map(|id| read::record(reader, id)).collect())
+        if let Some(records) = self.memory.records.kept(ids) {
+            return Ok(records);
+        }
+        let changes = self.memory.records.changes();
+        self.memory
+            .readers
+            .with(|reader| self.memory.records.load(reader, ids, changes))
+    }
+
+    async fn list(&self, query: RecordQuery) -> Result<Page<(Box<str>, Record), Box<str>>, Error> {
+        let memory = Arc::clone(&self.memory);
+        blocking(move || memory.readers.with(|reader| records::list(reader, &query))).await
     }
 
     async fn audit(
@@ -140,16 +185,18 @@ impl Store for Sqlite {
         check: Check,
         after: Option<OrderId>,
     ) -> Result<Page<Finding, OrderId>, Error> {
-        let readers = Arc::clone(&self.readers);
-        tokio::task::spawn_blocking(move || {
-            readers.with(|reader| audit::audit(reader, check, after))
+        let memory = Arc::clone(&self.memory);
+        blocking(move || {
+            memory
+                .readers
+                .with(|reader| audit::audit(reader, check, after))
         })
         .await
-        .unwrap_or_else(|error| Err(Error::Unavailable(error.into())))
     }
 
     async fn stats(&self) -> Result<Stats, Error> {
         let (newest_event, schema_version) = self
+            .memory
             .readers
             .with(|reader| Ok((read::newest_event(reader)?, schema::version(reader)?)))?;
         self.writer.as_ref().map_or(Ok(()), Writer::check)?;
@@ -167,12 +214,21 @@ impl Store for Sqlite {
     }
 
     async fn close(&self) -> Result<(), Error> {
-        self.readers.close();
+        self.memory.readers.close();
         match &self.writer {
             Some(writer) => writer.close().await,
             None => Ok(()),
         }
     }
+}
+
+/// Reads for long, on a thread that may be kept.
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(read)
+        .await
+        .unwrap_or_else(|error| Err(Error::Unavailable(error.into())))
 }
 
 /// The indexes on text that clients choose.

@@ -3,7 +3,7 @@
 //! Every refusal says what, why and how to mend it, and leaves the file as it was.
 
 use super::rows::failed;
-use super::{Indexes, Sqlite, connection, schema};
+use super::{Memory, Sqlite, connection, schema};
 use crate::Error;
 use crate::open::{Access, OpenError, Options};
 use domain::Clock;
@@ -12,7 +12,6 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Files up to this size are checked page by page before anything is served, in about 20 ms.
 const CHECK_WHOLE_MAX_BYTES: u64 = 16 << 20;
@@ -35,9 +34,9 @@ pub(super) fn open(path: &Path, options: &Options, clock: &dyn Clock) -> Result<
     let connection = connection::writing(path).map_err(refuse)?;
     schema::migrate(&connection, clock).map_err(refuse)?;
 
-    let indexes = Arc::new(Indexes::new(options.customer_index));
-    let next_record = indexes.load(&connection, path).map_err(refuse)?;
-    Sqlite::new(path, indexes, Some(lock))
+    let memory = Memory::new(path, options);
+    let next_record = memory.indexes.load(&connection, path).map_err(refuse)?;
+    Sqlite::new(path, memory, Some(lock))
         .and_then(|store| {
             store
                 .start_writer(connection, next_record)
@@ -59,9 +58,9 @@ fn open_beside(path: &Path, options: &Options) -> Result<Sqlite, OpenError> {
     let refuse = |error| refusal(path, error);
     let connection = connection::reading(path).map_err(refuse)?;
     schema::check(&connection, path)?;
-    let indexes = Arc::new(Indexes::new(options.customer_index));
-    indexes.load(&connection, path).map_err(refuse)?;
-    Sqlite::new(path, indexes, None).map_err(refuse)
+    let memory = Memory::new(path, options);
+    memory.indexes.load(&connection, path).map_err(refuse)?;
+    Sqlite::new(path, memory, None).map_err(refuse)
 }
 
 fn prepare_directory(path: &Path) -> Result<(), OpenError> {

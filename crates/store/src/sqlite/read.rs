@@ -1,4 +1,4 @@
-//! Reading orders, pages of orders, events and records. Each is one look at the file.
+//! Reading orders, pages of orders and events. Each is one look at the file.
 
 use super::Indexes;
 use super::index::Found;
@@ -6,7 +6,7 @@ use super::rows::{
     self, columns, customer_hash, event, failed, get, halves, line, status_code, uuid,
 };
 use crate::{Error, OrderQuery, Page};
-use domain::{Event, EventId, Order, OrderId, Record, RecordId};
+use domain::{Event, EventId, Order, OrderId};
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 /// The most rows of one hash that are looked at: hashes are rarely shared.
@@ -22,7 +22,8 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Order
         .prepare_cached(
             "select order_id, random, status, version, customer_id, customer_name, currency,
                total_minor, captured_minor, refunded_minor, contract, fulfil, label, metadata,
-               created_at, updated_at, hidden_at, item_id, name, quantity, unit_price_minor
+               created_at, updated_at, hidden_at, newest_sequence, item_id, name, quantity,
+               unit_price_minor
              from order_rows join line_rows using (order_id)
              where order_id = ?1 and random = ?2
              order by line_number",
@@ -113,7 +114,8 @@ fn scan(connection: &Connection, query: &OrderQuery) -> Result<Page<Order, Order
         .prepare_cached(
             "select order_id, random, status, version, customer_id, customer_name, currency,
                total_minor, captured_minor, refunded_minor, contract, fulfil, label, metadata,
-               created_at, updated_at, hidden_at, item_id, name, quantity, unit_price_minor
+               created_at, updated_at, hidden_at, newest_sequence, item_id, name, quantity,
+               unit_price_minor
              from order_rows join line_rows using (order_id)
              where order_id < ?1 and order_id >= ?2
              order by order_id desc, line_number",
@@ -188,23 +190,6 @@ pub(super) fn events(connection: &Connection, order_id: OrderId) -> Result<Vec<E
         events.push(event(row, order_id)?);
     }
     Ok(events)
-}
-
-/// The record with this id.
-pub(super) fn record(connection: &Connection, id: &RecordId) -> Result<Option<Record>, Error> {
-    connection
-        .prepare_cached("select version, body from record_rows where kind = ?1 and id = ?2")
-        .and_then(|mut select| {
-            select
-                .query_row(params![id.kind.as_str(), &*id.id], |row| {
-                    Ok(Record {
-                        version: row.get(0)?,
-                        body: row.get::<_, Vec<u8>>(1)?.into(),
-                    })
-                })
-                .optional()
-        })
-        .map_err(failed)
 }
 
 /// The newest of all ids: an order's first event is minted after the order.

@@ -95,6 +95,8 @@ pub(super) fn status_code(status: Status) -> i64 {
 pub(super) fn event_code(kind: EventKind) -> i64 {
     match kind {
         EventKind::OrderCreated => 1,
+        EventKind::OrderLabelled => 2,
+        EventKind::OrderHidden => 3,
     }
 }
 
@@ -108,7 +110,7 @@ pub(super) fn consumer_code(consumer: Consumer) -> i64 {
 /// The columns of [`order`] and [`line()`], in their order.
 pub(super) mod columns {
     /// How many columns an order has; those of a line follow.
-    pub(in crate::sqlite) const ORDER: usize = 17;
+    pub(in crate::sqlite) const ORDER: usize = 18;
     /// How many columns a line has.
     pub(in crate::sqlite) const LINE: usize = 4;
 }
@@ -133,6 +135,7 @@ pub(super) fn order(row: &Row<'_>) -> Result<Order, Error> {
         created_at,
         updated_at: optional_time(row, 15)?.unwrap_or(created_at),
         hidden_at: optional_time(row, 16)?,
+        newest_sequence: get::<Option<u32>>(row, 17)?.unwrap_or(1),
         lines: Vec::new(),
     })
 }

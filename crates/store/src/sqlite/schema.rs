@@ -11,10 +11,16 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// Every migration, in order; the version of a schema is how many were run.
-const MIGRATIONS: [(&str, &str); 1] = [(
-    "0001_orders",
-    include_str!("../migrations/sqlite/0001_orders.sql"),
-)];
+const MIGRATIONS: [(&str, &str); 2] = [
+    (
+        "0001_orders",
+        include_str!("../migrations/sqlite/0001_orders.sql"),
+    ),
+    (
+        "0002_baskets",
+        include_str!("../migrations/sqlite/0002_baskets.sql"),
+    ),
+];
 
 /// Marks a file as ours: "ordd" (`pragma application_id`).
 const APPLICATION_ID: i32 = 0x6f72_6464;

@@ -6,7 +6,7 @@
 use super::apply::{Group, Hashes, Outcome};
 use super::index::{Index, Move};
 use super::rows::{failed, halves};
-use super::{Indexes, Readers, connection, reset, run};
+use super::{Memory, connection, reset, run};
 use crate::mutant::{Mutant, planted};
 use crate::{Committed, Error};
 use domain::{Change, OrderId, WriteSet};
@@ -49,16 +49,14 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         path: &Path,
-        indexes: Arc<Indexes>,
-        readers: Arc<Readers>,
+        memory: Arc<Memory>,
         next_record: i64,
     ) -> std::io::Result<Self> {
         let (sender, jobs) = sync_channel(WAITING_MAX);
         let mut thread = Thread {
             connection: Some(connection),
             path: path.to_owned(),
-            indexes,
-            readers,
+            memory,
             next_record,
             moves: [None, None],
             groups: 0,
@@ -137,8 +135,7 @@ struct Thread {
     /// `None` after a failure, until the file could be opened again.
     connection: Option<Connection>,
     path: PathBuf,
-    indexes: Arc<Indexes>,
-    readers: Arc<Readers>,
+    memory: Arc<Memory>,
     next_record: i64,
     /// The moves under way, of keys and of customers.
     moves: [Option<Move>; 2],
@@ -168,7 +165,11 @@ impl Thread {
                 self.commit(group);
             }
             match other {
-                Some(Job::Reset(answer)) => drop(answer.send(self.reset())),
+                Some(Job::Reset(answer)) => {
+                    let removed = self.reset();
+                    let tell = move || drop(answer.send(removed));
+                    self.memory.cache.outdate_all(tell);
+                }
                 Some(Job::Close(answer)) => {
                     drop(answer.send(self.close()));
                     return;
@@ -184,9 +185,12 @@ impl Thread {
         };
         self.report(&error, group.len());
         let fates = self.fates(&group);
-        for (waiting, fate) in group.into_iter().zip(fates) {
-            drop(waiting.answer.send(fate));
-        }
+        self.memory.records.forget();
+        self.memory.cache.outdate_all(move || {
+            for (waiting, fate) in group.into_iter().zip(fates) {
+                drop(waiting.answer.send(fate));
+            }
+        });
     }
 
     fn try_commit(&mut self, group: &mut Vec<Waiting>) -> Result<(), Error> {
@@ -210,8 +214,10 @@ impl Thread {
 
     /// Reads what the memory lacks: a COMMIT that failed had been made all the same.
     fn catch_up(&mut self, connection: &Connection) -> Result<(), Error> {
-        self.next_record = self.indexes.load(connection, &self.path)?;
-        self.readers.outdate();
+        self.next_record = self.memory.indexes.load(connection, &self.path)?;
+        self.memory.readers.outdate();
+        self.memory.records.forget();
+        self.memory.cache.outdate_all(|| ());
         self.behind = false;
         Ok(())
     }
@@ -268,10 +274,11 @@ impl Thread {
     }
 
     fn write(&mut self, connection: &Connection, group: &mut Vec<Waiting>) -> Result<(), Error> {
-        let indexes = Arc::clone(&self.indexes);
+        let memory = Arc::clone(&self.memory);
+        let indexes = &memory.indexes;
         self.begin_moves();
         run(connection, "begin immediate")?;
-        let mut open = Group::begin(connection, &indexes, self.next_record)?;
+        let mut open = Group::begin(connection, indexes, self.next_record)?;
         let mut outcomes = apply_all(&mut open, group)?;
         if outcomes
             .iter()
@@ -281,13 +288,13 @@ impl Thread {
             connection
                 .execute_batch("rollback; begin immediate")
                 .map_err(failed)?;
-            open = Group::begin(connection, &indexes, self.next_record)?;
+            open = Group::begin(connection, indexes, self.next_record)?;
             outcomes = apply_each_alone(connection, &mut open, group)?;
         }
         let written = open.end();
         self.move_entries(connection, group.len())?;
         if planted(Mutant::AnswerBeforeCommit) {
-            answer(group, std::mem::take(&mut outcomes));
+            answer(std::mem::take(group), std::mem::take(&mut outcomes));
             std::thread::sleep(Duration::from_millis(2));
         }
         run(connection, "commit")?;
@@ -297,8 +304,8 @@ impl Thread {
         if let Some(customers) = &indexes.customers {
             customers.publish(written.customers);
         }
-        self.readers.outdate();
-        answer(group, outcomes);
+        memory.readers.outdate();
+        tell(&memory, std::mem::take(group), outcomes);
         self.end_moves();
         if let Err(error) = self.tend_log(connection) {
             // What was answered is in the log, and stays there until this succeeds.
@@ -316,7 +323,7 @@ impl Thread {
         }
         self.groups = 0;
         let long = log_pages(connection, "pragma wal_checkpoint(noop)")? >= LOG_PAGES_MAX;
-        self.readers.keep(!long);
+        self.memory.readers.keep(!long);
         if long {
             self.groups = LOOK_AT_LOG_EVERY;
             log_pages(connection, "pragma wal_checkpoint(passive)")?;
@@ -326,7 +333,7 @@ impl Thread {
 
     /// Before the group is applied: from here on, the index knows which of its rows come late.
     fn begin_moves(&mut self) {
-        for (index, under_way) in self.indexes.both().into_iter().zip(&mut self.moves) {
+        for (index, under_way) in self.memory.indexes.both().into_iter().zip(&mut self.moves) {
             if under_way.is_none() {
                 *under_way = index.and_then(Index::begin_move);
             }
@@ -335,7 +342,7 @@ impl Thread {
 
     /// Moves a few index entries for every write set, so that a move keeps pace and nobody waits.
     fn move_entries(&mut self, connection: &Connection, written: usize) -> Result<(), Error> {
-        for (index, under_way) in self.indexes.both().into_iter().zip(&mut self.moves) {
+        for (index, under_way) in self.memory.indexes.both().into_iter().zip(&mut self.moves) {
             if let (Some(index), Some(under_way)) = (index, under_way) {
                 index.move_some(connection, under_way, 4 * written)?;
             }
@@ -344,7 +351,7 @@ impl Thread {
     }
 
     fn end_moves(&mut self) {
-        for (index, under_way) in self.indexes.both().into_iter().zip(&mut self.moves) {
+        for (index, under_way) in self.memory.indexes.both().into_iter().zip(&mut self.moves) {
             if under_way.take_if(|under_way| under_way.is_done()).is_some()
                 && let Some(index) = index
             {
@@ -357,11 +364,11 @@ impl Thread {
         let connection = self.connect()?;
         let removed = reset::all_orders(&connection)?;
         self.moves = [None, None];
-        self.indexes.keys.clear();
-        if let Some(customers) = &self.indexes.customers {
+        self.memory.indexes.keys.clear();
+        if let Some(customers) = &self.memory.indexes.customers {
             customers.clear();
         }
-        self.readers.outdate();
+        self.memory.readers.outdate();
         self.connection = Some(connection);
         Ok(removed)
     }
@@ -421,9 +428,34 @@ fn log_pages(connection: &Connection, sql: &'static str) -> Result<i64, Error> {
         .map_err(failed)
 }
 
+/// Outdates what a committed group changed, then answers it.
+fn tell(memory: &Memory, group: Vec<Waiting>, outcomes: Vec<Outcome>) {
+    let done = group
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Done));
+    let (mut any_order, mut any_record, mut moved) = (false, false, Vec::new());
+    for change in done.flat_map(|(waiting, _)| &waiting.write_set.changes) {
+        match change {
+            Change::Place(..) => any_order = true,
+            Change::Order { now, .. } => moved.push(now.id),
+            Change::Record { .. } => any_record = true,
+            Change::Event(_) | Change::Wake(_) => {}
+        }
+    }
+    if any_record {
+        memory.records.forget();
+    }
+    if any_order || !moved.is_empty() {
+        memory.cache.outdate(moved, move || answer(group, outcomes));
+    } else {
+        answer(group, outcomes);
+    }
+}
+
 /// Answers the group, each its own outcome.
-fn answer(group: &mut Vec<Waiting>, outcomes: Vec<Outcome>) {
-    for (waiting, outcome) in group.drain(..).zip(outcomes) {
+fn answer(group: Vec<Waiting>, outcomes: Vec<Outcome>) {
+    for (waiting, outcome) in group.into_iter().zip(outcomes) {
         let Waiting {
             write_set, answer, ..
         } = waiting;

@@ -1,13 +1,17 @@
 //! The promises that every backend is held to. `contract!(name, open)` makes one test of each.
 
 use crate::fixtures::{
-    DAY_MS, NOW, draft, everything, fingerprint, ids, placed, placing, placing_at, scope,
+    DAY_MS, NOW, draft, everything, fingerprint, ids, occasion, placed, placing, placing_at,
+    recorded_only, scope,
 };
+pub(crate) use crate::records::*;
 use domain::idempotency::{Body, Key, Operation, Principal, Reply, Seen};
 use domain::place::Draft;
+use domain::recorded;
+use domain::text::Label;
 use domain::{
-    Change, Currency, CustomerId, ItemId, Line, Money, Name, Order, OrderId, Quantity, Record,
-    RecordId, RecordKind, Status, WriteSet,
+    Change, Currency, CustomerId, ItemId, Line, Money, Name, Order, OrderId, Quantity, RecordId,
+    RecordKind, Status, WriteSet,
 };
 use std::sync::Arc;
 use store::{Check, Committed, OrderQuery, Page, Store};
@@ -35,7 +39,10 @@ macro_rules! contract {
                 orders_are_listed_newest_first_in_pages_that_neither_skip_nor_repeat,
                 orders_are_listed_by_customer_by_status_and_by_time,
                 an_order_has_its_first_event,
+                an_order_moves_on_from_the_version_that_is_there_and_its_events_are_chained,
                 a_record_changes_only_from_the_version_that_is_there,
+                records_are_listed_by_id_in_pages,
+                a_record_that_was_read_is_read_as_it_is_now,
                 a_sound_store_has_no_findings,
                 a_reset_removes_orders_and_keeps_records,
                 hostile_text_is_only_text,
@@ -74,7 +81,7 @@ pub(crate) async fn an_order_is_read_back_as_it_was_placed(store: &dyn Store) {
     let ids = ids();
     let full = Draft {
         customer_name: Name::parse("Ünï 客户 'quoted'"),
-        currency: Currency::parse("EUR").unwrap(),
+        currency: Currency::parse("EUR"),
         lines: (1..=40)
             .map(|n| Line {
                 item_id: ItemId::parse(&format!("item-{n}")).filter(|_| n % 3 != 0),
@@ -398,49 +405,63 @@ pub(crate) async fn an_order_has_its_first_event(store: &dyn Store) {
     assert_eq!(store.events(event.order_id).await.unwrap(), [event]);
 }
 
-pub(crate) async fn a_record_changes_only_from_the_version_that_is_there(store: &dyn Store) {
-    let id = RecordId {
-        kind: RecordKind::Secret,
-        id: "cursor".into(),
+pub(crate) async fn an_order_moves_on_from_the_version_that_is_there_and_its_events_are_chained(
+    store: &dyn Store,
+) {
+    let ids = ids();
+    let placing = placing_at(&ids, NOW, None, recorded_only());
+    let order = placed(&placing);
+    store.commit(Arc::new(placing)).await.unwrap();
+    let labelled = |order: &Order, word: &str, seconds: i64| {
+        let occasion = occasion(&ids, NOW.plus_millis(seconds * 1_000));
+        recorded::label(order.clone(), Label::parse(word).unwrap(), occasion).unwrap()
     };
-    let other = RecordId {
-        kind: RecordKind::Secret,
-        id: "other".into(),
-    };
-    let change = |was, body: Option<&[u8]>| WriteSet {
-        claim: None,
-        changes: vec![Change::Record {
-            id: id.clone(),
-            was,
-            body: body.map(Into::into),
-        }],
-    };
-    for (was, body, outcome) in [
-        (1, Some(b"x".as_slice()), Committed::Refused(0)),
-        (0, Some(b"one"), Committed::Done),
-        (0, Some(b"two"), Committed::Refused(0)),
-        (1, Some(b"two"), Committed::Done),
-        (1, None, Committed::Refused(0)),
-    ] {
-        assert_eq!(
-            store.commit(Arc::new(change(was, body))).await.unwrap(),
-            outcome
-        );
+
+    let first = labelled(&order, "shipped", 1);
+    let late = labelled(&order, "late", 2);
+    let done = store.commit(Arc::new(first)).await.unwrap();
+    assert_eq!(done, Committed::Done);
+    let refused = store.commit(Arc::new(late)).await.unwrap();
+    assert_eq!(
+        refused,
+        Committed::Refused(0),
+        "it came from an old version"
+    );
+    let now = store.order(order.id).await.unwrap().unwrap();
+    assert_eq!((now.version, now.newest_sequence), (2, 2));
+    assert_eq!(now.label, Label::parse("shipped"));
+    assert_eq!(now.updated_at, NOW.plus_millis(1_000));
+
+    let mut gap = labelled(&now, "gap", 3);
+    if let Change::Event(event) = &mut gap.changes[1] {
+        event.sequence += 1;
     }
-    let record = Record {
-        version: 2,
-        body: b"two".as_slice().into(),
-    };
-    let found = store.records(&[other.clone(), id.clone()]).await.unwrap();
-    assert_eq!(found, [None, Some(record)]);
-    assert_eq!(
-        store.commit(Arc::new(change(2, None))).await.unwrap(),
-        Committed::Done
-    );
-    assert_eq!(
-        store.records(std::slice::from_ref(&id)).await.unwrap(),
-        [None]
-    );
+    let refused = store.commit(Arc::new(gap)).await.unwrap();
+    assert_eq!(refused, Committed::Refused(1), "a sequence is left out");
+    assert_eq!(store.order(order.id).await.unwrap(), Some(now.clone()));
+
+    let hide = recorded::hide(now, occasion(&ids, NOW.plus_millis(4_000))).unwrap();
+    let done = store.commit(Arc::new(hide)).await.unwrap();
+    assert_eq!(done, Committed::Done);
+    assert_eq!(count(store).await, 0, "hidden orders are in no list");
+    let events = store.events(order.id).await.unwrap();
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| {
+            (
+                event.sequence,
+                event.kind.as_str(),
+                event.payload.as_deref(),
+            )
+        })
+        .collect();
+    let expected = [
+        (1, "order.created.v1", None),
+        (2, "order.labelled.v1", Some(r#"{"label":"shipped"}"#)),
+        (3, "order.hidden.v1", None),
+    ];
+    assert_eq!(told, expected);
+    a_sound_store(store).await;
 }
 
 pub(crate) async fn a_sound_store_has_no_findings(store: &dyn Store) {

@@ -4,6 +4,7 @@ use domain::idempotency::{Body, Fingerprint, Key, Operation, Principal, Reply, R
 use domain::json::Json;
 use domain::order::Contract;
 use domain::place::{Draft, Keyed, Occasion, place};
+use domain::product::Prices;
 use domain::{
     Change, Clock, Currency, CustomerId, EventId, Ids, ItemId, Line, Money, Order, OrderId,
     Quantity, Timestamp, WriteSet,
@@ -48,7 +49,7 @@ pub(crate) fn draft(customer: &str) -> Draft {
         contract: Contract(1),
         customer_id: CustomerId::parse(customer),
         customer_name: None,
-        currency: Currency::USD,
+        currency: None,
         lines: vec![Line {
             item_id: ItemId::parse("pen"),
             name: None,
@@ -61,14 +62,26 @@ pub(crate) fn draft(customer: &str) -> Draft {
     }
 }
 
-/// A write set that places `draft` under `key`, at `now`.
-pub(crate) fn placing_at(ids: &Ids, now: Timestamp, key: Option<&str>, draft: Draft) -> WriteSet {
-    let occasion = Occasion {
+/// An order that nobody drives to an end.
+pub(crate) fn recorded_only() -> Draft {
+    Draft {
+        fulfil: false,
+        ..draft("cust1")
+    }
+}
+
+pub(crate) fn occasion(ids: &Ids, now: Timestamp) -> Occasion {
+    Occasion {
         order_id: OrderId::new(ids.mint(now)),
         event_id: EventId::new(ids.mint(now)),
         now,
         traceparent: None,
-    };
+    }
+}
+
+/// A write set that places `draft` under `key`, at `now`.
+pub(crate) fn placing_at(ids: &Ids, now: Timestamp, key: Option<&str>, draft: Draft) -> WriteSet {
+    let occasion = occasion(ids, now);
     let keyed = key.map(|key| Keyed {
         scope: scope(key),
         fingerprint: fingerprint("{}"),
@@ -81,7 +94,7 @@ pub(crate) fn placing_at(ids: &Ids, now: Timestamp, key: Option<&str>, draft: Dr
             tombstone_ms: DAY_MS,
         },
     });
-    place(draft, occasion, keyed).unwrap()
+    place(draft, &Prices::none(Currency::USD), occasion, keyed).unwrap()
 }
 
 pub(crate) fn placing(ids: &Ids, key: &str) -> WriteSet {

@@ -4,4 +4,5 @@
 
 mod contract;
 mod fixtures;
+mod records;
 mod sqlite;

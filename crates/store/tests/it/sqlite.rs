@@ -6,6 +6,7 @@ use domain::CustomerId;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
+use store::cache::Cache;
 use store::open::{Access, Options, locate};
 use store::{Check, Committed, OpenError, OrderQuery, Store};
 
@@ -20,6 +21,7 @@ fn options(path: &Path, access: Access, customer_index: bool) -> Options {
         url: format!("sqlite:{}", path.display()),
         access,
         customer_index,
+        cache: Arc::new(Cache::off()),
     }
 }
 
