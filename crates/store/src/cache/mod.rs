@@ -290,3 +290,6 @@ impl Cache {
         self.ttl * percent / 100
     }
 }
+
+#[cfg(test)]
+mod tests;

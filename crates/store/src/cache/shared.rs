@@ -225,7 +225,7 @@ impl Shared {
 
     /// An answer that Redis refused is as good as none; a connection that fails is lost.
     fn failed(&self, error: &RedisError) {
-        if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() {
+        if is_broken(error) {
             self.lose();
         }
     }
@@ -294,38 +294,22 @@ impl Driver {
         let mut connection = timeout(CONNECT, connect)
             .await
             .unwrap_or_else(|_elapsed| Err(broken("it takes no connection")))?;
+        // Asked before anybody has to wait for it: one that hangs takes connections too.
+        let version = version(&mut connection).await?;
         // The order matters: who commits from here on moves the stamps, and who had committed
         // before has his effect in whatever the new era will be filled with.
         self.shared.moving.store(true, Ordering::SeqCst);
-        self.begin_era(&mut connection).await?;
+        let newest = self.shared.newest.load(Ordering::Acquire);
+        if version.is_none_or(|version| version < newest) {
+            set(&mut connection, VERSION, newest + 1).await?;
+        }
+        set(&mut connection, ERA, another_era()).await?;
         *self
             .shared
             .connection
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
         Ok(connection)
-    }
-
-    async fn begin_era(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
-        let newest = self.shared.newest.load(Ordering::Acquire);
-        let version: RedisResult<Option<Vec<u8>>> =
-            redis::cmd("GET").arg(VERSION).query_async(connection).await;
-        let version = match version {
-            Ok(None) => Some(0),
-            Ok(Some(text)) => number(&text),
-            Err(error) if error.is_io_error() || error.is_timeout() => return Err(error),
-            // A key of another type.
-            Err(_) => None,
-        };
-        if version.is_none_or(|version| version < newest) {
-            set(connection, VERSION, newest + 1).await?;
-        }
-        let era = if planted(Mutant::OneEra) {
-            1
-        } else {
-            another_era()
-        };
-        set(connection, ERA, era).await
     }
 
     /// Moves the stamps for all that wait together, until the connection is lost.
@@ -431,11 +415,31 @@ fn number(text: &[u8]) -> Option<u64> {
 
 /// A number that no era had before.
 fn another_era() -> u64 {
+    if planted(Mutant::OneEra) {
+        return 1;
+    }
     RandomState::new().hash_one(std::process::id()) % VERSION_MAX
 }
 
 fn broken(what: &'static str) -> RedisError {
     std::io::Error::other(what).into()
+}
+
+/// The version that Redis has; `None` where what it has is none.
+async fn version(connection: &mut MultiplexedConnection) -> RedisResult<Option<u64>> {
+    let text: RedisResult<Option<Vec<u8>>> =
+        redis::cmd("GET").arg(VERSION).query_async(connection).await;
+    match text {
+        Ok(text) => Ok(text.map_or(Some(0), |text| number(&text))),
+        Err(error) if is_broken(&error) => Err(error),
+        // A key of another type.
+        Err(_) => Ok(None),
+    }
+}
+
+/// Whether it is the connection that failed, rather than Redis that refused.
+fn is_broken(error: &RedisError) -> bool {
+    error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
 }
 
 async fn set(connection: &mut MultiplexedConnection, key: &str, value: u64) -> RedisResult<()> {
