@@ -13,6 +13,7 @@ mod layers;
 mod metrics;
 mod operations;
 mod placing;
+mod preconditions;
 pub mod problem;
 mod renderers;
 mod replays;

@@ -4,7 +4,7 @@
 use crate::App;
 use crate::extract;
 use crate::problem::{Code, Problem};
-use crate::renderers::to_bytes;
+use crate::renderers::{MessageBody, to_bytes};
 use crate::router::openapi;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, Request, State};
@@ -177,14 +177,6 @@ fn path(code: Code) -> String {
     code.as_str().replace('_', "-")
 }
 
-/// What was done.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Message)]
-pub(crate) struct MessageBody {
-    /// In a sentence.
-    message: &'static str,
-}
-
 /// Remove all that belongs to orders
 ///
 /// There is no such route unless an admin password is configured.
@@ -217,9 +209,7 @@ pub(crate) async fn reset(
     let removed = app.store.reset().await?;
 
     warn!(removed, "Removed all {removed} orders, as the admin asked");
-    let body = MessageBody {
-        message: "All orders have been removed.",
-    };
+    let body = MessageBody::new("All orders have been removed.");
     Ok(([(CONTENT_TYPE, JSON)], to_bytes(&body)).into_response())
 }
 

@@ -132,6 +132,15 @@ pub(crate) fn order_in(write_set: &WriteSet) -> &Order {
     placed.expect("placing places an order")
 }
 
+/// The order that a change moves on, as it is then.
+pub(crate) fn moved_in(write_set: &WriteSet) -> &Order {
+    let moved = write_set.changes.iter().find_map(|change| match change {
+        Change::Order { now, .. } => Some(&**now),
+        _ => None,
+    });
+    moved.expect("it moves an order on")
+}
+
 fn note(app: &App, context: &Context, write_set: &WriteSet) {
     let order_id = order_in(write_set).id;
     info!(request_id = context.request_id.as_str(), %order_id, "Placed order {order_id}");

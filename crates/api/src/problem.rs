@@ -117,6 +117,12 @@ impl Problem {
         Self { status, ..self }
     }
 
+    /// The same problem, told with other words first.
+    pub(crate) fn beginning_with(self, words: &str) -> Self {
+        let detail = format!("{words} {}", self.detail).into();
+        Self { detail, ..self }
+    }
+
     pub(crate) const fn status(&self) -> u16 {
         self.status
     }

@@ -2,7 +2,7 @@
 //! since a replay must give the same bytes: change one by adding the next.
 
 use domain::text::Text;
-use domain::{Line, Order, OrderId, Timestamp};
+use domain::{Line, Order, OrderId, Status, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 pub(crate) const V1: u8 = 1;
 /// `POST /orders` in the form of the receipt contract.
 pub(crate) const RECEIPT: u8 = 2;
+/// `POST /orders` in the form of the basket contract.
+pub(crate) const BASKET: u8 = 3;
 
 /// The answer to the placing of `order`, by the renderer with this number; `None` for a number that
 /// this build does not know.
@@ -21,6 +23,7 @@ pub(crate) fn render(number: u8, order: &Order) -> Option<Vec<u8>> {
             order_id: order.id,
             status: "created",
         })),
+        BASKET => Some(to_bytes(&BasketBody::of(order))),
         _ => None,
     }
 }
@@ -190,6 +193,97 @@ impl<'a> ReceiptOrderBody<'a> {
             quantity: line.map_or(0, |line| line.quantity.get()),
             status: order.status.as_str(),
         }
+    }
+}
+
+/// An order in the words of the basket contract, whatever contract it came by.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Basket)]
+pub(crate) struct BasketBody<'a> {
+    /// Who it is for; the id of the customer where there is no name.
+    customer_name: Option<&'a str>,
+    /// What was ordered.
+    items: Vec<BasketItemBody<'a>>,
+    /// Its name, for ever.
+    #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = "uuid")]
+    order_id: OrderId,
+    /// The word that a client set; else `received`, or how far it has come since.
+    status: &'a str,
+}
+
+/// One row of an order in the words of the basket contract.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BasketItem)]
+pub(crate) struct BasketItemBody<'a> {
+    /// What it is about; the id of the item where there is no name.
+    name: Option<&'a str>,
+    /// How many.
+    quantity: u32,
+}
+
+impl<'a> BasketBody<'a> {
+    pub(crate) fn of(order: &'a Order) -> Self {
+        let name = order.customer_name.as_ref().map(Text::as_str);
+        let status = match (&order.label, order.status) {
+            (Some(label), _) => label.as_str(),
+            (None, Status::Created) => "received",
+            (None, status) => status.as_str(),
+        };
+        Self {
+            customer_name: name.or(order.customer_id.as_ref().map(Text::as_str)),
+            items: order.lines.iter().map(BasketItemBody::of).collect(),
+            order_id: order.id,
+            status,
+        }
+    }
+}
+
+impl<'a> BasketItemBody<'a> {
+    fn of(line: &'a Line) -> Self {
+        let name = line.name.as_ref().map(Text::as_str);
+        Self {
+            name: name.or(line.item_id.as_ref().map(Text::as_str)),
+            quantity: line.quantity.get(),
+        }
+    }
+}
+
+/// All orders in the words of the basket contract.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BasketList)]
+pub(crate) struct BasketListBody<'a> {
+    /// The orders, newest first.
+    orders: Vec<BasketBody<'a>>,
+    /// How many they are.
+    total_orders: usize,
+    /// `true` where there are more, which are not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truncated: Option<bool>,
+}
+
+impl<'a> BasketListBody<'a> {
+    pub(crate) fn of(orders: &'a [Order], truncated: bool) -> Self {
+        Self {
+            orders: orders.iter().map(BasketBody::of).collect(),
+            total_orders: orders.len(),
+            truncated: truncated.then_some(true),
+        }
+    }
+}
+
+/// What was done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Message)]
+pub(crate) struct MessageBody {
+    /// In a sentence.
+    message: std::borrow::Cow<'static, str>,
+}
+
+impl MessageBody {
+    pub(crate) fn new(message: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        let message = message.into();
+        Self { message }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Every route of orderd, and the document that describes them.
 
+use crate::contracts::basket;
 use crate::layers::OutermostLayer;
 use crate::problem::{self, Code, Problem};
 use crate::v1::{batch, idempotency_keys, orders};
 use crate::{App, contracts, operations};
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use std::sync::{Arc, LazyLock};
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
@@ -18,8 +19,12 @@ pub fn router(app: Arc<App>) -> Router {
     let (documented, _) = routes().split_for_parts();
     let router = documented
         // The same routes under their other names: not in the document, which has one a thing.
-        .route("/orders/", post(contracts::place))
-        .route("/orders/{order_id}/", get(contracts::show))
+        .route("/orders/", post(contracts::place).get(basket::list))
+        .route(
+            "/orders/{order_id}/",
+            get(contracts::show).delete(basket::delete),
+        )
+        .route("/orders/{order_id}/status/", patch(basket::label))
         .route("/health", get(operations::readyz))
         .route("/healthz", get(operations::readyz))
         .fallback(async || no_such_path())
@@ -39,8 +44,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(orders::show))
         .routes(routes!(batch::place))
         .routes(routes!(idempotency_keys::show))
-        .routes(routes!(contracts::place))
-        .routes(routes!(contracts::show))
+        .routes(routes!(contracts::place, basket::list))
+        .routes(routes!(contracts::show, basket::delete))
+        .routes(routes!(basket::label))
         .routes(routes!(operations::index))
         .routes(routes!(operations::livez))
         .routes(routes!(operations::readyz))
@@ -79,7 +85,14 @@ struct Document;
 static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
     let (_, mut document) = routes().split_for_parts();
     for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.put,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
             add_common_problems(operation);
         }
     }

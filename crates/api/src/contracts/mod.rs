@@ -1,13 +1,15 @@
 //! The wire forms of older systems at the root paths, one file each. The body of a `POST /orders`
 //! says which one it is; an order is answered in the words it was placed in.
 
+pub(crate) mod basket;
 pub(crate) mod receipt;
 
 use crate::extract::{self, OrderPath};
 use crate::fields::Fields;
 use crate::layers::Context;
+use crate::placing::Asked;
 use crate::problem::{Code, Problem};
-use crate::renderers::{OrderBody, ReceiptBody, ReceiptOrderBody, to_bytes};
+use crate::renderers::{BasketBody, OrderBody, ReceiptBody, ReceiptOrderBody, to_bytes};
 use crate::v1::orders::visible;
 use crate::{App, cached};
 use axum::Extension;
@@ -18,24 +20,60 @@ use domain::Order;
 use domain::order::Contract;
 use std::sync::Arc;
 use store::cache::View;
+use utoipa::ToSchema;
 
 /// The product's own form.
 pub(crate) const V1: Contract = Contract(1);
 /// `{customer_id, item_id, quantity}`.
 pub(crate) const RECEIPT: Contract = Contract(2);
 
+/// `{customer_name, items: [{name, quantity}]}`.
+pub(crate) const BASKET: Contract = Contract(3);
+
+/// An order to place, in one of the forms.
+#[derive(ToSchema)]
+#[schema(as = NewContractOrder)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "says in the document what `place` reads")]
+pub(crate) enum NewContractOrderBody {
+    Receipt(receipt::NewReceiptBody),
+    Basket(basket::NewBasketBody),
+}
+
+/// What a placing is answered, in the words of its contract.
+#[derive(ToSchema)]
+#[schema(as = ContractPlaced)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "says in the document what `place` answers")]
+pub(crate) enum ContractPlacedBody<'a> {
+    Receipt(ReceiptBody),
+    Basket(BasketBody<'a>),
+}
+
+/// An order, in the words of its contract.
+#[derive(ToSchema)]
+#[schema(as = ContractOrder)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "says in the document what `show` answers")]
+pub(crate) enum ContractOrderBody<'a> {
+    Receipt(ReceiptOrderBody<'a>),
+    Basket(BasketBody<'a>),
+    V1(OrderBody<'a>),
+}
+
 /// Place an order in the form of a contract
 ///
-/// A body with `customer_id` or `item_id` is the receipt contract's: `{customer_id, item_id,
-/// quantity}`. The order is recorded, not paid for.
+/// A body with `items` is the basket contract's: `{customer_name, items: [{name, quantity}]}`; one
+/// with `customer_id` or `item_id` is the receipt contract's: `{customer_id, item_id, quantity}`.
+/// The order is recorded, not paid for.
 #[utoipa::path(
     post,
     path = "/orders",
     tag = "contracts",
-    request_body = receipt::NewReceiptBody,
-    params(("Idempotency-Key" = String, Header, description = "Names the request: 1 to 255 printable ASCII characters")),
+    request_body = NewContractOrderBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Names the request: 1 to 255 printable ASCII characters; a receipt needs one")),
     responses(
-        (status = 201, description = "Placed, now or by an earlier request with this key", body = ReceiptBody),
+        (status = 201, description = "Placed, now or by an earlier request with this key", body = ContractPlacedBody),
         (status = 409, description = "The key was used for another request, or too long ago", body = crate::problem::Document),
     )
 )]
@@ -44,28 +82,28 @@ pub(crate) async fn place(
     Extension(context): Extension<Context>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let key = extract::required_key(request.headers());
+    let key = extract::idempotency_key(request.headers());
     let after_commit = extract::after_commit(&app, request.headers());
     let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
     let fields = Fields::of_body(&body)?;
 
     if fields.has("items") {
-        return Err(unavailable("basket", "items"));
+        let asked = Asked {
+            after_commit,
+            ..basket::read(&app, key?, &body)?
+        };
+        return basket::place(&app, &context, asked).await;
     }
     if fields.has("product_name") {
         return Err(unavailable("event", "product_name"));
     }
     if fields.has("customer_id") || fields.has("item_id") {
-        let asked = receipt::read(&app, key?, &body)?;
-        return receipt::place(
-            &app,
-            &context,
-            receipt::Asked {
-                after_commit,
-                ..asked
-            },
-        )
-        .await;
+        let key = key?.ok_or_else(extract::key_missing)?;
+        let asked = Asked {
+            after_commit,
+            ..receipt::read(&app, key, &body)?
+        };
+        return receipt::place(&app, &context, asked).await;
     }
     Err(Problem::new(
         Code::InvalidBody,
@@ -80,7 +118,7 @@ fn unavailable(contract: &str, field: &str) -> Problem {
         format!(
             "A body with {field} is an order of the {contract} contract, which this build does \
              not speak. Place it at /v1/orders: {{customer_name, lines: [{{name, quantity}}]}}; or \
-             here as a receipt: {{customer_id, item_id, quantity}}."
+             here as a basket: {{customer_name, items: [{{name, quantity}}]}}."
         ),
     )
 }
@@ -92,7 +130,7 @@ fn unavailable(contract: &str, field: &str) -> Problem {
     tag = "contracts",
     params(("order_id" = String, Path, description = "The order")),
     responses(
-        (status = 200, description = "The order; one placed at `/v1`, in the words of `/v1`", body = ReceiptOrderBody),
+        (status = 200, description = "The order; one placed at `/v1`, in the words of `/v1`", body = ContractOrderBody),
         (status = 304, description = "The version at hand is the latest"),
         (status = 404, description = "There is no such order", body = crate::problem::Document),
     )
@@ -116,6 +154,7 @@ pub(crate) async fn show(
 fn in_own_words(order: &Order) -> Vec<u8> {
     match order.contract {
         RECEIPT => to_bytes(&ReceiptOrderBody::of(order)),
+        BASKET => to_bytes(&BasketBody::of(order)),
         _ => to_bytes(&OrderBody::of(order)),
     }
 }

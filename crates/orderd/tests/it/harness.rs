@@ -286,12 +286,17 @@ pub(crate) fn seed() -> u64 {
 }
 
 /// A number from the environment.
+pub(crate) fn setting(name: &str) -> Option<u64> {
+    text_setting(name)?.parse().ok()
+}
+
+/// A text from the environment.
 #[expect(
     clippy::disallowed_methods,
     reason = "a harness has no other configuration"
 )]
-pub(crate) fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
+pub(crate) fn text_setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Writes a line past the capture of the test runner.
@@ -300,7 +305,7 @@ pub(crate) fn say(line: &str) {
 }
 
 /// An address nobody listens on, below the ports that the system hands to clients.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let [low, high, ..] = RandomState::new().hash_one("port").to_le_bytes();
     let first = usize::from(u16::from_le_bytes([low, high]) % 10_000);
     (20_000..30_000)

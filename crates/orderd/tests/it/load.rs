@@ -170,6 +170,15 @@ impl Client {
         self.send(&format!("GET {path} HTTP/1.1\r\nhost: orderd\r\n\r\n"))
     }
 
+    /// Sends a request with a body of JSON, or with none.
+    pub(crate) fn request(&mut self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+        let length = body.len();
+        self.send(&format!(
+            "{method} {path} HTTP/1.1\r\nhost: orderd\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        ))
+    }
+
     fn send(&mut self, request: &str) -> io::Result<Answer> {
         self.0.get_mut().write_all(request.as_bytes())?;
         let head = self.read_head()?;

@@ -147,6 +147,7 @@ impl Shared {
         let sealed = seal::seal(&name, stamp.era, entry);
         let ttl_s = ttl.as_secs().max(1);
         if planted(Mutant::FillRegardless) {
+            sleep(Duration::from_millis(1)).await;
             let set: RedisResult<()> = redis::cmd("SET")
                 .arg((name, sealed, "EX", ttl_s))
                 .query_async(&mut connection)

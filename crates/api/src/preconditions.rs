@@ -1,0 +1,64 @@
+//! `If-Match` and `If-None-Match` of a request that changes something (RFC 9110, 13.1).
+
+use crate::problem::{Code, Problem};
+use axum::http::header::{AsHeaderName, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue};
+
+/// What has to be there, or must not be, for a change to be made.
+pub(crate) struct Preconditions {
+    if_match: Option<String>,
+    if_none_match: Option<String>,
+}
+
+impl Preconditions {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        Self {
+            if_match: list(headers, IF_MATCH),
+            if_none_match: list(headers, IF_NONE_MATCH),
+        }
+    }
+
+    /// Whether the request says which version it is about.
+    pub(crate) const fn any(&self) -> bool {
+        self.if_match.is_some() || self.if_none_match.is_some()
+    }
+
+    /// Whether the change may be made to what has this version; `None` where nothing is there.
+    pub(crate) fn check(&self, version: Option<u32>) -> Result<(), Problem> {
+        let names = |list: &str, version: u32| {
+            // A weak tag never matches here: the versions are to be the same.
+            list.split(',')
+                .map(str::trim)
+                .any(|tag| tag == "*" || tag == format!("\"{version}\""))
+        };
+        let matches = match (&self.if_match, version) {
+            (None, _) => true,
+            (Some(list), Some(version)) => names(list, version),
+            (Some(_), None) => false,
+        };
+        let differs = match (&self.if_none_match, version) {
+            (Some(list), Some(version)) => !names(list, version),
+            _ => true,
+        };
+        if matches && differs {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::PreconditionFailed,
+            match version {
+                Some(version) => format!("It has version {version} now; read it again."),
+                None => "It is not there.".to_owned(),
+            },
+        ))
+    }
+}
+
+/// All values of a header in one list.
+fn list(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
+    let values: Vec<&str> = headers
+        .get_all(name)
+        .iter()
+        .map(|value: &HeaderValue| value.to_str().unwrap_or_default())
+        .collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
