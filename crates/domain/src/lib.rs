@@ -5,6 +5,7 @@
 //! rows in `store`.
 
 pub mod clock;
+pub mod demo;
 pub mod event;
 pub mod id;
 pub mod idempotency;
@@ -16,6 +17,7 @@ pub mod place;
 pub mod product;
 pub mod recorded;
 pub mod refusal;
+pub mod scatter;
 pub mod text;
 pub mod write_set;
 

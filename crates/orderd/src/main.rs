@@ -17,7 +17,6 @@ mod migrate;
 mod order;
 mod port;
 mod progress;
-mod random;
 mod reset;
 mod seed;
 mod serve;

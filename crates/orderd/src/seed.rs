@@ -2,13 +2,13 @@
 //!
 //! Every order has a key of its own, so that running it again adds nothing twice.
 
-mod demo;
-
 use crate::Globals;
 use crate::client::ServerArgs;
 use crate::exit::{Code, Exit};
 use crate::progress::{Progress, grouped};
 use crate::target::Target;
+use domain::Line;
+use domain::text::Text;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt;
@@ -98,7 +98,7 @@ pub(crate) async fn demo(target: &Arc<Target>, count: u64, seed: u64) -> anyhow:
 
 /// Places one batch: how many orders are new, and how many were there.
 async fn place(target: Arc<Target>, seed: u64, numbers: Range<u64>) -> anyhow::Result<(u64, u64)> {
-    let items: Vec<Value> = numbers.map(|number| demo::order(seed, number)).collect();
+    let items: Vec<Value> = numbers.map(|number| item(seed, number)).collect();
     let body = json!({ "items": items }).to_string();
     let headers = [("content-type", "application/json")];
     let answer = target
@@ -114,6 +114,25 @@ async fn place(target: Arc<Target>, seed: u64, numbers: Range<u64>) -> anyhow::R
         }
     }
     Ok(counts)
+}
+
+/// Order `number` of a seed, as an item of a batch.
+fn item(seed: u64, number: u64) -> Value {
+    let order = domain::demo::order(seed, number);
+    let line = |line: &Line| {
+        let item_id = line.item_id.as_ref().map(Text::as_str);
+        let name = line.name.as_ref().map(Text::as_str);
+        json!({"item_id": item_id, "name": name, "quantity": line.quantity.get()})
+    };
+    let lines: Vec<Value> = order.lines.iter().map(line).collect();
+    json!({
+        "idempotency_key": format!("seed-{seed}-{number}"),
+        "order": {
+            "customer_id": order.customer_id.as_str(),
+            "customer_name": order.customer_name.as_str(),
+            "lines": lines,
+        },
+    })
 }
 
 fn refused(item: &Value) -> Exit {

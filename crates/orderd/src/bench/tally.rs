@@ -1,6 +1,6 @@
 //! What is counted while a load runs: latencies, statuses, failures, and a sample of the answers.
 
-use crate::random::scatter;
+use domain::scatter::scatter;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::time::Duration;

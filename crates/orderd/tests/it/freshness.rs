@@ -71,7 +71,7 @@ impl<'a> Shopper<'a> {
         }
     }
 
-    /// Changes the order, and looks for the change wherever it is shown.
+    /// Changes the order, and looks for the change where the order is shown.
     fn label(&mut self, id: &str, label: &str) {
         let body = json!({ "status": label }).to_string();
         self.send("PATCH", &format!("/orders/{id}/status"), &body, 200);
@@ -80,13 +80,17 @@ impl<'a> Shopper<'a> {
         self.check(one["status"] == label);
         let one = self.send("GET", &format!("/v1/orders/{id}"), "", 200);
         self.check(one["label"] == label);
+        // Once more: what raced the change may have come into the cache since.
+        let one = self.send("GET", &format!("/orders/{id}"), "", 200);
+        self.check(one["status"] == label);
+    }
+
+    /// Looks for the last change in the lists.
+    fn find(&mut self, id: &str, label: &str) {
         let all = self.send("GET", "/orders", "", 200);
         self.check(in_list(&all["orders"], id).is_some_and(|order| order["status"] == label));
         let page = self.send("GET", "/v1/orders?limit=100", "", 200);
         self.check(in_list(&page["items"], id).is_some_and(|order| order["label"] == label));
-        // Once more: what raced the change may have come into the cache since.
-        let one = self.send("GET", &format!("/orders/{id}"), "", 200);
-        self.check(one["status"] == label);
     }
 
     /// Places an order and deletes it, and looks for it after each.
@@ -120,8 +124,11 @@ fn write(address: SocketAddr, found: &Found, number: u64, checks: u64, orders: &
         turn += 1;
         if turn % 8 == 0 {
             shopper.come_and_go();
-        } else {
-            shopper.label(own, &format!("turn {turn}"));
+        }
+        let label = format!("turn {turn}");
+        shopper.label(own, &label);
+        if turn % 3 == 0 {
+            shopper.find(own, &label);
         }
     }
 }

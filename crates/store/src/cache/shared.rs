@@ -147,7 +147,7 @@ impl Shared {
         let sealed = seal::seal(&name, stamp.era, entry);
         let ttl_s = ttl.as_secs().max(1);
         if planted(Mutant::FillRegardless) {
-            sleep(Duration::from_millis(1)).await;
+            sleep(Duration::from_millis(3)).await;
             let set: RedisResult<()> = redis::cmd("SET")
                 .arg((name, sealed, "EX", ttl_s))
                 .query_async(&mut connection)
@@ -181,6 +181,7 @@ impl Shared {
         }
         if planted(Mutant::AnswerBeforeOutdating) {
             answer();
+            std::thread::sleep(Duration::from_millis(2));
             let answer: Answer = Box::new(|| ());
             drop(self.jobs.send(Job {
                 orders,
