@@ -22,10 +22,15 @@ pub(crate) async fn read(
     Ok((entry, source))
 }
 
+/// The `ETag` of an order.
+pub(crate) fn etag(version: u32) -> String {
+    format!("\"{version}\"")
+}
+
 /// An order as it is kept: under its version.
 pub(crate) fn order(version: u32, body: Vec<u8>) -> Entry {
     Entry {
-        head: format!("\"{version}\"").into(),
+        head: etag(version).into(),
         body: body.into(),
     }
 }

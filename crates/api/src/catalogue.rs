@@ -1,12 +1,20 @@
-//! The catalogue as records of the store: how a product is kept, and which prices an order gets.
+//! The catalogue as records of the store: how a product is kept, made and found, whatever the wire
+//! form, and which prices an order gets.
 
 use crate::App;
-use crate::problem::Problem;
+use crate::layers::Context;
+use crate::placing::{Answered, no_replay};
+use crate::problem::{Code, Problem};
+use axum::http::HeaderValue;
+use domain::idempotency::{self, Body, Fingerprint, Key, Operation, Reply, Scope};
 use domain::product::Prices;
 use domain::{
-    Currency, ItemId, Line, Money, Name, Product, Record, RecordId, RecordKind, Timestamp,
+    Change, Claim, Currency, ItemId, Line, Money, Name, Product, Record, RecordId, RecordKind,
+    Timestamp, WriteSet,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use store::Committed;
 
 /// A product as it is kept.
 #[derive(Serialize, Deserialize)]
@@ -57,6 +65,106 @@ pub(crate) fn decode(id: &str, record: &Record) -> Result<Product, Problem> {
     };
     product()
         .ok_or_else(|| store::Error::Corrupt(format!("the product {id:?} cannot be read")).into())
+}
+
+/// The products of a page of records, each with its version.
+pub(crate) fn products(records: &[(Box<str>, Record)]) -> Result<Vec<(Product, u32)>, Problem> {
+    records
+        .iter()
+        .map(|(id, record)| Ok((decode(id, record)?, record.version)))
+        .collect()
+}
+
+/// The product with this id, and its version.
+pub(crate) async fn find(app: &App, id: &ItemId) -> Result<Option<(Product, u32)>, Problem> {
+    let records = app.store.records(&[record_id(id)]).await?;
+    let record = records.into_iter().flatten().next();
+    record
+        .map(|record| Ok((decode(id.as_str(), &record)?, record.version)))
+        .transpose()
+}
+
+/// The `ETag` of a product. One that was deleted and made again counts from 1 again, so the time
+/// at which it was made is a part of it.
+pub(crate) fn etag(product: &Product, version: u32) -> HeaderValue {
+    let etag = format!("\"{version}-{}\"", product.created_at.as_millis());
+    HeaderValue::from_str(&etag).expect("quoted numbers are ASCII")
+}
+
+/// The problem of an id that names no product.
+pub(crate) fn no_such_product() -> Problem {
+    Problem::new(Code::NotFound, "Product not found.")
+}
+
+/// What changes, deletes or makes a product.
+pub(crate) fn change(id: &ItemId, was: u32, body: Option<Box<[u8]>>) -> WriteSet {
+    let id = record_id(id);
+    WriteSet {
+        claim: None,
+        changes: vec![Change::Record { id, was, body }],
+    }
+}
+
+/// A product to make, and the answer that says so.
+pub(crate) struct New {
+    pub(crate) product: Product,
+    pub(crate) operation: Operation,
+    pub(crate) key: Option<(Key, Fingerprint)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Makes a product, once however often it is asked for under one key; the body of the answer.
+pub(crate) async fn create(
+    app: &App,
+    context: &Context,
+    new: &New,
+) -> Result<(Vec<u8>, Answered), Problem> {
+    let now = app.clock.now();
+    let retention = app.settings.retention;
+    let claim = new.key.clone().map(|(key, fingerprint)| Claim {
+        scope: Scope {
+            principal: context.principal.clone(),
+            operation: new.operation,
+            key,
+        },
+        fingerprint,
+        reply: Reply {
+            status: 201,
+            body: Body::Stored(new.body.as_slice().into()),
+        },
+        order_id: None,
+        created_at: now,
+        forget_before: retention.forget_before(now),
+    });
+    let write_set = Arc::new(WriteSet {
+        claim,
+        ..change(&new.product.id, 0, Some(encode(&new.product)))
+    });
+
+    match app.store.commit(Arc::clone(&write_set)).await? {
+        Committed::Done => {
+            if new.key.is_some() {
+                app.metrics.keys_new.inc();
+            }
+            Ok((new.body.clone(), Answered::First))
+        }
+        Committed::Refused(_) => Err(Problem::new(Code::ProductExists, "Product already exists.")),
+        Committed::Seen(seen) => {
+            let claim = write_set.claim.as_ref();
+            let claim = claim.expect("only a claim meets a record");
+            let reply = idempotency::replay(&seen, &claim.fingerprint, now, &retention)
+                .map_err(|refusal| no_replay(app, refusal))?;
+            app.metrics.keys_replayed.inc();
+            app.replays.note(&claim.scope);
+            match &reply.body {
+                Body::Stored(body) => Ok((body.to_vec(), Answered::Again)),
+                Body::Rendered(_) => Err(store::Error::Corrupt(
+                    "the answer for a product is kept, not rendered".to_owned(),
+                )
+                .into()),
+            }
+        }
+    }
 }
 
 /// What the catalogue says about the lines of an order, as of now.

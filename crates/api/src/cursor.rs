@@ -12,38 +12,53 @@ use uuid::Uuid;
 /// Half of the HMAC is enough against guessing and keeps the cursor short.
 const TAG_BYTES: usize = 16;
 
-/// The cursor of the page that begins after `position`.
-pub(crate) fn seal(key: &[u8; 32], position: OrderId, filters: &str) -> String {
-    let id = position.as_uuid().into_bytes();
-    let tag = mac(key, &id, filters).finalize().into_bytes();
-    BASE64_URL_SAFE_NO_PAD.encode([&id[..], &tag[..TAG_BYTES]].concat())
+/// The cursor of the page of `list` that begins after `position`.
+pub(crate) fn seal(key: &[u8; 32], position: &[u8], list: &str) -> String {
+    let tag = mac(key, position, list).finalize().into_bytes();
+    BASE64_URL_SAFE_NO_PAD.encode([&tag[..TAG_BYTES], position].concat())
 }
 
-/// Where a cursor points, if [`seal`] made it with this key for these filters.
-pub(crate) fn open(key: &[u8; 32], cursor: &str, filters: &str) -> Result<OrderId, Problem> {
+/// Where a cursor points, if [`seal`] made it with this key for this list.
+fn open(key: &[u8; 32], cursor: &str, list: &str) -> Result<Vec<u8>, Problem> {
     let position = || {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let (id, tag) = bytes.split_first_chunk::<16>()?;
-        let whole = tag.len() == TAG_BYTES;
-        mac(key, id, filters)
-            .verify_truncated_left(tag)
-            .ok()
-            .filter(|()| whole)?;
-        Some(OrderId::new(Uuid::from_bytes(*id)))
+        let (tag, position) = bytes.split_at_checked(TAG_BYTES)?;
+        mac(key, position, list).verify_truncated_left(tag).ok()?;
+        Some(position.to_vec())
     };
-    position().ok_or_else(|| {
-        Problem::new(
-            Code::CursorInvalid,
-            "The cursor is not one of this list with these filters; begin without one.",
-        )
-    })
+    position().ok_or_else(invalid)
 }
 
-fn mac(key: &[u8; 32], id: &[u8; 16], filters: &str) -> Hmac<Sha256> {
+/// The order that a cursor points at.
+pub(crate) fn open_order(key: &[u8; 32], cursor: &str, list: &str) -> Result<OrderId, Problem> {
+    let position = open(key, cursor, list)?;
+    Uuid::from_slice(&position)
+        .map(OrderId::new)
+        .map_err(|_| invalid())
+}
+
+/// The id that a cursor points at.
+pub(crate) fn open_text(key: &[u8; 32], cursor: &str, list: &str) -> Result<Box<str>, Problem> {
+    let position = open(key, cursor, list)?;
+    String::from_utf8(position)
+        .map(Into::into)
+        .map_err(|_| invalid())
+}
+
+fn invalid() -> Problem {
+    Problem::new(
+        Code::CursorInvalid,
+        "The cursor is not one of this list with these filters; begin without one.",
+    )
+}
+
+/// No list has a NUL in its name, so no two of them can be taken for each other.
+fn mac(key: &[u8; 32], position: &[u8], list: &str) -> Hmac<Sha256> {
     Hmac::new_from_slice(key)
         .expect("HMAC takes keys of any length")
-        .chain_update(id)
-        .chain_update(filters)
+        .chain_update(list)
+        .chain_update([0])
+        .chain_update(position)
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 //! (bounds on headers, ambiguous requests, panics, problems in full), and the one log line.
 
 use crate::App;
+use crate::access::{self, Identity, Left, Needed, Owner, Who, is_health};
 use crate::metrics::Answer;
 use crate::problem::{Code, Problem};
 use crate::router::template;
-use crate::settings::Anonymous;
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use axum::response::{IntoResponse, Response};
 use domain::OrderId;
 use domain::idempotency::Principal;
+use domain::token::TokenScope;
 use futures_util::FutureExt;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -40,6 +41,10 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub(crate) struct Context {
     pub(crate) request_id: RequestId,
     pub(crate) principal: Principal,
+    /// What it may do; `None`: nothing.
+    pub(crate) scope: Option<TokenScope>,
+    /// Where it came from.
+    pub(crate) source: Who,
     pub(crate) traceparent: Option<Box<str>>,
 }
 
@@ -104,7 +109,7 @@ pub(crate) struct Outermost<S> {
 
 impl<S> Service<Request> for Outermost<S>
 where
-    S: Service<Request, Response = Response, Error = Infallible>,
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = Response;
@@ -116,24 +121,31 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let exchange = Exchange::begin(&self.app, &request);
-        if let Err(problem) = admit(&self.app, &request, exchange.route) {
+        let mut exchange = Exchange::begin(&self.app, &request);
+        if let Err(problem) = admit(&request) {
             let answer = exchange.end(problem.into_response());
             return Box::pin(std::future::ready(Ok(answer)));
         }
-        let context = Context {
-            request_id: exchange.request_id.clone(),
-            principal: Principal::anonymous(),
-            traceparent: traceparent(request.headers()),
+        let Some(token) = request.headers().get(AUTHORIZATION).cloned() else {
+            // Nearly every request: nothing to wait for before its handler.
+            let identity = access::anonymous(&self.app, &request);
+            if let Err(problem) = exchange.identify(identity, &mut request) {
+                let answer = exchange.end(problem.into_response());
+                return Box::pin(std::future::ready(Ok(answer)));
+            }
+            return Box::pin(exchange.run(self.inner.call(request)));
         };
-        request.extensions_mut().insert(context);
-        let answer = self.inner.call(request);
+        let mut inner = self.inner.clone();
         Box::pin(async move {
-            let answer = match AssertUnwindSafe(answer).catch_unwind().await {
-                Ok(Ok(answer)) => answer,
-                Err(_panic) => exchange.panicked(),
+            let source = Who::source(&request);
+            let identified = match access::authenticate(&exchange.app, &token, &source).await {
+                Ok(identity) => exchange.identify(identity, &mut request),
+                Err(problem) => Err(problem),
             };
-            Ok(exchange.end(answer))
+            match identified {
+                Ok(()) => exchange.run(inner.call(request)).await,
+                Err(problem) => Ok(exchange.end(problem.into_response())),
+            }
         })
     }
 }
@@ -145,6 +157,8 @@ struct Exchange {
     method: &'static str,
     route: &'static str,
     began: Instant,
+    /// How much the principal has left, where there is a limit.
+    left: Option<Left>,
 }
 
 impl Exchange {
@@ -156,7 +170,39 @@ impl Exchange {
             method: method(request.method()),
             route: matched.map_or("other", |path| template(path.as_str())),
             began: Instant::now(),
+            left: None,
         }
+    }
+
+    /// Lets a request go on to its handler, if whoever asks may do that, and as often.
+    fn identify(&mut self, identity: Identity, request: &mut Request) -> Result<(), Problem> {
+        let needed = Needed::of(request.method(), self.route);
+        if needed != Needed::Nothing && request.extensions().get::<Owner>().is_none() {
+            access::authorize(&identity, needed, request.headers())?;
+            self.left = self.app.limiter.take(&self.app, &identity.who);
+            self.left.as_ref().map_or(Ok(()), Left::check)?;
+        }
+        let context = Context {
+            request_id: self.request_id.clone(),
+            principal: identity.principal,
+            scope: identity.scope,
+            source: Who::source(request),
+            traceparent: traceparent(request.headers()),
+        };
+        request.extensions_mut().insert(context);
+        Ok(())
+    }
+
+    /// Waits for the answer of a handler.
+    async fn run(
+        self,
+        answer: impl Future<Output = Result<Response, Infallible>>,
+    ) -> Result<Response, Infallible> {
+        let answer = match AssertUnwindSafe(answer).catch_unwind().await {
+            Ok(Ok(answer)) => answer,
+            Err(_panic) => self.panicked(),
+        };
+        Ok(self.end(answer))
     }
 
     fn panicked(&self) -> Response {
@@ -177,6 +223,9 @@ impl Exchange {
         self.note(&answer);
 
         let headers = answer.headers_mut();
+        if let Some(left) = &self.left {
+            left.write_to(headers);
+        }
         headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
         headers.insert(REQUEST_ID, self.request_id.0.clone());
@@ -214,7 +263,7 @@ impl Exchange {
 }
 
 /// Refuses what no route should see.
-fn admit(app: &App, request: &Request, route: &str) -> Result<(), Problem> {
+fn admit(request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
     let bytes: usize = headers
         .iter()
@@ -242,28 +291,7 @@ fn admit(app: &App, request: &Request, route: &str) -> Result<(), Problem> {
             "Content-Length and Transfer-Encoding contradict each other.",
         ));
     }
-    let needed = match *request.method() {
-        _ if is_health(route) => Anonymous::None,
-        Method::GET | Method::HEAD | Method::OPTIONS => Anonymous::Read,
-        _ => Anonymous::Write,
-    };
-    if app.settings.anonymous < needed {
-        return Err(unauthorized(headers));
-    }
     Ok(())
-}
-
-fn unauthorized(headers: &HeaderMap) -> Problem {
-    let detail = if headers.contains_key(AUTHORIZATION) {
-        "This build knows no tokens yet; what may be done without one is access.anonymous."
-    } else {
-        "A request without a token may not do this; send Authorization: Bearer and a token."
-    };
-    Problem::new(Code::Unauthorized, detail)
-}
-
-fn is_health(route: &str) -> bool {
-    matches!(route, "/livez" | "/readyz" | "/health" | "/healthz")
 }
 
 /// The method as a label: known words only, however a client calls its own.

@@ -3,6 +3,8 @@
 //! Parse, decide, commit, reply. Deciding is `domain`'s, committing `store`'s; nothing else of the
 //! program is known in here.
 
+mod access;
+mod admin;
 mod cached;
 mod catalogue;
 mod contracts;
@@ -24,6 +26,7 @@ mod v1;
 #[cfg(feature = "bench")]
 mod bench;
 
+pub use access::{Owner, Peer, Rate};
 pub use metrics::Metrics;
 pub use router::{openapi, router};
 pub use settings::{Anonymous, PasswordDigest, Settings};
@@ -72,6 +75,10 @@ pub struct App {
     pub(crate) outages: problem::Outages,
     /// How often keys were replayed.
     pub(crate) replays: replays::Replays,
+    /// How often everybody asked.
+    pub(crate) limiter: access::Limiter,
+    /// Who tried wrong tokens and passwords.
+    pub(crate) guesses: access::Guesses,
 }
 
 impl App {
@@ -91,6 +98,8 @@ impl App {
             draining: AtomicBool::new(false),
             outages: problem::Outages::default(),
             replays: replays::Replays::default(),
+            limiter: access::Limiter::new(settings.rate),
+            guesses: access::Guesses::default(),
             store,
             cache,
             clock,

@@ -4,19 +4,16 @@
 use crate::App;
 use crate::extract;
 use crate::problem::{Code, Problem};
-use crate::renderers::{MessageBody, to_bytes};
+use crate::renderers::to_bytes;
 use crate::router::openapi;
-use axum::body::Bytes;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use domain::json::Json;
 use serde::Serialize;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tracing::warn;
 use utoipa::ToSchema;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -175,55 +172,4 @@ pub(crate) async fn problem(
 
 fn path(code: Code) -> String {
     code.as_str().replace('_', "-")
-}
-
-/// Remove all that belongs to orders
-///
-/// There is no such route unless an admin password is configured.
-#[utoipa::path(
-    post,
-    path = "/admin/reset",
-    tag = "admin",
-    params(("X-Admin-Password" = Option<String>, Header, description = "The password; wins over one in the body")),
-    responses(
-        (status = 200, description = "Removed", body = MessageBody),
-        (status = 404, description = "No admin password is configured", body = crate::problem::Document),
-    )
-)]
-pub(crate) async fn reset(
-    State(app): State<Arc<App>>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let Some(password) = &app.settings.admin_password else {
-        return Err(Problem::new(
-            Code::AdminDisabled,
-            "No admin password is configured.",
-        ));
-    };
-    let headers = request.headers().clone();
-    let body = extract::body(&app, request, app.settings.body_max_bytes).await?;
-    if !sent_password(&headers, &body)?.is_some_and(|sent| password.matches(&sent)) {
-        return Err(Problem::new(Code::AdminUnauthorized, "Unauthorized."));
-    }
-
-    let removed = app.store.reset().await?;
-
-    warn!(removed, "Removed all {removed} orders, as the admin asked");
-    let body = MessageBody::new("All orders have been removed.");
-    Ok(([(CONTENT_TYPE, JSON)], to_bytes(&body)).into_response())
-}
-
-fn sent_password(headers: &HeaderMap, body: &Bytes) -> Result<Option<Vec<u8>>, Problem> {
-    if let Some(header) = headers.get("x-admin-password") {
-        return Ok(Some(header.as_bytes().to_vec()));
-    }
-    if body.is_empty() {
-        return Ok(None);
-    }
-    extract::require_json(headers)?;
-    let body = extract::parse(body)?;
-    Ok(match body.get("password") {
-        Some(Json::String(text)) => Some(text.as_bytes().to_vec()),
-        _ => None,
-    })
 }

@@ -23,21 +23,20 @@ impl Preconditions {
         self.if_match.is_some() || self.if_none_match.is_some()
     }
 
-    /// Whether the change may be made to what has this version; `None` where nothing is there.
-    pub(crate) fn check(&self, version: Option<u32>) -> Result<(), Problem> {
-        let names = |list: &str, version: u32| {
-            // A weak tag never matches here: the versions are to be the same.
-            list.split(',')
-                .map(str::trim)
-                .any(|tag| tag == "*" || tag == format!("\"{version}\""))
+    /// Whether the change may be made to what has this `ETag`; `None` where nothing is there.
+    pub(crate) fn check(&self, etag: Option<&str>) -> Result<(), Problem> {
+        // A weak tag never matches here: the versions are to be the same.
+        let names = |list: &str, etag: &str| {
+            let mut tags = list.split(',').map(str::trim);
+            tags.any(|tag| tag == "*" || tag == etag)
         };
-        let matches = match (&self.if_match, version) {
+        let matches = match (&self.if_match, etag) {
             (None, _) => true,
-            (Some(list), Some(version)) => names(list, version),
+            (Some(list), Some(etag)) => names(list, etag),
             (Some(_), None) => false,
         };
-        let differs = match (&self.if_none_match, version) {
-            (Some(list), Some(version)) => !names(list, version),
+        let differs = match (&self.if_none_match, etag) {
+            (Some(list), Some(etag)) => !names(list, etag),
             _ => true,
         };
         if matches && differs {
@@ -45,8 +44,8 @@ impl Preconditions {
         }
         Err(Problem::new(
             Code::PreconditionFailed,
-            match version {
-                Some(version) => format!("It has version {version} now; read it again."),
+            match etag {
+                Some(etag) => format!("Its ETag is {etag} now; read it again."),
                 None => "It is not there.".to_owned(),
             },
         ))

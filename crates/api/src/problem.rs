@@ -35,6 +35,7 @@ pub(crate) struct Problem {
     detail: Cow<'static, str>,
     errors: Vec<Fault>,
     cause: Option<Arc<store::Error>>,
+    retry_after_s: Option<u32>,
 }
 
 /// One thing that is wrong with a request.
@@ -90,6 +91,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             cause: None,
+            retry_after_s: None,
         }
     }
 
@@ -123,6 +125,15 @@ impl Problem {
         Self { detail, ..self }
     }
 
+    /// The same problem, worth a retry after so many seconds.
+    pub(crate) fn retry_after(self, seconds: u32) -> Self {
+        let retry_after_s = Some(seconds);
+        Self {
+            retry_after_s,
+            ..self
+        }
+    }
+
     pub(crate) const fn status(&self) -> u16 {
         self.status
     }
@@ -154,6 +165,9 @@ impl Problem {
         headers.insert(CONTENT_TYPE, MEDIA_TYPE);
         for (name, value) in more_headers(self.code) {
             headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(RETRY_AFTER, seconds.into());
         }
     }
 

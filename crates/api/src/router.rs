@@ -1,10 +1,10 @@
 //! Every route of orderd, and the document that describes them.
 
-use crate::contracts::basket;
+use crate::contracts::{basket, catalogue};
 use crate::layers::OutermostLayer;
 use crate::problem::{self, Code, Problem};
-use crate::v1::{batch, idempotency_keys, orders};
-use crate::{App, contracts, operations};
+use crate::v1::{batch, cache, idempotency_keys, orders, products, tokens};
+use crate::{App, admin, contracts, operations};
 use axum::Router;
 use axum::routing::{get, patch, post};
 use std::sync::{Arc, LazyLock};
@@ -25,6 +25,12 @@ pub fn router(app: Arc<App>) -> Router {
             get(contracts::show).delete(basket::delete),
         )
         .route("/orders/{order_id}/status/", patch(basket::label))
+        .route("/products/", post(catalogue::create).get(catalogue::list))
+        .route("/products/{product_id}/", get(catalogue::show))
+        .route(
+            "/products/{product_id}/{*rest}",
+            get(catalogue::show_nested),
+        )
         .route("/health", get(operations::readyz))
         .route("/healthz", get(operations::readyz))
         .fallback(async || no_such_path())
@@ -44,6 +50,13 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(orders::show))
         .routes(routes!(batch::place))
         .routes(routes!(idempotency_keys::show))
+        .routes(routes!(tokens::create, tokens::list))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(cache::show, cache::flush))
+        .routes(routes!(products::create, products::list))
+        .routes(routes!(products::show, products::replace, products::delete))
+        .routes(routes!(catalogue::create, catalogue::list))
+        .routes(routes!(catalogue::show))
         .routes(routes!(contracts::place, basket::list))
         .routes(routes!(contracts::show, basket::delete))
         .routes(routes!(basket::label))
@@ -54,7 +67,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(operations::openapi_json))
         .routes(routes!(operations::problems))
         .routes(routes!(operations::problem))
-        .routes(routes!(operations::reset))
+        .routes(routes!(admin::reset))
+        .routes(routes!(admin::seed))
 }
 
 fn no_such_path() -> Problem {
@@ -101,7 +115,7 @@ static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
 
 /// What any request may be answered, and what any with a body may.
 fn add_common_problems(operation: &mut Operation) {
-    let any = [400, 401, 431, 500, 503].as_slice();
+    let any = [400, 401, 403, 429, 431, 500, 503].as_slice();
     let with_body = [408, 413, 415, 422].as_slice();
     let of_body = if operation.request_body.is_some() {
         with_body

@@ -1,5 +1,6 @@
 //! What the operator chose of the API. Reading it from files and the environment is the binary's.
 
+use crate::access::Rate;
 use domain::Currency;
 use domain::idempotency::Retention;
 use domain::product::Lines;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub fulfil_all_contracts: bool,
     /// What a request without a token may do.
     pub anonymous: Anonymous,
+    /// How often each principal may ask; without one, as often as it likes.
+    pub rate: Option<Rate>,
     /// The password of the admin routes; without one there are none.
     pub admin_password: Option<PasswordDigest>,
 }

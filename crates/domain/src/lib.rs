@@ -19,6 +19,7 @@ pub mod recorded;
 pub mod refusal;
 pub mod scatter;
 pub mod text;
+pub mod token;
 pub mod write_set;
 
 pub use clock::{Clock, Timestamp};

@@ -194,7 +194,7 @@ async fn all(app: &App) -> Result<Entry, Problem> {
         }
     }
     let link = before.map(|position| {
-        let cursor = cursor::seal(&app.cursor_key, position, "");
+        let cursor = cursor::seal(&app.cursor_key, position.as_uuid().as_bytes(), "");
         format!("</v1/orders?limit=100&cursor={cursor}>; rel=\"next\"")
     });
     let body = BasketListBody::of(&orders, before.is_some());
@@ -243,8 +243,8 @@ pub(crate) async fn label(
 
     after_commit.check()?;
     let mut response = json(&BasketBody::of(&order));
-    let entry = cached::order(order.version, Vec::new());
-    let etag = entry.head.parse().expect("a quoted number is ASCII");
+    let etag = cached::etag(order.version);
+    let etag = etag.parse().expect("a quoted number is ASCII");
     response.headers_mut().insert(ETAG, etag);
     response.extensions_mut().insert(About(id));
     Ok(response)
@@ -296,7 +296,7 @@ async fn change(
 ) -> Result<Order, Problem> {
     for _ in 0..TRIES {
         let order = visible(app, id).await?.ok_or_else(extract::no_such_order)?;
-        preconditions.check(Some(order.version))?;
+        preconditions.check(Some(&cached::etag(order.version)))?;
         let write_set = Arc::new(decide(order, placing::occasion(app, context))?);
         if app.store.commit(Arc::clone(&write_set)).await? == Committed::Done {
             return Ok(placing::moved_in(&write_set).clone());

@@ -2,6 +2,7 @@
 //! says which one it is; an order is answered in the words it was placed in.
 
 pub(crate) mod basket;
+pub(crate) mod catalogue;
 pub(crate) mod receipt;
 
 use crate::extract::{self, OrderPath};

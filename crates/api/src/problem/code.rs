@@ -19,6 +19,8 @@ pub enum Code {
     CurrencyMixed,
     /// `cursor_invalid`
     CursorInvalid,
+    /// `forbidden`
+    Forbidden,
     /// `header_fields_too_large`
     HeaderFieldsTooLarge,
     /// `idempotency_key_expired`
@@ -45,6 +47,8 @@ pub enum Code {
     MethodNotAllowed,
     /// `not_found`
     NotFound,
+    /// `orders_in_flight`
+    OrdersInFlight,
     /// `outcome_unknown`
     OutcomeUnknown,
     /// `overloaded`
@@ -59,6 +63,8 @@ pub enum Code {
     PriceChanged,
     /// `product_exists`
     ProductExists,
+    /// `rate_limited`
+    RateLimited,
     /// `request_timeout`
     RequestTimeout,
     /// `simulated_failure`
@@ -168,6 +174,13 @@ static ROWS: [Row; Code::ALL.len()] = [
         "A cursor is good for the list that gave it, with the same filters. Take next_cursor as it is and repeat the filters, or begin without a cursor.",
     ),
     row(
+        "forbidden",
+        403,
+        No,
+        "The token may not do this",
+        "The scope of the token is too small: read may read, write may place and change, admin may administer. Ask the operator for another token.",
+    ),
+    row(
         "header_fields_too_large",
         431,
         No,
@@ -259,6 +272,13 @@ static ROWS: [Row; Code::ALL.len()] = [
         "Nothing has this path or id. Ids are lower-case UUIDs as the answer to placing gave them. /openapi.json lists the paths.",
     ),
     row(
+        "orders_in_flight",
+        409,
+        No,
+        "Orders are being paid for",
+        "A reset now would forget orders whose money is on its way. Wait until they have ended, or force it: \"force\": true.",
+    ),
+    row(
         "outcome_unknown",
         503,
         Yes,
@@ -308,6 +328,13 @@ static ROWS: [Row; Code::ALL.len()] = [
         "A product with this id is there. Choose another id, or change the one there with PUT /v1/products/{product_id}.",
     ),
     row(
+        "rate_limited",
+        429,
+        Yes,
+        "Too many requests",
+        "Wait for as long as Retry-After says, then go on more slowly; RateLimit says how much is left. Wrong tokens and passwords are limited to five a minute.",
+    ),
+    row(
         "request_timeout",
         408,
         Yes,
@@ -353,7 +380,7 @@ static ROWS: [Row; Code::ALL.len()] = [
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 36] = [
         Self::AdminDisabled,
         Self::AdminUnauthorized,
         Self::AmountOverflow,
@@ -361,6 +388,7 @@ impl Code {
         Self::ContractUnavailable,
         Self::CurrencyMixed,
         Self::CursorInvalid,
+        Self::Forbidden,
         Self::HeaderFieldsTooLarge,
         Self::IdempotencyKeyExpired,
         Self::IdempotencyKeyInvalid,
@@ -374,6 +402,7 @@ impl Code {
         Self::ItemUnknown,
         Self::MethodNotAllowed,
         Self::NotFound,
+        Self::OrdersInFlight,
         Self::OutcomeUnknown,
         Self::Overloaded,
         Self::PayloadTooLarge,
@@ -381,6 +410,7 @@ impl Code {
         Self::PreconditionRequired,
         Self::PriceChanged,
         Self::ProductExists,
+        Self::RateLimited,
         Self::RequestTimeout,
         Self::SimulatedFailure,
         Self::Unauthorized,

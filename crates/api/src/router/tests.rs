@@ -10,18 +10,27 @@ fn the_document_is_openapi_3_1_and_has_every_route() {
         [
             "/",
             "/admin/reset",
+            "/admin/seed",
             "/livez",
             "/metrics",
             "/openapi.json",
             "/orders",
             "/orders/{order_id}",
+            "/orders/{order_id}/status",
             "/problems",
             "/problems/{code}",
+            "/products",
+            "/products/{product_id}",
             "/readyz",
+            "/v1/cache",
             "/v1/idempotency-keys/{key}",
             "/v1/orders",
             "/v1/orders/batch",
             "/v1/orders/{order_id}",
+            "/v1/products",
+            "/v1/products/{product_id}",
+            "/v1/tokens",
+            "/v1/tokens/{token_id}",
         ]
     );
 }

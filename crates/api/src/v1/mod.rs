@@ -2,6 +2,9 @@
 //! place.
 
 pub(crate) mod batch;
+pub(crate) mod cache;
 pub(crate) mod draft;
 pub(crate) mod idempotency_keys;
 pub(crate) mod orders;
+pub(crate) mod products;
+pub(crate) mod tokens;

@@ -24,7 +24,7 @@ use store::cache::{Entry, Source, View};
 use utoipa::ToSchema;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const LIMIT: usize = 20;
 const LIMIT_MAX: usize = 100;
 
@@ -178,7 +178,7 @@ pub(crate) async fn list(
     let filters = list.filters();
     let after = list.cursor.as_deref();
     let after = after
-        .map(|text| cursor::open(&app.cursor_key, text, &filters))
+        .map(|text| cursor::open_order(&app.cursor_key, text, &filters))
         .transpose()?;
 
     let fill = async { page(&app, &list, &filters, after).await.map(Some) };
@@ -203,7 +203,7 @@ async fn page(
     let page = app.store.orders(list.query(after)).await?;
     let next = page
         .next
-        .map(|position| cursor::seal(&app.cursor_key, position, filters));
+        .map(|position| cursor::seal(&app.cursor_key, position.as_uuid().as_bytes(), filters));
     let link = next.as_ref().map(|next| {
         let limit = list.limit;
         format!("</v1/orders?limit={limit}&{filters}cursor={next}>; rel=\"next\"")
