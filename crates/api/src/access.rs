@@ -317,14 +317,14 @@ impl Buckets {
 
     /// What a bucket holds.
     fn look(&self, who: &Who, now: Timestamp) -> Bucket {
-        let full_us = self.full_us(&self.full_at(), who, now);
+        let full_us = self.full_us(&mut self.full_at(), who, now);
         self.bucket(full_us)
     }
 
     /// Takes one out of a bucket, if there is one.
     fn take(&self, who: &Who, now: Timestamp) -> Bucket {
         let mut full_at = self.full_at();
-        let full_us = self.full_us(&full_at, who, now);
+        let full_us = self.full_us(&mut full_at, who, now);
         let before = self.bucket(full_us);
         if let Bucket::Empty { .. } = before {
             return before;
@@ -345,11 +345,13 @@ impl Buckets {
 
     /// In how long a bucket is full. A clock that was set back makes nobody wait for longer than
     /// an empty bucket does.
-    fn full_us(&self, full_at: &HashMap<Who, i64>, who: &Who, now: Timestamp) -> i64 {
+    fn full_us(&self, full_at: &mut HashMap<Who, i64>, who: &Who, now: Timestamp) -> i64 {
         let now_us = now.as_millis() * 1_000;
-        full_at
-            .get(who)
-            .map_or(0, |full_at| (full_at - now_us).clamp(0, self.span_us))
+        let Some(full_at) = full_at.get_mut(who) else {
+            return 0;
+        };
+        *full_at = (*full_at).min(now_us + self.span_us);
+        (*full_at - now_us).max(0)
     }
 
     fn bucket(&self, full_us: i64) -> Bucket {

@@ -190,7 +190,8 @@ fn asked(body: Option<&Json>) -> Result<(u64, u64), Problem> {
             "'count' must be at most 100000; ask more than once.",
         ));
     }
-    let random_seed = number("random_seed").map_or_else(rand::random, i64::cast_unsigned);
+    let random_seed =
+        number("random_seed").map_or_else(|| rand::random::<u32>().into(), i64::cast_unsigned);
     Ok((count.cast_unsigned(), random_seed))
 }
 

@@ -34,11 +34,15 @@ async fn decide(
     Extension(context): Extension<Context>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let key = extract::required_key(request.headers());
+    let key = extract::idempotency_key(request.headers());
     let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
     let mut faults = Faults::default();
     let draft = draft::read(&Fields::of_body(&body)?, &mut faults);
-    let asked = asked(faults.check(draft)?, Some(key?), &body);
+    let asked = asked(
+        faults.check(draft)?,
+        Some(key?.ok_or_else(extract::key_missing)?),
+        &body,
+    );
 
     let renderer = asked.renderer;
     let write_set = decided(&app, &context, asked)?;

@@ -163,11 +163,6 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Key>, Proble
     key(first.as_bytes()).map(Some)
 }
 
-/// The idempotency key of a request that must have one.
-pub(crate) fn required_key(headers: &HeaderMap) -> Result<Key, Problem> {
-    idempotency_key(headers)?.ok_or_else(key_missing)
-}
-
 /// Reads an idempotency key.
 pub(crate) fn key(text: &[u8]) -> Result<Key, Problem> {
     Key::parse(text).ok_or_else(|| {

@@ -73,7 +73,7 @@ pub fn order(seed: u64, number: u64) -> Demo {
     let customer = random.below(256);
     let index = usize::try_from(customer).expect("it is below 256");
     let name = format!("{} {}", FIRST_NAMES[index / 16], LAST_NAMES[index % 16]);
-    let lines = (0..=random.below(LINES_MAX - 1))
+    let lines = (0..=random.below(LINES_MAX))
         .map(|_| line(&mut random))
         .collect();
     let label = Some(*random.pick(&LABELS)).filter(|label| *label != LABELS[0]);

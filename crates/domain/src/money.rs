@@ -22,18 +22,26 @@ impl Money {
         self.0
     }
 
-    /// The amount in whole units of `currency`, in as few digits as it takes: `1999` cents are
-    /// `19.99`, `2000` are `20`.
+    /// The amount in whole units of `currency`, with all its decimals: `2000` cents are `20.00`.
     #[must_use]
-    pub fn to_decimal(self, currency: Currency) -> String {
+    pub fn to_fixed(self, currency: Currency) -> String {
         let digits = usize::from(currency.minor_digits());
         let sign = if self.0 < 0 { "-" } else { "" };
         let padded = format!("{:0>width$}", self.0.unsigned_abs(), width = digits + 1);
         let (whole, part) = padded.split_at(padded.len() - digits);
-        match part.trim_end_matches('0') {
-            "" => format!("{sign}{whole}"),
-            part => format!("{sign}{whole}.{part}"),
+        let point = if digits == 0 { "" } else { "." };
+        format!("{sign}{whole}{point}{part}")
+    }
+
+    /// The amount in whole units of `currency`, in as few digits as it takes: `1990` cents are
+    /// `19.9`, `2000` are `20`.
+    #[must_use]
+    pub fn to_decimal(self, currency: Currency) -> String {
+        let fixed = self.to_fixed(currency);
+        if fixed.contains('.') {
+            return fixed.trim_end_matches('0').trim_end_matches('.').to_owned();
         }
+        fixed
     }
 
     /// The sum, or `None` where it does not fit.

@@ -11,7 +11,7 @@ mod tally;
 mod wire;
 
 use crate::Globals;
-use crate::client::Base;
+use crate::client::{Base, Server};
 use crate::exit::{Code, Exit};
 use crate::progress::Progress;
 use load::{Load, lock};
@@ -77,8 +77,8 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
         )
         .into());
     }
-    let url = args.server.url(globals)?;
-    let bench = Bench::new(&args, &url)?;
+    let server = args.server.server(globals)?;
+    let bench = Bench::new(&args, server)?;
 
     let prepared = if args.scenario.needs_orders() {
         bench.prepare().await?
@@ -149,18 +149,19 @@ struct Plan {
 type Kept = Vec<(u64, Box<[u8]>)>;
 
 impl Bench {
-    fn new(args: &Args, url: &str) -> anyhow::Result<Self> {
-        let Base { address, prefix } = Base::parse(url)?;
+    fn new(args: &Args, server: Server) -> anyhow::Result<Self> {
+        let Base { address, prefix } = Base::parse(&server.url)?;
         let path = args.path.as_deref().unwrap_or(args.contract.path());
         let route = Route {
             host: address.clone(),
             path: format!("{prefix}{path}"),
             contract: args.contract,
             run: getrandom::u32()?,
+            token: server.token,
         };
         let (connections, threads) = (args.connections.into(), args.threads.into());
         Ok(Self {
-            url: url.to_owned(),
+            url: server.url,
             address,
             route,
             connections,

@@ -4,6 +4,7 @@
 //! are its own.
 
 use crate::Globals;
+use crate::config;
 use crate::exit::{Code, Exit, sentence};
 use axum::http::response::Parts;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -14,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -29,23 +31,55 @@ pub(crate) struct ServerArgs {
     /// The server to ask [default: the address in server.listen]
     #[arg(long, global = true, env = "ORDERD_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
+    /// The file with the access token to show [default: the token in ORDERD_TOKEN]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// A server to ask.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    /// Where it is.
+    pub(crate) url: String,
+    /// What to show it; it may want none.
+    pub(crate) token: Option<String>,
+}
+
+impl Server {
+    /// The server at `url`, asked without a token.
+    pub(crate) const fn open(url: String) -> Self {
+        Self { url, token: None }
+    }
 }
 
 impl ServerArgs {
-    /// The URL that was given, or that of the server that listens as configured.
+    /// The server that was named, or the one that listens as configured.
     ///
     /// # Errors
-    /// Where none was given and the configuration cannot be read.
-    pub(crate) fn url(&self, globals: &Globals) -> anyhow::Result<String> {
-        match &self.url {
-            Some(url) => Ok(url.clone()),
-            None => Ok(url_of(
-                crate::config::load(globals, Vec::new())?
-                    .settings
-                    .server
-                    .listen,
-            )),
-        }
+    /// Where none was named and the configuration cannot be read, or a token file cannot.
+    pub(crate) fn server(&self, globals: &Globals) -> anyhow::Result<Server> {
+        let url = match &self.url {
+            Some(url) => url.clone(),
+            None => url_of(config::load(globals, Vec::new())?.settings.server.listen),
+        };
+        let token = self.token(globals)?;
+        Ok(Server { url, token })
+    }
+
+    /// The token to show: that of the file, else `ORDERD_TOKEN`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub(crate) fn token(&self, globals: &Globals) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.token_file else {
+            return config::token(globals);
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let what = format!("Cannot read the token file {}.", path.display());
+            let fix = "name a file that this user may read, with the token in it.";
+            Exit::new(Code::Configuration, &what, error, fix)
+        })?;
+        Ok(Some(text.trim().to_owned()))
     }
 }
 
@@ -127,17 +161,18 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-/// Sends one request to the server at `base` (`http://host:port`).
+/// Sends one request.
 ///
 /// # Errors
 /// [`Code::Unreachable`] where nobody answers there; see [`is_unreachable`].
 pub(crate) async fn send(
-    base: &str,
+    server: &Server,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> anyhow::Result<Answer> {
+    let base = &server.url;
     let target = Base::parse(base)?;
     let mut request = Request::builder()
         .method(method)
@@ -145,6 +180,9 @@ pub(crate) async fn send(
         .header("host", &target.address);
     for (name, value) in headers {
         request = request.header(*name, *value);
+    }
+    if let Some(token) = &server.token {
+        request = request.header("authorization", format!("Bearer {token}"));
     }
     let request = request.body(Full::new(Bytes::copy_from_slice(body)))?;
 
@@ -260,6 +298,13 @@ impl Answer {
             message,
         }
     }
+}
+
+/// Text as a part of a path or query.
+pub(crate) fn encoded(text: &str) -> String {
+    let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    // A plus is a space in queries only.
+    encoded.replace('+', "%20")
 }
 
 #[cfg(test)]

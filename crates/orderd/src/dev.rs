@@ -3,7 +3,7 @@
 //! It is `serve` with other settings, so what works here works there.
 
 use crate::Globals;
-use crate::client::url_of;
+use crate::client::{self, url_of};
 use crate::config::{self, Config, Flag};
 use crate::exit::Exit;
 use crate::progress::grouped;
@@ -79,13 +79,13 @@ fn flags(args: &Args, file: &str) -> Vec<Flag> {
 
 async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Result<ExitCode> {
     let signals = Signals::install()?;
-    serve::guard_access(&config.settings)?;
+    serve::guard_access(config).await?;
     let listener = port::bind_near(config.settings.server.listen)?;
     let (cache, driver) = serve::cache(config).await?;
     let (_store, app) = serve::open(config, cache).await.map_err(with_own_flag)?;
     let server = Server::start(config, app, driver, listener)?;
     let target = Target::Server {
-        url: url_of(server.address),
+        server: client::Server::open(url_of(server.address)),
         password: String::new(),
     };
     let seeded = seed::demo(&Arc::new(target), args.orders, SEED).await?;

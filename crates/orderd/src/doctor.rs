@@ -3,7 +3,7 @@
 //! It changes nothing and can run beside a server.
 
 use crate::Globals;
-use crate::client::{self, url_of};
+use crate::client::{self, Server, url_of};
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
 use crate::exit::{Code, Exit};
@@ -220,7 +220,7 @@ fn permissions(path: &Path, subject: &'static str) -> Option<Finding> {
 async fn listening(config: &Config) -> Finding {
     let address = config.settings.server.listen;
     let url = url_of(address);
-    match client::send(&url, "GET", "/readyz", &[], b"").await {
+    match client::send(&Server::open(url.clone()), "GET", "/readyz", &[], b"").await {
         Ok(answer) if answer.status == 200 => {
             return Finding::good("port", format!("orderd is ready at {url}"));
         }

@@ -21,8 +21,8 @@ pub(crate) struct Args {
 
 /// Runs the sub-command.
 pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
-    let url = args.server.url(globals)?;
-    let asked = timeout(TIMEOUT, client::send(&url, "GET", "/readyz", &[], b"")).await;
+    let server = args.server.server(globals)?;
+    let asked = timeout(TIMEOUT, client::send(&server, "GET", "/readyz", &[], b"")).await;
     let (code, why) = match asked {
         Ok(answer) => match answer?.status {
             200 => return Ok(ExitCode::SUCCESS),
@@ -34,5 +34,5 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
         }
     };
     let fix = "wait until it has started or stopped; its log says what keeps it.";
-    Err(Exit::new(code, &format!("{url} is not ready."), why, fix).into())
+    Err(Exit::new(code, &format!("{} is not ready.", server.url), why, fix).into())
 }

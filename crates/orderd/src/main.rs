@@ -4,6 +4,7 @@
 //! What a sub-command does is in the file of its name.
 
 mod bench;
+mod cache;
 mod client;
 mod clock;
 mod completions;
@@ -16,12 +17,14 @@ mod listener;
 mod migrate;
 mod order;
 mod port;
+mod product;
 mod progress;
 mod reset;
 mod seed;
 mod serve;
 mod target;
 mod telemetry;
+mod token;
 mod verify;
 mod wire;
 
@@ -68,6 +71,12 @@ enum Command {
     Dev(dev::Args),
     /// Place, show and list orders of a running server
     Order(order::Args),
+    /// Make, show and list the products of a running server
+    Product(product::Args),
+    /// Make and revoke access tokens
+    Token(token::Args),
+    /// Look at the cache of a running server, or empty it
+    Cache(cache::Args),
     /// Bring the schema of a database up to date, or say whether it is
     Migrate(migrate::Args),
     /// Place demo orders
@@ -98,6 +107,9 @@ fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args, globals),
         Command::Dev(args) => dev::run(&args, globals),
         Command::Order(args) => wait_for(order::run(args, globals)),
+        Command::Product(args) => wait_for(product::run(args, globals)),
+        Command::Token(args) => wait_for(token::run(args, globals)),
+        Command::Cache(args) => wait_for(cache::run(args, globals)),
         Command::Migrate(args) => wait_for(migrate::run(args, globals)),
         Command::Seed(args) => wait_for(seed::run(args, globals)),
         Command::Reset(args) => wait_for(reset::run(args, globals)),

@@ -1,8 +1,9 @@
 //! `orderd order`: orders of a running server, from the command line.
 
 use crate::Globals;
-use crate::client::{self, Answer, ServerArgs};
+use crate::client::{self, Answer, Server, ServerArgs, encoded};
 use crate::exit::{Code, Exit};
+use crate::product::priced;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -74,16 +75,16 @@ struct Line {
 
 /// Runs the sub-command.
 pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
-    let url = args.server.url(globals)?;
+    let server = args.server.server(globals)?;
     match args.verb {
-        Verb::Create(order) => create(&url, order, globals).await?,
-        Verb::List(query) => list(&url, query, globals).await?,
-        Verb::Show { id } => show(&url, &id, globals).await?,
+        Verb::Create(order) => create(&server, order, globals).await?,
+        Verb::List(query) => list(&server, query, globals).await?,
+        Verb::Show { id } => show(&server, &id, globals).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn create(url: &str, order: Create, globals: &Globals) -> anyhow::Result<()> {
+async fn create(server: &Server, order: Create, globals: &Globals) -> anyhow::Result<()> {
     let lines: Vec<Value> = order
         .lines
         .iter()
@@ -105,7 +106,7 @@ async fn create(url: &str, order: Create, globals: &Globals) -> anyhow::Result<(
         ("idempotency-key", key.as_str()),
     ];
     let answer = client::send(
-        url,
+        server,
         "POST",
         "/v1/orders",
         &headers,
@@ -119,12 +120,15 @@ async fn create(url: &str, order: Create, globals: &Globals) -> anyhow::Result<(
     print_order(&answer, globals)
 }
 
-async fn show(url: &str, id: &str, globals: &Globals) -> anyhow::Result<()> {
+async fn show(server: &Server, id: &str, globals: &Globals) -> anyhow::Result<()> {
     let path = format!("/v1/orders/{}", encoded(id));
-    print_order(&client::send(url, "GET", &path, &[], b"").await?, globals)
+    print_order(
+        &client::send(server, "GET", &path, &[], b"").await?,
+        globals,
+    )
 }
 
-async fn list(url: &str, query: List, globals: &Globals) -> anyhow::Result<()> {
+async fn list(server: &Server, query: List, globals: &Globals) -> anyhow::Result<()> {
     let mut left = if query.all {
         usize::MAX
     } else {
@@ -139,7 +143,7 @@ async fn list(url: &str, query: List, globals: &Globals) -> anyhow::Result<()> {
     let mut first = true;
     while left > 0 {
         let path = format!("/v1/orders?limit={}{filter}{cursor}", left.min(PAGE_MAX));
-        let answer = client::send(url, "GET", &path, &[], b"").await?;
+        let answer = client::send(server, "GET", &path, &[], b"").await?;
         answer.json()?;
         let page: Page<'_> = serde_json::from_slice(&answer.body)?;
         let orders = &page.items[..page.items.len().min(left)];
@@ -234,7 +238,7 @@ fn cells(order: &Value) -> [String; 6] {
     // Nothing in it has a price: to say 0 would be to say that it is free.
     let total = match order["total_minor"].as_i64() {
         None | Some(0) => "–".to_owned(),
-        Some(total) => format!("{total} {}", cell("currency")),
+        Some(total) => priced(total, &cell("currency")),
     };
     [
         cell("order_id"),
@@ -257,11 +261,6 @@ fn fresh_key() -> anyhow::Result<String> {
     Ok(uuid::Builder::from_random_bytes(bytes)
         .into_uuid()
         .to_string())
-}
-
-/// Text as a part of a path or query.
-fn encoded(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// Reads `ITEM:QTY`; an item may hold colons, a quantity may be left out where it is 1.

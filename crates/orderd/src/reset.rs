@@ -4,7 +4,7 @@ use crate::Globals;
 use crate::client::ServerArgs;
 use crate::exit::{Code, Exit};
 use crate::progress::grouped;
-use crate::target::Target;
+use crate::target::{Force, Target};
 use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -18,6 +18,9 @@ pub(crate) struct Args {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// Also while orders are being paid for
+    #[arg(long)]
+    force: bool,
     /// Only say what would be removed
     #[arg(long)]
     dry_run: bool,
@@ -49,7 +52,8 @@ async fn reset(args: &Args, target: &Target, globals: &Globals) -> anyhow::Resul
         tell(globals, false, "Nothing was removed.");
         return Ok(());
     }
-    target.reset().await?;
+    let force = if args.force { Force::Yes } else { Force::No };
+    target.reset(force).await?;
     tell(globals, true, "All orders have been removed.");
     Ok(())
 }

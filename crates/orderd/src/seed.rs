@@ -8,6 +8,7 @@ use crate::exit::{Code, Exit};
 use crate::progress::{Progress, grouped};
 use crate::target::Target;
 use domain::Line;
+use domain::demo::PRODUCTS;
 use domain::text::Text;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -67,6 +68,7 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
 /// The first order that is refused; those before it stay.
 pub(crate) async fn demo(target: &Arc<Target>, count: u64, seed: u64) -> anyhow::Result<Seeded> {
     let started = Instant::now();
+    products(target).await?;
     let mut seeded = Seeded {
         placed: 0,
         already_there: 0,
@@ -94,6 +96,20 @@ pub(crate) async fn demo(target: &Arc<Target>, count: u64, seed: u64) -> anyhow:
     progress.finish();
     seeded.seconds = started.elapsed().as_secs_f64();
     Ok(seeded)
+}
+
+/// Puts the products of the demo into the catalogue, where they are not there yet.
+async fn products(target: &Target) -> anyhow::Result<()> {
+    let headers = [("content-type", "application/json"), ("if-none-match", "*")];
+    for (id, name, price_minor) in PRODUCTS {
+        let body = json!({"name": name, "price_minor": price_minor}).to_string();
+        let path = format!("/v1/products/{id}");
+        let answer = target.send("PUT", &path, &headers, body.as_bytes()).await?;
+        if !matches!(answer.status, 201 | 412) {
+            return Err(answer.problem().into());
+        }
+    }
+    Ok(())
 }
 
 /// Places one batch: how many orders are new, and how many were there.

@@ -7,13 +7,13 @@ pub(crate) mod signals;
 
 use crate::Globals;
 use crate::clock::{self, SystemClock};
-use crate::config::{self, Anonymous, Config, Fulfil, Settings};
+use crate::config::{self, Anonymous, Config, Fulfil, RateLimit, Settings, Switch};
 use crate::exit::{Code, Exit};
 use crate::listener::{self, Limits};
 use crate::telemetry::{self, Telemetry};
 use crate::{migrate, port};
 use anyhow::Context;
-use api::{App, Parts, PasswordDigest};
+use api::{App, Parts, PasswordDigest, Rate};
 use banner::Storage;
 use domain::idempotency::Retention;
 use domain::product::Lines;
@@ -26,7 +26,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use store::cache::{Cache, Driver};
 use store::open::{Access, Options};
-use store::{Committed, Store};
+use store::{Committed, RecordQuery, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::time::{sleep, timeout};
@@ -72,7 +72,7 @@ pub(crate) fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
 
 async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
     let signals = Signals::install()?;
-    guard_access(&config.settings)?;
+    guard_access(config).await?;
     // Before the store: who does not get the port has made and migrated nothing.
     let listener = port::bind(config.settings.server.listen)?;
     let (cache, driver) = cache(config).await?;
@@ -166,18 +166,39 @@ pub(crate) async fn open(
 }
 
 /// Whoever can reach the port can place orders, unless somebody decided otherwise: so outside of
-/// this machine somebody has to decide.
-pub(crate) fn guard_access(settings: &Settings) -> Result<(), Exit> {
+/// this machine somebody has to decide, or there are tokens.
+pub(crate) async fn guard_access(config: &Config) -> anyhow::Result<()> {
+    let settings = &config.settings;
     let address = settings.server.listen;
-    if port::is_loopback(address.ip()) || settings.access.anonymous != Anonymous::Auto {
+    if port::is_loopback(address.ip())
+        || settings.access.anonymous != Anonymous::Auto
+        || has_tokens(config).await
+    {
         return Ok(());
     }
     Err(Exit::new(
         Code::Configuration,
         &format!("Refusing to listen at {address}."),
-        "others can reach this address, and nothing says what they may do without a token.",
-        "set ORDERD_ACCESS_ANONYMOUS=write, or in orderd.toml: [access] anonymous = \"write\"",
-    ))
+        "others can reach this address, there are no tokens, and nothing says what strangers may do.",
+        "make a token: orderd token create --scope write; or set ORDERD_ACCESS_ANONYMOUS=write, or \
+         in orderd.toml: [access] anonymous = \"write\"",
+    )
+    .into())
+}
+
+/// Whether the database has a token. Looked up before the port is bound, so it makes no file.
+async fn has_tokens(config: &Config) -> bool {
+    let options = migrate::options(config, Access::Read);
+    let Ok(store) = store::open(&options, &SystemClock) else {
+        return false;
+    };
+    let query = RecordQuery {
+        kind: RecordKind::Token,
+        after: None,
+        limit: 1,
+    };
+    let found = store.list(query).await;
+    found.is_ok_and(|page| !page.items.is_empty())
 }
 
 /// The secret that signs cursors: made once for a store, so that cursors outlive a restart.
@@ -213,6 +234,7 @@ async fn cursor_key(store: &dyn Store) -> anyhow::Result<[u8; 32]> {
 fn api_settings(settings: &Settings) -> api::Settings {
     let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     let password = &settings.admin.password;
+    let on_loopback = port::is_loopback(settings.server.listen.ip());
     api::Settings {
         version: env!("CARGO_PKG_VERSION"),
         idempotency_required: settings.idempotency.required,
@@ -236,10 +258,23 @@ fn api_settings(settings: &Settings) -> api::Settings {
         anonymous: match settings.access.anonymous {
             Anonymous::None => api::Anonymous::None,
             Anonymous::Read => api::Anonymous::Read,
-            // `guard_access` lets `auto` through on loopback only.
+            Anonymous::Auto if !on_loopback => api::Anonymous::None,
             Anonymous::Auto | Anonymous::Write => api::Anonymous::Write,
         },
+        rate: match settings.rate_limit.enabled {
+            Switch::Off => None,
+            Switch::Auto if on_loopback => None,
+            Switch::Auto | Switch::On => Some(rate(&settings.rate_limit)),
+        },
         admin_password: (!password.is_empty()).then(|| PasswordDigest::of(password.as_bytes())),
+    }
+}
+
+fn rate(settings: &RateLimit) -> Rate {
+    let number = |setting: usize| u32::try_from(setting).unwrap_or(u32::MAX);
+    Rate {
+        per_second: number(settings.per_second),
+        burst: number(settings.burst),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::extract::{self, Query, TextPath};
 use crate::fields::{Faults, Fields, Wrong, text};
 use crate::layers::Context;
 use crate::placing::Answered;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::renderers::to_bytes;
 use crate::v1::orders::{IDEMPOTENT_REPLAYED, JSON};
 use crate::{App, cursor};
@@ -79,7 +79,8 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let key = extract::idempotency_key(request.headers())?;
     let bytes = extract::body(&app, request, app.settings.body_max_bytes).await?;
-    let body = folded(extract::parse(&bytes).map_err(|it| it.beginning_with("Invalid JSON."))?);
+    let body = extract::parse(&bytes).map_err(|it| it.beginning_with("Invalid JSON."))?;
+    let body = folded(body)?;
     let product = read(&app, &body).map_err(|it| {
         it.with_status(400)
             .beginning_with("Missing or invalid fields.")
@@ -103,21 +104,25 @@ pub(crate) async fn create(
 }
 
 /// The body with the fields that are known spelt as they are here.
-fn folded(body: Json) -> Json {
-    let Json::Object(members) = body else {
-        return body;
+fn folded(body: Json) -> Result<Json, Problem> {
+    let Json::Object(mut members) = body else {
+        return Ok(body);
     };
-    let spelt = |name: Box<str>| {
-        let known = FIELDS
-            .iter()
-            .find(|field| field.eq_ignore_ascii_case(&name));
-        known.map_or(name, |field| Box::from(*field))
-    };
-    let members = members
-        .into_iter()
-        .map(|(name, value)| (spelt(name), value))
-        .collect();
-    Json::Object(members)
+    for field in FIELDS {
+        let mut spelt = members
+            .iter_mut()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(field));
+        if let Some((name, _)) = spelt.next() {
+            *name = field.into();
+        }
+        if spelt.next().is_some() {
+            return Err(Problem::new(
+                Code::InvalidBody,
+                format!("Missing or invalid fields. {field} stands twice."),
+            ));
+        }
+    }
+    Ok(Json::Object(members))
 }
 
 fn read(app: &App, body: &Json) -> Result<Product, Problem> {

@@ -41,6 +41,19 @@ pub(super) struct Route {
     pub(super) contract: Contract,
     /// Keeps the keys of this run apart from those of any other.
     pub(super) run: u32,
+    /// The access token to show, where there is one.
+    pub(super) token: Option<String>,
+}
+
+impl Route {
+    /// The header lines that every request has.
+    fn head(&self) -> String {
+        let host = &self.host;
+        match &self.token {
+            Some(token) => format!("Host: {host}\r\nAuthorization: Bearer {token}\r\n"),
+            None => format!("Host: {host}\r\n"),
+        }
+    }
 }
 
 /// A request whose numbers are filled in where they stand.
@@ -127,7 +140,7 @@ fn digits<const BASE: u64>(out: &mut [u8], mut number: u64) {
 
 fn post(path: &str, route: &Route, body: Draft, modulus: u64) -> Template {
     let head = Draft::default()
-        .text(&format!("POST {path} HTTP/1.1\r\nHost: {}\r\n", route.host))
+        .text(&format!("POST {path} HTTP/1.1\r\n{}", route.head()))
         .text("Content-Type: application/json\r\n")
         .text(&format!(
             "Content-Length: {}\r\nIdempotency-Key: {:08x}",
@@ -159,8 +172,9 @@ fn batch(route: &Route) -> Template {
     let body = body.text("]}");
     let head = Draft::default()
         .text(&format!(
-            "POST {}/batch HTTP/1.1\r\nHost: {}\r\n",
-            route.path, route.host
+            "POST {}/batch HTTP/1.1\r\n{}",
+            route.path,
+            route.head()
         ))
         .text("Content-Type: application/json\r\n")
         .text(&format!("Content-Length: {}\r\n\r\n", body.0.len()))
@@ -174,8 +188,8 @@ fn batch(route: &Route) -> Template {
 }
 
 fn get(target: impl FnOnce(Draft) -> Draft, route: &Route) -> Template {
-    let head = target(Draft::default().text("GET "))
-        .text(&format!(" HTTP/1.1\r\nHost: {}\r\n\r\n", route.host));
+    let head =
+        target(Draft::default().text("GET ")).text(&format!(" HTTP/1.1\r\n{}\r\n", route.head()));
     Template {
         bytes: head.0,
         slots: head.1,

@@ -16,7 +16,8 @@ async fn answered(pieces: &'static [&'static str]) -> anyhow::Result<Answer> {
             tokio::task::yield_now().await;
         }
     };
-    tokio::join!(send(&base, "POST", "/x", &[("x-a", "b")], b"{}"), server).0
+    let asked = Server::open(base.clone());
+    tokio::join!(send(&asked, "POST", "/x", &[("x-a", "b")], b"{}"), server).0
 }
 
 #[tokio::test]
@@ -59,7 +60,9 @@ async fn where_nobody_listens_the_error_says_how_to_start_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = url_of(listener.local_addr().unwrap());
     drop(listener);
-    let error = send(&base, "GET", "/", &[], b"").await.unwrap_err();
+    let error = send(&Server::open(base.clone()), "GET", "/", &[], b"")
+        .await
+        .unwrap_err();
     assert!(is_unreachable(&error));
     assert!(error.to_string().contains("Fix: is it running?"), "{error}");
 }

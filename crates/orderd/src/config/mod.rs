@@ -10,7 +10,9 @@ mod settings;
 mod sources;
 mod values;
 
-pub(crate) use settings::{Anonymous, Fulfil, LogFormat, Settings, parse_duration};
+pub(crate) use settings::{
+    Anonymous, Fulfil, LogFormat, RateLimit, Settings, Switch, parse_duration,
+};
 pub(crate) use values::{DEFAULTS, Values};
 
 use crate::Globals;
@@ -23,9 +25,15 @@ use values::{Found, Origin, SECRETS, coerce, defaults, table, variable};
 
 /// Variables that begin with `ORDERD_` and are no settings: the client's, and those that
 /// Kubernetes sets for a Service called orderd.
-const NOT_SETTINGS: [&str; 3] = ["ORDERD_URL", "ORDERD_PORT", "ORDERD_SERVICE_"];
+const NOT_SETTINGS: [&str; 4] = [
+    "ORDERD_URL",
+    "ORDERD_TOKEN",
+    "ORDERD_PORT",
+    "ORDERD_SERVICE_",
+];
 
 /// The configuration, ready to use.
+#[derive(Clone)]
 pub(crate) struct Config {
     /// The settings.
     pub(crate) settings: Settings,
@@ -69,6 +77,18 @@ pub(crate) type Flag = (&'static str, &'static str, String);
 /// An [`Exit`] of code 3 that says where, what, why and how to mend it.
 pub(crate) fn load(globals: &Globals, flags: Vec<Flag>) -> anyhow::Result<Config> {
     resolve(&sources::gather(globals, flags)?)
+}
+
+/// The access token that the environment has for the commands that ask a server.
+///
+/// # Errors
+/// Where a source of the configuration cannot be read.
+pub(crate) fn token(globals: &Globals) -> anyhow::Result<Option<String>> {
+    let sources = sources::gather(globals, Vec::new())?;
+    let found = [&sources.environment, &sources.env_file]
+        .into_iter()
+        .find_map(|variables| variables.get("ORDERD_TOKEN"));
+    Ok(found.filter(|token| !token.is_empty()).cloned())
 }
 
 fn resolve(sources: &Sources) -> anyhow::Result<Config> {

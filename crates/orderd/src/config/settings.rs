@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// `[access]`
     pub(crate) access: Access,
+    /// `[rate_limit]`
+    pub(crate) rate_limit: RateLimit,
     /// `[admin]`
     pub(crate) admin: Admin,
     /// `[faults]`
@@ -152,6 +154,32 @@ pub(crate) enum Anonymous {
     Read,
     /// Read and write.
     Write,
+}
+
+/// How often each sender may ask.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RateLimit {
+    /// Whether there is a limit.
+    pub(crate) enabled: Switch,
+    /// Requests a second in the long run.
+    #[serde(deserialize_with = "within::<_, 1, 1_000_000>")]
+    pub(crate) per_second: usize,
+    /// Requests at once.
+    #[serde(deserialize_with = "within::<_, 1, 1_000_000>")]
+    pub(crate) burst: usize,
+}
+
+/// Whether something is on.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Switch {
+    /// On where others can reach the address.
+    Auto,
+    /// On.
+    On,
+    /// Off.
+    Off,
 }
 
 /// The admin routes.

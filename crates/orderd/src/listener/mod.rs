@@ -10,6 +10,7 @@ pub(crate) use waiting::Waiting;
 
 use crate::clock;
 use crate::wire::Wire;
+use api::Peer;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -66,8 +67,8 @@ pub(crate) async fn accept(
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 trouble.log(&error);
                 sleep(ACCEPT_DELAY).await;
@@ -77,6 +78,7 @@ pub(crate) async fn accept(
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
             let connection = Connection {
                 stream,
+                peer: Peer(peer.ip()),
                 router: router.clone(),
                 limits,
                 place,
@@ -90,6 +92,7 @@ pub(crate) async fn accept(
 
 struct Connection {
     stream: TcpStream,
+    peer: Peer,
     router: Router,
     limits: Limits,
     /// Gives its place back when the connection is dropped.
@@ -100,6 +103,7 @@ impl Connection {
     async fn serve(self, stop: CancellationToken) {
         let Self {
             stream,
+            peer,
             router,
             limits,
             place: _place,
@@ -114,7 +118,9 @@ impl Connection {
         let answering = Arc::clone(&waiting);
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let answering = Arc::clone(&answering);
-            let answer = router.clone().call(request.map(Body::new));
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            let answer = router.clone().call(request);
             answering.busy();
             async move {
                 let answer = answer.await;

@@ -34,7 +34,7 @@ fn an_order_without_a_customer_id_is_shown_by_name() {
             "created",
             "Ada",
             "2",
-            "1999 USD",
+            "19.99 USD",
             "2026-11-21T00:00:00.000Z"
         ]
     );

@@ -4,8 +4,13 @@
     reason = "helpers of tests stop the test, as tests do"
 )]
 
+mod access;
+mod admin;
 mod bad_input;
+mod basket;
+mod cached;
 mod campaign;
+mod catalogue;
 mod cli;
 mod crash;
 mod disk;
@@ -19,6 +24,7 @@ mod operations;
 mod orders;
 mod power;
 mod process;
+mod products;
 mod races;
 mod receipt;
 mod redis;

@@ -1,6 +1,6 @@
 //! What is around the orders: health, metrics, documents, request ids, access, the admin route.
 
-use crate::service::{ORDER, PASSWORD, Service};
+use crate::service::{ORDER, Service};
 use api::Anonymous;
 use axum::body::Body;
 use axum::http::Request;
@@ -67,8 +67,9 @@ async fn an_unknown_path_and_a_wrong_method_are_problems() {
         .await
         .assert_problem(404, "not_found");
     for (method, path, allow) in [
-        ("GET", "/orders", "POST"),
-        ("GET", "/orders/", "POST"),
+        ("PUT", "/orders", "POST,GET,HEAD"),
+        ("PUT", "/orders/", "POST,GET,HEAD"),
+        ("PATCH", "/products", "POST,GET,HEAD"),
         ("DELETE", "/v1/orders", "POST,GET,HEAD"),
         ("POST", "/livez", "GET,HEAD"),
         ("BREW", "/", "GET,HEAD"),
@@ -162,55 +163,6 @@ async fn a_request_without_a_token_may_do_what_the_operator_says() {
         .await
         .assert_problem(401, "unauthorized");
     assert_eq!(service.orders().await, 0);
-}
-
-#[tokio::test]
-async fn the_admin_route_needs_its_password() {
-    let service = Service::new();
-    service.place("k", ORDER).await;
-    let reset = async |headers: &[(&str, &str)], body: String| {
-        service.send("POST", "/admin/reset", headers, body).await
-    };
-    let right = format!(r#"{{"password":"{PASSWORD}"}}"#);
-
-    reset(&[], String::new())
-        .await
-        .assert_problem(401, "admin_unauthorized");
-    reset(&[("x-admin-password", "wrong")], String::new())
-        .await
-        .assert_problem(401, "admin_unauthorized");
-    reset(&[], r#"{"password":5}"#.into())
-        .await
-        .assert_problem(401, "admin_unauthorized");
-    reset(&[("x-admin-password", "")], right.clone())
-        .await
-        .assert_problem(401, "admin_unauthorized");
-    assert_eq!(service.orders().await, 1);
-
-    let answer = reset(&[("x-admin-password", PASSWORD)], String::new()).await;
-    assert_eq!(
-        (answer.status, &*answer.body),
-        (200, r#"{"message":"All orders have been removed."}"#)
-    );
-    assert_eq!(service.orders().await, 0);
-    assert_eq!(
-        service
-            .place("k", ORDER)
-            .await
-            .header("idempotent-replayed"),
-        None
-    );
-    assert_eq!(reset(&[], right).await.status, 200);
-    assert_eq!(service.orders().await, 0);
-}
-
-#[tokio::test]
-async fn without_a_password_there_is_no_admin_route() {
-    let service = Service::with(|settings| settings.admin_password = None);
-    let answer = service
-        .send("POST", "/admin/reset", &[("x-admin-password", "")], "")
-        .await;
-    answer.assert_problem(404, "admin_disabled");
 }
 
 #[tokio::test]

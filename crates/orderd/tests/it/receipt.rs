@@ -164,14 +164,10 @@ async fn unknown_fields_are_ignored_and_all_faults_are_told() {
 #[tokio::test]
 async fn a_body_of_another_contract_says_what_is_spoken() {
     let service = Service::new();
-    for body in [
-        r#"{"customer_name":"Alice","items":[{"name":"Pen","quantity":2}]}"#,
-        r#"{"customer_name":"a","product_name":"b","quantity":1}"#,
-    ] {
-        let answer = service.send("POST", "/orders", &KEY, body).await;
-        answer.assert_problem(422, "contract_unavailable");
-        assert!(answer.field("detail").contains("/v1/orders"));
-    }
+    let event = r#"{"customer_name":"a","product_name":"b","quantity":1}"#;
+    let answer = service.send("POST", "/orders", &KEY, event).await;
+    answer.assert_problem(422, "contract_unavailable");
+    assert!(answer.field("detail").contains("/v1/orders"));
     let answer = service
         .send("POST", "/orders", &KEY, r#"{"customer":"Alice"}"#)
         .await;

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use domain::idempotency::Retention;
 use domain::product::Lines;
-use domain::{Clock, Currency, Ids, Timestamp};
+use domain::{Change, Clock, Currency, Ids, Order, OrderId, Status, Timestamp, WriteSet};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 use store::cache::Cache;
 use store::open::Access;
-use store::{OrderQuery, Store};
+use store::{Check, Committed, Finding, OrderQuery, Store};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -183,7 +183,7 @@ impl Service {
         let typed = headers
             .iter()
             .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-        if method == "POST" && !typed {
+        if matches!(method, "POST" | "PUT" | "PATCH") && !typed {
             request = request.header("content-type", "application/json");
         }
         self.send_as_is(request.body(body.into()).unwrap()).await
@@ -221,6 +221,35 @@ impl Service {
         .await
     }
 
+    /// Moves an order on, as the worker would.
+    pub(crate) async fn move_to(&self, id: &str, status: Status) {
+        let id = OrderId::parse(id).unwrap();
+        let order = self.store.order(id).await.unwrap().unwrap();
+        let change = Change::Order {
+            was: order.version,
+            now: Box::new(Order {
+                status,
+                version: order.version + 1,
+                ..order
+            }),
+        };
+        let write_set = WriteSet {
+            claim: None,
+            changes: vec![change],
+        };
+        let committed = self.store.commit(Arc::new(write_set)).await.unwrap();
+        assert_eq!(committed, Committed::Done);
+    }
+
+    /// Whatever breaks a promise on the rows.
+    pub(crate) async fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for check in Check::ALL {
+            findings.extend(self.store.audit(check, None).await.unwrap().items);
+        }
+        findings
+    }
+
     /// How many orders there are.
     pub(crate) async fn orders(&self) -> usize {
         let query = OrderQuery {
@@ -252,6 +281,7 @@ fn settings() -> Settings {
         faults_enabled: true,
         fulfil_all_contracts: false,
         anonymous: Anonymous::Write,
+        rate: None,
         admin_password: Some(PasswordDigest::of(PASSWORD.as_bytes())),
     }
 }

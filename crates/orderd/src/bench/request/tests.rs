@@ -7,6 +7,7 @@ fn route(contract: Contract) -> Route {
         path: contract.path().to_owned(),
         contract,
         run: 0xabc,
+        token: None,
     }
 }
 
