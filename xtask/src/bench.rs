@@ -4,7 +4,7 @@
 //! table goes to the screen and to `bench/results/<date>.md`. It passes and fails nothing.
 
 mod report;
-mod server;
+pub(crate) mod server;
 
 use anyhow::{Context as _, Result, bail};
 use report::{Goal, Row};
@@ -449,7 +449,7 @@ fn row(what: impl Into<String>, goal: Goal, seen: f64, unit: &'static str) -> Ro
 }
 
 /// Builds the binary that is measured, with the hidden routes that show the ceilings.
-fn build(root: &Path) -> Result<PathBuf> {
+pub(crate) fn build(root: &Path) -> Result<PathBuf> {
     let output = Command::new("cargo")
         .args(["build", "--release", "-p", "orderd", "--features", "bench"])
         .args(["--message-format", "json-render-diagnostics"])

@@ -1,6 +1,7 @@
 //! All that a change must pass, step after step. What a step looks for is in its own file or in
 //! the tool that it calls.
 
+use crate::servers::{self, Extent};
 use crate::{supply, tidy};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
@@ -14,7 +15,7 @@ const STEPS: [Step; 6] = [
     ("tidy", tidy::run),
     ("deny", supply::run),
     ("clippy", clippy),
-    ("test", |root| test(root, &[])),
+    ("test", |root| test(root, &["--all".to_owned()])),
     ("doc", doc),
 ];
 
@@ -64,8 +65,16 @@ const fn word(passed: bool) -> &'static str {
 }
 
 /// Every test of the workspace. The planted bugs are compiled in, so that the harnesses can show
-/// that they catch them; none is on unless `ORDERD_MUTANT` names it.
+/// that they catch them; none is on unless `ORDERD_MUTANT` names it. With `--all` a test that cannot
+/// run here fails rather than being skipped.
 pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
+    let (all, more): (Vec<&String>, Vec<&String>) = more.iter().partition(|it| *it == "--all");
+    let extent = if all.is_empty() {
+        Extent::WhatIsThere
+    } else {
+        Extent::All
+    };
+    let variables = servers::variables(extent)?;
     let mut arguments = vec![
         "test",
         "--workspace",
@@ -73,8 +82,9 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
         "--features",
         "orderd/mutants",
     ];
-    arguments.extend(more.iter().map(String::as_str));
-    cargo(root, &arguments)
+    arguments.extend(more.iter().map(|it| it.as_str()));
+    let mut command = Command::new(env!("CARGO"));
+    finish(command.args(arguments).envs(variables).current_dir(root))
 }
 
 fn clippy(root: &Path) -> Result<()> {

@@ -2,6 +2,8 @@
 
 mod bench;
 mod ci;
+mod locust;
+mod servers;
 mod supply;
 mod tidy;
 
@@ -12,8 +14,10 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 Usage: cargo xtask <chore>
   ci            all that a change must pass: what .ci/run and GitHub run
-  test [ARGS]   every test, harnesses included; ARGS go to `cargo test`
+  test [ARGS]   every test, harnesses included; ARGS go to `cargo test`; with --all what cannot
+                run here is a failure
   bench [ARGS]  how fast it is, beside the ceilings; written to bench/results
+  locust        the load that users of the older systems put on them; written to bench/results
   tidy          the rules that no compiler holds: dependencies, layout, sources";
 
 fn main() -> ExitCode {
@@ -38,6 +42,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some(("ci", [])) => ci::run(root),
         Some(("test", rest)) => ci::test(root, rest),
         Some(("bench", rest)) => bench::run(root, rest),
+        Some(("locust", rest)) => locust::run(root, rest),
         Some(("tidy", [])) => tidy::run(root),
         _ => bail!("not a chore: {:?}\n{USAGE}", arguments.join(" ")),
     }

@@ -10,6 +10,10 @@ use subtle::ConstantTimeEq;
 
 /// What the operator chose of the API.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that the operator has"
+)]
 pub struct Settings {
     /// The version of this build, for `/openapi.json` and metrics.
     pub version: &'static str,

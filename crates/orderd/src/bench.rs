@@ -16,7 +16,7 @@ use crate::exit::{Code, Exit};
 use crate::progress::Progress;
 use load::{Load, lock};
 use request::{PREPARED, Route};
-use scenario::{Contract, Scenario};
+use scenario::{Contract, Scenario, Work};
 use std::net::TcpStream;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicU64;
@@ -57,7 +57,10 @@ pub(crate) struct Args {
     /// ten: 5 create, 1 replay, 3 get, 1 list)
     #[arg(long, value_name = "NAME", value_enum, default_value_t = Scenario::Create, hide_possible_values = true)]
     scenario: Scenario,
-    /// The wire form: v1, or that of the older receipt contract
+    /// So many reads of a hundred requests, nine lists for each single order; the rest place orders
+    #[arg(long, value_name = "N", conflicts_with = "scenario", value_parser = clap::value_parser!(u8).range(0..=100))]
+    read_percent: Option<u8>,
+    /// The wire form: v1, or that of an older contract: receipt or basket
     #[arg(long, value_name = "NAME", value_enum, default_value_t = Contract::V1, hide_possible_values = true)]
     contract: Contract,
     /// Post to this path instead, and take what it answers for granted
@@ -67,8 +70,11 @@ pub(crate) struct Args {
 
 /// Runs the sub-command.
 pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
-    if !args.contract.can(args.scenario) {
-        let why = "the receipt contract has no lists and no batches.";
+    let does = args
+        .read_percent
+        .map_or(Work::Scenario(args.scenario), Work::Reads);
+    if !args.contract.can(does) {
+        let why = "that contract has no batches, or no lists.";
         return Err(Exit::new(
             Code::Configuration,
             "Cannot run this load.",
@@ -80,13 +86,13 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
     let server = args.server.server(globals)?;
     let bench = Bench::new(&args, server)?;
 
-    let prepared = if args.scenario.needs_orders() {
+    let prepared = if does.needs_orders() {
         bench.prepare().await?
     } else {
         Vec::new()
     };
     let plan = Plan {
-        scenario: args.scenario,
+        does,
         ids: prepared
             .iter()
             .map(|(_, body)| order_id(body))
@@ -137,7 +143,7 @@ struct Bench {
 
 /// One load of a run.
 struct Plan {
-    scenario: Scenario,
+    does: Work,
     ids: Vec<String>,
     first: u64,
     requests: Option<u64>,
@@ -172,7 +178,7 @@ impl Bench {
     /// Places the orders that will be replayed and read, and gives back their answers.
     async fn prepare(&self) -> anyhow::Result<Kept> {
         let plan = Plan {
-            scenario: Scenario::Create,
+            does: Work::Scenario(Scenario::Create),
             ids: Vec::new(),
             first: 0,
             requests: Some(PREPARED),
@@ -230,7 +236,7 @@ impl Bench {
         Load {
             address: self.address.clone(),
             route: self.route.clone(),
-            scenario: plan.scenario,
+            does: plan.does,
             ids: plan.ids,
             next: AtomicU64::new(plan.first),
             first: plan.first,
@@ -265,10 +271,10 @@ impl Bench {
 
 /// Sends some of the requests again: the same key must give the same answer, another key another.
 async fn check(load: &Load, tally: &Tally, prepared: Kept) -> anyhow::Result<Option<ExactlyOnce>> {
-    let mut kept = match load.scenario {
-        Scenario::Create | Scenario::Mixed => tally.sample.kept.clone(),
-        Scenario::Replay => prepared,
-        Scenario::Get | Scenario::List | Scenario::Batch => Vec::new(),
+    let mut kept = match load.does {
+        does if does.is_repeatable() => tally.sample.kept.clone(),
+        Work::Scenario(Scenario::Replay) => prepared,
+        _ => Vec::new(),
     };
     kept.truncate(CHECKED);
     if kept.is_empty() {
@@ -338,11 +344,11 @@ fn summarise(
     let seconds = measured.as_secs_f64();
     let requests_per_s = per_second(requests, seconds);
     let orders = load
-        .scenario
+        .does
         .orders_placed()
         .map(|orders| requests.saturating_mul(orders));
     Summary {
-        scenario: load.scenario.as_str(),
+        scenario: load.does.name(),
         connections,
         seconds,
         requests,

@@ -57,13 +57,13 @@ fn shown(stats: &Value) -> String {
     let share = (100 * hits)
         .checked_div(hits + misses + bypasses)
         .map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"));
-    let state = if stats["up"] == true {
+    let away = if stats["up"] == true {
         ""
     } else {
         " (not in use)"
     };
     format!(
-        "kind      {}{state}\nhits      {} ({share})\nmisses    {}\nbypasses  {}\nheld      {} \
+        "kind      {}{away}\nhits      {} ({share})\nmisses    {}\nbypasses  {}\nheld      {} \
          answers, {} bytes in this process",
         stats["kind"].as_str().unwrap_or_default(),
         grouped(hits),

@@ -31,7 +31,7 @@ pub(crate) struct ServerArgs {
     /// The server to ask [default: the address in server.listen]
     #[arg(long, global = true, env = "ORDERD_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// The file with the access token to show [default: the token in ORDERD_TOKEN]
+    /// The file with the access token to show, instead of that in the environment (`ORDERD_TOKEN`)
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }

@@ -117,7 +117,7 @@ async fn put(server: &Server, new: &New, there: &str, globals: &Globals) -> anyh
 
 /// A decimal price in minor units.
 fn minor(price: &str, currency: &str) -> Result<i64, Exit> {
-    let digits = Currency::parse(currency).map(|currency| currency.minor_digits());
+    let digits = Currency::parse(currency).map(Currency::minor_digits);
     let number = Json::parse(price.as_bytes()).ok();
     let minor = number
         .zip(digits)

@@ -1,6 +1,8 @@
 //! A store that fails when told to: for tests that put a fault at every call.
 
-use crate::{Check, Committed, Error, Finding, OrderQuery, Page, RecordQuery, Stats, Store};
+use crate::{
+    Check, Committed, Error, Finding, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+};
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
 use domain::{Event, Order, OrderId, Record, RecordId, WriteSet};
@@ -100,7 +102,7 @@ impl Store for Faulty {
         self.call(self.inner.records(ids)).await
     }
 
-    async fn list(&self, query: RecordQuery) -> Result<Page<(Box<str>, Record), Box<str>>, Error> {
+    async fn list(&self, query: RecordQuery) -> Result<RecordPage, Error> {
         self.call(self.inner.list(query)).await
     }
 

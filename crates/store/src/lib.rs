@@ -49,7 +49,7 @@ pub trait Store: Send + Sync {
     async fn records(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error>;
 
     /// A page of records of one kind, by their ids, byte for byte.
-    async fn list(&self, query: RecordQuery) -> Result<Page<(Box<str>, Record), Box<str>>, Error>;
+    async fn list(&self, query: RecordQuery) -> Result<RecordPage, Error>;
 
     /// A page of what violates `check`, from `after` on.
     async fn audit(
@@ -116,6 +116,9 @@ pub struct Page<T, Position> {
     /// Where the next page begins; `None` at the end of the list.
     pub next: Option<Position>,
 }
+
+/// Part of a list of records, each with its id.
+pub type RecordPage = Page<(Box<str>, Record), Box<str>>;
 
 /// A promise that can be checked on the rows themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -14,25 +14,25 @@ const START_MAX: Duration = Duration::from_secs(30);
 const STOP_MAX: Duration = Duration::from_mins(1);
 
 /// A running server.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     address: String,
     directory: PathBuf,
     /// From its start to its first answer.
-    pub(super) started_in: Duration,
+    pub(crate) started_in: Duration,
 }
 
 /// What a server has used since it started.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Usage {
-    pub(super) cpu: Duration,
-    pub(super) written_bytes: u64,
-    pub(super) resident_bytes: u64,
+pub(crate) struct Usage {
+    pub(crate) cpu: Duration,
+    pub(crate) written_bytes: u64,
+    pub(crate) resident_bytes: u64,
 }
 
 impl Server {
     /// Starts a server on the database in `directory`, which is made where it is not there.
-    pub(super) fn start(
+    pub(crate) fn start(
         binary: &Path,
         directory: &Path,
         settings: &[(&str, &str)],
@@ -83,12 +83,12 @@ impl Server {
     }
 
     /// Its URL.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// What it has used so far.
-    pub(super) fn usage(&self) -> anyhow::Result<Usage> {
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         let read = |name| fs::read_to_string(format!("/proc/{}/{name}", self.child.id()));
         let field = |text: &str, name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name));
@@ -103,7 +103,7 @@ impl Server {
     }
 
     /// Stops it as an operator does, and gives back the bytes that its database takes.
-    pub(super) fn stop(mut self) -> anyhow::Result<u64> {
+    pub(crate) fn stop(mut self) -> anyhow::Result<u64> {
         Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()?;

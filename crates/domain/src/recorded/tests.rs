@@ -43,7 +43,7 @@ fn order(fulfil: bool) -> Order {
     *order
 }
 
-fn now(write_set: WriteSet) -> (u32, Order, EventKind) {
+fn now(write_set: &WriteSet) -> (u32, Order, EventKind) {
     let [Change::Order { was, now }, Change::Event(event)] = &write_set.changes[..] else {
         panic!("{write_set:?}")
     };
@@ -55,7 +55,7 @@ fn now(write_set: WriteSet) -> (u32, Order, EventKind) {
 fn a_label_raises_the_version_and_nothing_else() {
     let shipped = Label::parse("shipped").unwrap();
     let before = order(false);
-    let (was, after, kind) = now(label(before.clone(), shipped.clone(), occasion(2_000)).unwrap());
+    let (was, after, kind) = now(&label(before.clone(), shipped.clone(), occasion(2_000)).unwrap());
     assert_eq!((was, kind), (1, EventKind::OrderLabelled));
     let expected = Order {
         version: 2,
@@ -69,7 +69,7 @@ fn a_label_raises_the_version_and_nothing_else() {
 
 #[test]
 fn a_hidden_order_keeps_all_but_its_place_in_reads() {
-    let (was, after, kind) = now(hide(order(false), occasion(2_000)).unwrap());
+    let (was, after, kind) = now(&hide(order(false), occasion(2_000)).unwrap());
     assert_eq!((was, after.version, kind), (1, 2, EventKind::OrderHidden));
     assert_eq!(after.hidden_at, Some(Timestamp::from_millis(2_000)));
     assert_eq!(after.status, Status::Created);

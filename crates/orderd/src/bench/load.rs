@@ -1,7 +1,7 @@
 //! The load itself: closed-loop connections, each sending its next request once it was answered.
 
 use super::request::{Kind, Route, Template};
-use super::scenario::Scenario;
+use super::scenario::Work;
 use super::tally::Tally;
 use super::wire::{self, Answer, Wire};
 use std::net::TcpStream;
@@ -22,8 +22,8 @@ pub(super) struct Load {
     /// Where its requests go.
     pub(super) route: Route,
     /// What they do.
-    pub(super) scenario: Scenario,
-    /// The ids of the prepared orders, where the scenario reads them.
+    pub(super) does: Work,
+    /// The ids of the prepared orders, where they are read.
     pub(super) ids: Vec<String>,
     /// The number of the next request.
     pub(super) next: AtomicU64,
@@ -95,18 +95,18 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The requests of one connection, of each kind that the scenario knows.
+/// The requests of one connection, of each kind that the load knows.
 struct Requests(Vec<(Kind, Template)>);
 
 impl Requests {
     fn new(load: &Load) -> Self {
         let template = |kind: &Kind| (*kind, Template::new(*kind, &load.route));
-        Self(load.scenario.kinds().iter().map(template).collect())
+        Self(load.does.kinds().iter().map(template).collect())
     }
 
     fn of(&mut self, kind: Kind) -> &mut Template {
         let found = self.0.iter_mut().find(|(known, _)| *known == kind);
-        &mut found.expect("a scenario names all its kinds").1
+        &mut found.expect("a load names all its kinds").1
     }
 }
 
@@ -114,7 +114,7 @@ async fn drive(load: Arc<Load>, mut wire: Wire, tally: Arc<Mutex<Tally>>) {
     let mut requests = Requests::new(&load);
     let mut now = Instant::now();
     while let Some(number) = load.take(now) {
-        let kind = load.scenario.kind(number);
+        let kind = load.does.kind(number);
         let sent = now;
         let outcome = wire
             .exchange(requests.of(kind).fill(number, &load.ids))
@@ -178,7 +178,7 @@ pub(super) async fn repeat(load: &Load, kept: &[(u64, Box<[u8]>)]) -> std::io::R
     let mut different = 0;
     for (number, body) in kept {
         let request = requests
-            .of(load.scenario.kind(*number))
+            .of(load.does.kind(*number))
             .fill(*number, &load.ids);
         let answer = wire.exchange(request).await?;
         different += u64::from(answer.status >= 300 || answer.body != &**body);

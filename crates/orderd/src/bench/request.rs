@@ -104,7 +104,7 @@ impl Template {
             Kind::Replay => post(path, route, order(route.contract, 0), PREPARED),
             Kind::Batch => batch(route),
             Kind::Get => get(|head| head.text(path).text("/").slot(Fill::Id, 0), route),
-            Kind::List => get(|head| head.text(path).text("?limit=50"), route),
+            Kind::List => get(|head| head.text(path).text(route.contract.newest()), route),
         }
     }
 
@@ -199,15 +199,29 @@ fn get(target: impl FnOnce(Draft) -> Draft, route: &Route) -> Template {
 }
 
 fn order(contract: Contract, index: u64) -> Draft {
-    let draft = Draft::default()
-        .text(r#"{"customer_id":"c"#)
-        .slot(Fill::Customer, index)
-        .text(r#"","#);
-    let (before, after) = match contract {
-        Contract::V1 => (r#""lines":[{"item_id":"i"#, r#"","quantity":1}]}"#),
-        Contract::Receipt => (r#""item_id":"i"#, r#"","quantity":1}"#),
+    let (begin, before, after) = match contract {
+        Contract::V1 => (
+            r#"{"customer_id":"c"#,
+            r#"","lines":[{"item_id":"i"#,
+            r#"","quantity":1}]}"#,
+        ),
+        Contract::Receipt => (
+            r#"{"customer_id":"c"#,
+            r#"","item_id":"i"#,
+            r#"","quantity":1}"#,
+        ),
+        Contract::Basket => (
+            r#"{"customer_name":"c"#,
+            r#"","items":[{"name":"i"#,
+            r#"","quantity":1}]}"#,
+        ),
     };
-    draft.text(before).slot(Fill::Item, index).text(after)
+    Draft::default()
+        .text(begin)
+        .slot(Fill::Customer, index)
+        .text(before)
+        .slot(Fill::Item, index)
+        .text(after)
 }
 
 /// A request in the making: its bytes, and where numbers will go.

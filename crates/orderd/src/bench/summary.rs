@@ -9,7 +9,7 @@ use std::fmt;
 /// What a load came to.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
-    pub(super) scenario: &'static str,
+    pub(super) scenario: String,
     pub(super) connections: usize,
     /// How long was measured.
     pub(super) seconds: f64,

@@ -122,6 +122,12 @@ async fn what_is_wrong_is_told_in_the_words_that_its_users_know() {
     let many = json!({"customer_name": "A", "items": many}).to_string();
     let answer = service.send("POST", "/orders", &[], many).await;
     answer.assert_problem(400, "validation_failed");
+    assert_eq!(service.orders().await, 0);
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_order_at_all_is_a_400() {
+    let service = Service::new();
     for body in [
         "",
         "{bad",
@@ -320,11 +326,11 @@ async fn the_list_has_a_bound_and_says_so() {
         (&list["total_orders"], &list["truncated"]),
         (&json!(10_000), &json!(true))
     );
-    let last = list["orders"][9_999]["order_id"].clone();
+    let oldest = list["orders"][9_999]["order_id"].clone();
 
     let link = answer.header("link").unwrap();
     let next = link.strip_prefix('<').unwrap().split('>').next().unwrap();
     let rest = service.get(next).await.json();
     assert_eq!(rest["items"].as_array().unwrap().len(), 1);
-    assert!(rest["items"][0]["order_id"].as_str() < last.as_str());
+    assert!(rest["items"][0]["order_id"].as_str() < oldest.as_str());
 }

@@ -58,11 +58,10 @@ impl Redis {
     pub(crate) fn try_command(&self, words: &[&str], patience: Duration) -> io::Result<String> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(patience))?;
-        let mut request = format!("*{}\r\n", words.len());
+        write!(stream, "*{}\r\n", words.len())?;
         for word in words {
-            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+            write!(stream, "${}\r\n{word}\r\n", word.len())?;
         }
-        stream.write_all(request.as_bytes())?;
         answer(&mut BufReader::new(stream))
     }
 

@@ -184,12 +184,7 @@ impl Cache {
         view: View,
         fill: impl Future<Output = Result<Option<Entry>, E>>,
     ) -> Result<(Option<Entry>, Source), E> {
-        let stamp = match &self.stamps {
-            Stamps::Off => None,
-            Stamps::Local(local) => Some(local.stamp(&view)),
-            Stamps::Shared(shared) => shared.stamp().await,
-        };
-        let Some(stamp) = stamp else {
+        let Some(stamp) = self.stamp(&view).await else {
             return Ok((fill.await?, Source::Bypass));
         };
         let place = (view, stamp);
@@ -198,31 +193,28 @@ impl Cache {
                 Ok(kept) if Instant::now() < kept.until => {
                     return Ok((Some(kept.entry), Source::Hit));
                 }
-                Ok(old) => drop(self.kept.remove_if(&place, |kept| kept.until == old.until)),
+                Ok(old) => {
+                    let same = |kept: &Kept| kept.until == old.until;
+                    self.kept.remove_if(&place, same);
+                }
                 Err(guard) => break guard,
             }
         };
-        let found = match &self.stamps {
-            Stamps::Shared(shared) => shared.get(&place.0, stamp).await,
-            Stamps::Off | Stamps::Local(_) => None,
+        let found = match self.shared() {
+            Some(shared) => shared.get(&place.0, stamp).await,
+            None => None,
         };
         let source = if found.is_some() {
             Source::Hit
         } else {
             Source::Miss
         };
-        let entry = match found {
-            Some(entry) => entry,
-            None => {
-                let Some(entry) = fill.await? else {
-                    return Ok((None, Source::Miss));
-                };
-                if let Stamps::Shared(shared) = &self.stamps {
-                    shared.put(&place.0, stamp, &entry, self.lifetime()).await;
-                }
-                entry
-            }
+        let Some(entry) = (if found.is_some() { found } else { fill.await? }) else {
+            return Ok((None, source));
         };
+        if let (Source::Miss, Some(shared)) = (source, self.shared()) {
+            shared.put(&place.0, stamp, &entry, self.lifetime()).await;
+        }
         let kept = Kept {
             entry: entry.clone(),
             until: Instant::now() + self.lifetime(),
@@ -230,6 +222,21 @@ impl Cache {
         // Refused only where it was removed meanwhile: then it is read once more.
         drop(guard.insert(kept));
         Ok((Some(entry), source))
+    }
+
+    async fn stamp(&self, view: &View) -> Option<Stamp> {
+        match &self.stamps {
+            Stamps::Off => None,
+            Stamps::Local(local) => Some(local.stamp(view)),
+            Stamps::Shared(shared) => shared.stamp().await,
+        }
+    }
+
+    fn shared(&self) -> Option<&Shared> {
+        match &self.stamps {
+            Stamps::Shared(shared) => Some(shared),
+            Stamps::Off | Stamps::Local(_) => None,
+        }
     }
 
     /// Outdates the lists, and the answers that show one of `orders`, then has `answer` run.

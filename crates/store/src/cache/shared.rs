@@ -42,6 +42,9 @@ const PUT: &str = "if (redis.call('GET', KEYS[1]) or '0') == ARGV[1] \
     and redis.call('GET', KEYS[2]) == ARGV[2] \
     then return redis.call('SET', KEYS[3], ARGV[3], 'EX', ARGV[4]) end";
 
+/// What a key holds, if there is one.
+type Text = Option<Vec<u8>>;
+
 /// Runs when nobody can read any more what was outdated.
 type Answer = Box<dyn FnOnce() + Send>;
 
@@ -104,7 +107,7 @@ impl Shared {
     /// The stamp of everything; `None` where Redis is not to be used.
     pub(super) async fn stamp(&self) -> Option<Stamp> {
         let mut connection = self.connection()?;
-        let read: RedisResult<(Option<Vec<u8>>, Option<Vec<u8>>)> = redis::cmd("MGET")
+        let read: RedisResult<(Text, Text)> = redis::cmd("MGET")
             .arg(VERSION)
             .arg(ERA)
             .query_async(&mut connection)
@@ -328,12 +331,13 @@ impl Driver {
                     while let Ok(job) = self.jobs.try_recv() {
                         jobs.push(job);
                     }
-                    let moves = moves(&jobs);
-                    let moved = self.send(&moves, &mut connection).await;
+                    let moved = self.send(&moves(&jobs), &mut connection).await;
                     if moved.is_err() {
                         self.shared.close();
                     }
-                    jobs.into_iter().for_each(|job| (job.answer)());
+                    for job in jobs {
+                        (job.answer)();
+                    }
                     if let Err(error) = moved {
                         return error;
                     }
@@ -359,7 +363,11 @@ impl Driver {
         loop {
             tokio::select! {
                 () = &mut pause => return,
-                job = self.jobs.recv() => job.into_iter().for_each(|job| (job.answer)()),
+                job = self.jobs.recv() => {
+                    if let Some(job) = job {
+                        (job.answer)();
+                    }
+                }
             }
         }
     }

@@ -19,7 +19,9 @@ mod writer;
 
 use crate::cache::Cache;
 use crate::open::{OpenError, Options};
-use crate::{Check, Committed, Error, Finding, OrderQuery, Page, RecordQuery, Stats, Store};
+use crate::{
+    Check, Committed, Error, Finding, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+};
 use apply::Hashes;
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
@@ -175,7 +177,7 @@ impl Store for Sqlite {
             .with(|reader| self.memory.records.load(reader, ids, changes))
     }
 
-    async fn list(&self, query: RecordQuery) -> Result<Page<(Box<str>, Record), Box<str>>, Error> {
+    async fn list(&self, query: RecordQuery) -> Result<RecordPage, Error> {
         let memory = Arc::clone(&self.memory);
         blocking(move || memory.readers.with(|reader| records::list(reader, &query))).await
     }

@@ -5,7 +5,7 @@
 //! before its answers, and one that was read before that is not kept after it.
 
 use super::rows::{failed, get, text};
-use crate::{Error, Page, RecordQuery};
+use crate::{Error, RecordPage, RecordQuery};
 use domain::{Record, RecordId, RecordKind};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
@@ -27,11 +27,15 @@ struct Kept {
     absent: HashSet<RecordKind>,
 }
 
+/// Only the file can say.
+struct Unknown;
+
 impl Records {
     /// The records with these ids, as far as all of them are in memory.
     pub(super) fn kept(&self, ids: &[RecordId]) -> Option<Vec<Option<Record>>> {
         let kept = self.read();
-        ids.iter().map(|id| kept.get(id)).collect()
+        let records: Result<_, Unknown> = ids.iter().map(|id| kept.get(id)).collect();
+        records.ok()
     }
 
     /// Forgets everything: some record was changed.
@@ -88,11 +92,11 @@ impl Records {
 }
 
 impl Kept {
-    fn get(&self, id: &RecordId) -> Option<Option<Record>> {
+    fn get(&self, id: &RecordId) -> Result<Option<Record>, Unknown> {
         if self.absent.contains(&id.kind) {
-            return Some(None);
+            return Ok(None);
         }
-        self.records.get(id).cloned()
+        self.records.get(id).cloned().ok_or(Unknown)
     }
 }
 
@@ -120,10 +124,7 @@ fn any(connection: &Connection, kind: RecordKind) -> Result<bool, Error> {
 }
 
 /// A page of records of one kind, by their ids.
-pub(super) fn list(
-    connection: &Connection,
-    query: &RecordQuery,
-) -> Result<Page<(Box<str>, Record), Box<str>>, Error> {
+pub(super) fn list(connection: &Connection, query: &RecordQuery) -> Result<RecordPage, Error> {
     let mut select = connection
         .prepare_cached(
             "select id, version, body from record_rows where kind = ?1 and id > ?2
@@ -139,7 +140,7 @@ pub(super) fn list(
     while let Some(row) = rows.next().map_err(failed)? {
         if items.len() == query.limit {
             let next = items.last().map(|(id, _)| id.clone());
-            return Ok(Page { items, next });
+            return Ok(RecordPage { items, next });
         }
         let record = Record {
             version: get(row, 1)?,
@@ -147,5 +148,5 @@ pub(super) fn list(
         };
         items.push((text(row, 0)?.into(), record));
     }
-    Ok(Page { items, next: None })
+    Ok(RecordPage { items, next: None })
 }

@@ -2,7 +2,7 @@ use super::*;
 
 fn summary() -> Summary {
     Summary {
-        scenario: "batch",
+        scenario: "batch".to_owned(),
         connections: 64,
         seconds: 10.0,
         requests: 534_120,
