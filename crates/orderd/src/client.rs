@@ -289,6 +289,16 @@ impl Answer {
             let part = |name| fault.get(name).and_then(Value::as_str).unwrap_or_default();
             let _ = write!(message, "\n  {}  {}", part("pointer"), part("detail"));
         }
+        let fix = match word("code") {
+            Some("unauthorized" | "forbidden") => Some(
+                "set ORDERD_TOKEN, or name a file with --token-file; orderd token create makes one.",
+            ),
+            Some("admin_unauthorized") => Some("set ADMIN_PASSWORD to what the server has."),
+            _ => None,
+        };
+        if let Some(fix) = fix {
+            let _ = write!(message, "\nFix: {fix}");
+        }
         if let Some(id) = word("request_id").or(self.header("x-request-id")) {
             let _ = write!(message, "\nRequest: {id}");
         }

@@ -234,3 +234,124 @@ fn every_load_runs_without_an_error_and_finds_each_order_placed_once() {
     assert_eq!(mixed["statuses"], serde_json::json!({"200": 40, "201": 60}));
     assert_eq!(mixed["exactly_once"]["checked"], 50);
 }
+
+#[test]
+fn products_are_made_changed_listed_and_deleted() {
+    let site = site();
+    let server = site.start().unwrap();
+    let create = [
+        "product", "create", "pen", "--name", "Pen", "--price", "19.90",
+    ];
+    let made = asked(&site, &server, &create);
+    assert_eq!(made, "product   pen\nname      Pen\nprice     19.90 USD\n");
+    let url = format!("http://{}", server.address);
+    let again = orderd(&site, &create)
+        .args(["--url", &url])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr.contains("The product pen exists."), "{stderr}");
+
+    let update = ["product", "update", "pen", "--name", "Pen", "--price", "20"];
+    asked(&site, &server, &update);
+    let order = [
+        "order",
+        "create",
+        "--customer",
+        "c",
+        "--line",
+        "pen:2",
+        "--json",
+    ];
+    let order = json(&asked(&site, &server, &order));
+    assert_eq!(order["total_minor"], 4_000);
+    assert_eq!(
+        asked(&site, &server, &["product", "list"]),
+        "pen\tPen\t20.00 USD\n"
+    );
+    asked(&site, &server, &["product", "delete", "pen"]);
+    assert_eq!(asked(&site, &server, &["product", "list", "--json"]), "");
+
+    let fine = ["product", "create", "x", "--name", "x", "--price", "0.001"];
+    let fine = orderd(&site, &fine).args(["--url", &url]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&fine.stderr).into_owned();
+    assert!(stderr.contains("Cannot read the price"), "{stderr}");
+}
+
+#[test]
+fn the_cache_is_looked_at_and_emptied() {
+    let site = site();
+    let server = site.start().unwrap();
+    for _ in 0..4 {
+        asked(&site, &server, &["order", "list"]);
+    }
+    let stats = asked(&site, &server, &["cache", "stats"]);
+    assert!(
+        stats.starts_with("kind      in process\nhits      3 (75 %)\n"),
+        "{stats}"
+    );
+    let stats = json(&asked(&site, &server, &["cache", "stats", "--json"]));
+    assert_eq!(
+        (stats["entries"].as_u64(), stats["up"].as_bool()),
+        (Some(1), Some(true))
+    );
+    assert_eq!(
+        asked(&site, &server, &["cache", "flush"]),
+        "The cache is empty.\n"
+    );
+    let stats = json(&asked(&site, &server, &["cache", "stats", "--json"]));
+    assert_eq!(stats["entries"], 0);
+}
+
+#[test]
+fn demo_orders_are_about_demo_products_and_have_prices() {
+    let site = site();
+    let server = site.start().unwrap();
+    asked(&site, &server, &["seed", "--count", "20"]);
+    assert_eq!(
+        asked(&site, &server, &["product", "list"]).lines().count(),
+        12
+    );
+    let orders = asked(&site, &server, &["order", "list", "--json"]);
+    for order in orders.lines() {
+        assert!(
+            json(order)["total_minor"].as_i64().unwrap() >= 890,
+            "{order}"
+        );
+    }
+    let again = json(&asked(&site, &server, &["seed", "--count", "20", "--json"]));
+    assert_eq!(
+        (again["placed"].as_u64(), again["already_there"].as_u64()),
+        (Some(0), Some(20))
+    );
+    let other = ["seed", "--count", "20", "--random-seed", "2", "--json"];
+    assert_eq!(json(&asked(&site, &server, &other))["placed"], 20);
+}
+
+#[test]
+fn reads_and_writes_are_benched_in_the_proportion_that_was_asked_for() {
+    let site = site();
+    let server = site.start().unwrap();
+    for contract in ["v1", "basket"] {
+        let bench = [
+            "bench",
+            "--read-percent",
+            "90",
+            "--requests",
+            "300",
+            "--connections",
+            "4",
+            "--contract",
+            contract,
+            "--json",
+        ];
+        let summary = json(&asked(&site, &server, &bench));
+        assert_eq!(summary["scenario"], "90 % reads");
+        let statuses = &summary["statuses"];
+        let (read, placed) = (statuses["200"].as_u64(), statuses["201"].as_u64());
+        assert_eq!(read.unwrap() + placed.unwrap(), 300, "{summary}");
+        assert!((20..=40).contains(&placed.unwrap()), "{summary}");
+        assert_eq!(summary["exactly_once"]["different"], 0, "{summary}");
+    }
+}

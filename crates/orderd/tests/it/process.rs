@@ -51,7 +51,11 @@ struct Server {
 
 impl Server {
     fn start(directory: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut command = orderd(directory, &["serve", "--listen", "127.0.0.1:0"]);
+        Self::start_at("127.0.0.1:0", directory, settings)
+    }
+
+    fn start_at(listen: &str, directory: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut command = orderd(directory, &["serve", "--listen", listen]);
         let mut child = command
             .envs(settings.iter().copied())
             .stderr(Stdio::piped())
@@ -421,4 +425,67 @@ fn heads_that_are_no_http_get_a_problem_and_half_ones_are_cut() {
         exchange(&mut server.connect(), b"GET / HTTP/1.1\r\nhost: "),
         ""
     );
+}
+
+/// The status of a GET, and the head of its answer.
+fn get(server: &Server, path: &str, headers: &str) -> (u16, String) {
+    let mut stream = server.connect();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer)
+}
+
+#[test]
+fn with_a_token_it_listens_where_others_reach_it_and_strangers_may_do_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut create = orderd(directory.path(), &["token", "create", "--scope", "read"]);
+    create.env("ORDERD_SERVER_LISTEN", free.to_string());
+    let (code, token, told) = run(&mut create);
+    assert_eq!(code, 0, "{told}");
+    assert!(
+        token.starts_with("orderd_") && token.ends_with('\n'),
+        "{token}"
+    );
+
+    let server = Server::start_at("0.0.0.0:0", directory.path(), &[]);
+    assert_eq!(get(&server, "/readyz", "").0, 200);
+    assert_eq!(get(&server, "/v1/orders", "").0, 401);
+    let bearer = format!("Authorization: Bearer {}\r\n", token.trim());
+    let (status, answer) = get(&server, "/v1/orders", &bearer);
+    assert_eq!(status, 200);
+    assert!(
+        answer.contains("ratelimit: \"default\";r=199;t=1"),
+        "{answer}"
+    );
+
+    let url = format!("http://{}", server.address);
+    let list = || {
+        orderd(
+            directory.path(),
+            &["order", "list", "--url", &url, "--json"],
+        )
+    };
+    refused(
+        list().env("ORDERD_TOKEN", "wrong"),
+        1,
+        &["401, unauthorized"],
+    );
+    let (code, orders, told) = run(list().env("ORDERD_TOKEN", token.trim()));
+    assert_eq!((code, &*orders), (0, ""), "{told}");
+    let file = directory.path().join("token");
+    fs::write(&file, &token).unwrap();
+    let (code, _, told) = run(list().arg("--token-file").arg(&file));
+    assert_eq!(code, 0, "{told}");
+    let tokens = orderd(directory.path(), &["token", "list", "--url", &url])
+        .env("ORDERD_TOKEN", token.trim())
+        .output()
+        .unwrap();
+    assert_eq!(tokens.status.code(), Some(1), "read is not admin");
 }
