@@ -2,7 +2,7 @@
 //!
 //! It keeps bytes and knows nothing of what they say. An answer is kept under the *stamp* that its
 //! sort of answer had before the store was read, and a change gives new stamps: so what was filled
-//! while a change came about lands where nobody looks for it. A backend calls [`Cache::outdate`]
+//! while a change came about lands where nobody looks for it. A backend calls `Cache::outdate`
 //! after the COMMIT of a group and before its answers.
 //!
 //! **Invariant:** whoever was answered reads the effect: his answer left after the stamps moved.
