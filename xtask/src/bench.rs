@@ -19,6 +19,7 @@ const CONNECTIONS: [u32; 4] = [1, 16, 64, 256];
 /// No setting: what is measured against must not write a log that it is not asked to write.
 const QUIET: (&str, &str) = ("ORDERD_LOG_LEVEL", "warn");
 const WITHOUT_INDEX: (&str, &str) = ("ORDERD_DATABASE_CUSTOMER_INDEX", "false");
+const WITHOUT_CACHE: (&str, &str) = ("ORDERD_CACHE_DISABLED", "true");
 const WITH_INDEX: (&str, &str) = ("ORDERD_DATABASE_CUSTOMER_INDEX", "true");
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -155,9 +156,6 @@ impl Bench {
             Rival::new(&plain, 64, &["create"]),
             Rival::new(&plain, 64, &["create", "--path", "/bench/orders"]),
             Rival::new(&plain, 64, &["replay"]),
-            Rival::new(&plain, 64, &["get"]),
-            Rival::new(&plain, 64, &["get", "--path", "/bench/orders"]),
-            Rival::new(&plain, 64, &["list"]),
             Rival::new(&plain, 16, &["batch"]),
             Rival::new(&indexed, 64, &["create"]),
             Rival::new(&logging, 64, &["create"]),
@@ -165,8 +163,20 @@ impl Bench {
         errors += seen.iter().map(|seen| seen.errors).sum::<f64>();
         rows.extend(other_rows(&seen));
         rows.push(self.raw_ceiling(seen[0].rate)?);
+        let uncached = self.start("uncached", &[QUIET, WITHOUT_INDEX, WITHOUT_CACHE])?;
+        let seen = self.compare(&[
+            Rival::new(&uncached, 64, &["get", "--path", "/bench/orders"]),
+            Rival::new(&uncached, 64, &["get"]),
+            Rival::new(&plain, 64, &["get"]),
+            Rival::new(&uncached, 64, &["list"]),
+            Rival::new(&plain, 64, &["list"]),
+            Rival::reads(&uncached),
+            Rival::reads(&plain),
+        ])?;
+        errors += seen.iter().map(|seen| seen.errors).sum::<f64>();
+        rows.extend(read_rows(&seen));
         rows.push(row("errors", Goal::AtMost(0.0), errors, ""));
-        for server in [plain, indexed, logging] {
+        for server in [plain, indexed, logging, uncached] {
             server.stop()?;
         }
         Ok(rows)
@@ -301,6 +311,13 @@ impl<'a> Rival<'a> {
             .collect();
         Self { server, load }
     }
+
+    /// Nine reads for each order placed.
+    fn reads(server: &'a Server) -> Self {
+        let load = ["--connections", "64", "--read-percent", "90"];
+        let load = load.map(ToOwned::to_owned).to_vec();
+        Self { server, load }
+    }
 }
 
 impl Measured {
@@ -369,19 +386,8 @@ fn create_rows(connections: u32, create: Measured, ceiling: Measured) -> Vec<Row
 }
 
 fn other_rows(seen: &[Measured]) -> Vec<Row> {
-    let [
-        create,
-        ceiling,
-        replay,
-        get,
-        get_ceiling,
-        list,
-        batch,
-        indexed,
-        logging,
-    ] = seen
-    else {
-        unreachable!("these nine were asked for");
+    let [create, ceiling, replay, batch, indexed, logging] = seen else {
+        unreachable!("these six were asked for");
     };
     let percent = |one: &Measured, other: &Measured| 100.0 * one.rate / other.rate;
     let note = |measured: &Measured| measured.note();
@@ -393,20 +399,6 @@ fn other_rows(seen: &[Measured]) -> Vec<Row> {
             " %",
         )
         .with(note(replay)),
-        row(
-            "GET by id : GET ceiling",
-            Goal::AtLeast(70.0),
-            percent(get, get_ceiling),
-            " %",
-        )
-        .with(format!("{}; ceiling {}", get.note(), get_ceiling.note())),
-        row(
-            "CPU of a list of 50 : of an empty GET",
-            Goal::AtMost(4.0),
-            list.cpu_us / get_ceiling.cpu_us,
-            " ×",
-        )
-        .with(note(list)),
         row(
             "orders/s in batches of 100 : single creates",
             Goal::AtLeast(3.0),
@@ -428,6 +420,42 @@ fn other_rows(seen: &[Measured]) -> Vec<Row> {
             " %",
         )
         .with(note(logging)),
+    ]
+}
+
+fn read_rows(seen: &[Measured]) -> Vec<Row> {
+    let [ceiling, get, hot_get, list, hot_list, reads, hot_reads] = seen else {
+        unreachable!("these seven were asked for");
+    };
+    let get_row = |what: &str, goal: f64, seen: &Measured| {
+        let percent = 100.0 * seen.rate / ceiling.rate;
+        row(what, Goal::AtLeast(goal), percent, " %").with(format!(
+            "{}; ceiling {}",
+            seen.note(),
+            ceiling.note()
+        ))
+    };
+    let list_row = |what: &str, goal: Goal, seen: &Measured| {
+        row(what, goal, seen.cpu_us / ceiling.cpu_us, " ×").with(seen.note())
+    };
+    let mixed_row = |what: &str, seen: &Measured| {
+        row(what, Goal::None, seen.rate, " requests/s").with(seen.note())
+    };
+    vec![
+        get_row("GET by id, not cached : GET ceiling", 70.0, get),
+        get_row("GET by id, cached : GET ceiling", 90.0, hot_get),
+        list_row(
+            "CPU of a list of 50, not cached : of an empty GET",
+            Goal::None,
+            list,
+        ),
+        list_row(
+            "CPU of a list of 50, cached : of an empty GET",
+            Goal::AtMost(4.0),
+            hot_list,
+        ),
+        mixed_row("90 % reads, 10 % creates, without the cache", reads),
+        mixed_row("90 % reads, 10 % creates", hot_reads),
     ]
 }
 
