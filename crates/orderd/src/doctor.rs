@@ -105,6 +105,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
         }
         Err(error) => findings.push(Finding::error("database", &Exit::from(error).into())),
     }
+    findings.extend(cache(config).await);
     findings.extend(permissions(Path::new(".env"), "env file"));
     findings.push(listening(config).await);
     findings
@@ -202,6 +203,22 @@ async fn soundness(config: &Config) -> anyhow::Result<Vec<Finding>> {
         ),
     };
     Ok(vec![Finding::good("database", schema), sound])
+}
+
+async fn cache(config: &Config) -> Option<Finding> {
+    let url = &config.settings.cache.redis_url;
+    if url.is_empty() || config.settings.cache.disabled {
+        return None;
+    }
+    let shown = store::open::redacted(url);
+    Some(match store::cache::ping(url).await {
+        Ok(()) => Finding::good("cache", format!("Redis answers at {shown}")),
+        Err(why) => Finding::bad(
+            "cache",
+            format!("{shown} cannot be used: {why}"),
+            "start Redis, or leave cache.redis_url (REDIS_URL) out: the cache is then in the process",
+        ),
+    })
 }
 
 /// Whether a file that may hold secrets can be read by everybody.

@@ -2,9 +2,10 @@
 
 use super::Server;
 use crate::client::url_of;
-use crate::config::{Anonymous, Config};
+use crate::config::Config;
 use crate::port;
 use crate::telemetry::Telemetry;
+use api::Anonymous;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use tracing::{info, warn};
@@ -28,14 +29,17 @@ pub(crate) fn show(config: &Config, server: &Server, storage: Storage<'_>, telem
     for warning in &config.warnings {
         warn!("{warning}");
     }
-    if !port::is_loopback(server.address.ip())
-        && config.settings.access.anonymous == Anonymous::Write
-    {
+    if is_open(server) {
         warn!(
             "Whoever reaches {} can place orders: access.anonymous is write",
             server.address
         );
     }
+}
+
+/// Whether strangers can write.
+fn is_open(server: &Server) -> bool {
+    !port::is_loopback(server.address.ip()) && server.app.settings.anonymous == Anonymous::Write
 }
 
 fn log(config: &Config, server: &Server, storage: Storage<'_>) {
@@ -48,6 +52,8 @@ fn log(config: &Config, server: &Server, storage: Storage<'_>) {
         url = url_of(server.address),
         storage = kind,
         location,
+        cache = cache(server),
+        anonymous = anonymous(server),
         configuration = config.origins(),
         "Serving at {}",
         server.address
@@ -62,11 +68,17 @@ fn block(config: &Config, server: &Server, storage: Storage<'_>) -> String {
             format!("{location} \x1b[1;31m(temporary; keep it with --keep DIR)\x1b[0m")
         }
     };
+    let mut access = format!("without a token: {}", anonymous(server));
+    if is_open(server) {
+        access = format!("\x1b[1;31m{access}, and others can reach this address\x1b[0m");
+    }
     let mut lines = vec![
         ("API", format!("{url}/v1/orders")),
         ("Docs", format!("{url}/openapi.json")),
         ("Metrics", format!("{url}/metrics")),
         ("Storage", storage),
+        ("Cache", cache(server)),
+        ("Access", access),
         ("Settings", config.origins()),
     ];
     if config.settings.faults.enabled {
@@ -80,6 +92,25 @@ fn block(config: &Config, server: &Server, storage: Storage<'_>) -> String {
     }
     text.push_str("\n  Ctrl-C ends it.\n");
     text
+}
+
+fn cache(server: &Server) -> String {
+    let stats = server.app.cache.stats();
+    let away = if stats.kind == "redis" && !stats.up {
+        ", away: reads go to the store"
+    } else {
+        ""
+    };
+    format!("{}{away}", stats.kind)
+}
+
+/// What a request without a token may do.
+fn anonymous(server: &Server) -> &'static str {
+    match server.app.settings.anonymous {
+        Anonymous::Write => "read and write",
+        Anonymous::Read => "read",
+        Anonymous::None => "nothing",
+    }
 }
 
 /// A command that places an order.

@@ -11,7 +11,7 @@ mod local;
 mod seal;
 mod shared;
 
-pub use shared::Driver;
+pub use shared::{Driver, ping};
 
 use crate::cache::local::Local;
 use crate::cache::shared::Shared;

@@ -76,11 +76,24 @@ pub struct Driver {
     away: bool,
 }
 
+/// Whether Redis answers at `url`. Nothing there is changed.
+///
+/// # Errors
+/// Why it does not, for people.
+pub async fn ping(url: &str) -> Result<(), String> {
+    let asked = async {
+        let mut connection = connect(&client(url)?).await?;
+        version(&mut connection).await
+    };
+    asked
+        .await
+        .map(|_version| ())
+        .map_err(|error| error.to_string())
+}
+
 /// The two ends of a shared cache that is not connected yet.
 pub(super) fn open(url: &str) -> Result<(Arc<Shared>, Driver), String> {
-    // For rediss://. An error says that a provider is there already, which is as good.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let client = Client::open(url).map_err(|error| error.to_string())?;
+    let client = client(url).map_err(|error| error.to_string())?;
     let (sender, jobs) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared {
         connection: RwLock::new(None),
@@ -290,15 +303,7 @@ impl Driver {
     }
 
     async fn try_connect(&self) -> RedisResult<MultiplexedConnection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(PATIENCE));
-        let connect = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
-        let mut connection = timeout(CONNECT, connect)
-            .await
-            .unwrap_or_else(|_elapsed| Err(broken("it takes no connection")))?;
+        let mut connection = connect(&self.client).await?;
         // Asked before anybody has to wait for it: one that hangs takes connections too.
         let version = version(&mut connection).await?;
         // The order matters: who commits from here on moves the stamps, and who had committed
@@ -385,6 +390,22 @@ impl Drop for Driver {
         self.jobs.close();
         self.answer_waiting();
     }
+}
+
+fn client(url: &str) -> RedisResult<Client> {
+    // For rediss://. An error says that a provider is there already, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Client::open(url)
+}
+
+async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT))
+        .set_response_timeout(Some(PATIENCE));
+    let connect = client.get_multiplexed_async_connection_with_config(&config);
+    timeout(CONNECT, connect)
+        .await
+        .unwrap_or_else(|_elapsed| Err(broken("it takes no connection")))
 }
 
 /// What outdates all that jobs changed, at once.
