@@ -216,7 +216,7 @@ async fn cache(config: &Config) -> Option<Finding> {
         Err(why) => Finding::bad(
             "cache",
             format!("{shown} cannot be used: {why}"),
-            "start Redis, or leave cache.redis_url (REDIS_URL) out: the cache is then in the process",
+            "start Redis or mend cache.redis_url (REDIS_URL); without it the cache is in the process",
         ),
     })
 }

@@ -231,6 +231,10 @@ fn the_doctor_goes_on_after_a_fault_and_tells_every_one() {
     for part in ["ORDERD_NONE_SUCH", "admin.password"] {
         assert!(stdout.contains(part), "{stdout}");
     }
+    let (code, stdout, _) = run(doctor().env("REDIS_URL", "redis://:hunter2@127.0.0.1:1"));
+    assert_eq!(code, 5, "{stdout}");
+    assert!(stdout.contains("✗ cache"), "{stdout}");
+    assert!(!stdout.contains("hunter2"), "{stdout}");
 }
 
 #[test]
