@@ -31,35 +31,116 @@ pub enum EventKind {
     OrderLabelled,
     /// A client of an older system deleted an order from view.
     OrderHidden,
+    /// Fulfilment began.
+    OrderProcessing,
+    /// What it asks for is held.
+    StockReserved,
+    /// Its total is held of the customer's money.
+    PaymentAuthorised,
+    /// Its total was taken.
+    PaymentCaptured,
+    /// What it asks for was taken out of a stock that is kept outside.
+    StockCommitted,
+    /// All of it is done.
+    OrderCompleted,
+    /// A call failed, and may be tried again.
+    TryFailed,
+    /// The payment service does not want to.
+    PaymentDeclined,
+    /// A client does not want it any more.
+    CancelRequested,
+    /// What was begun is being undone.
+    OrderCompensating,
+    /// The customer's money is let go of.
+    PaymentVoided,
+    /// What was held is let go of.
+    StockReleased,
+    /// It could not be had; all undone.
+    OrderFailed,
+    /// It was cancelled; all undone.
+    OrderCancelled,
+    /// Nobody but a person can say what happened.
+    OrderNeedsReview,
+    /// An operator has an order that failed tried anew.
+    OrderRedriven,
+    /// An operator decided what becomes of an order that needed review.
+    OrderDecided,
+    /// Money is to be given back.
+    RefundRequested,
+    /// Money was given back.
+    PaymentRefunded,
+    /// Money could not be given back.
+    RefundFailed,
+    /// All of it was given back.
+    OrderRefunded,
+}
+
+/// Every kind with its CloudEvents `type`, and whether others are told.
+const KINDS: [(EventKind, &str, Told); 24] = {
+    use EventKind as Kind;
+    use Told::{Nobody, Others};
+    [
+        (Kind::OrderCreated, "order.created.v1", Others),
+        (Kind::OrderLabelled, "order.labelled.v1", Nobody),
+        (Kind::OrderHidden, "order.hidden.v1", Nobody),
+        (Kind::OrderProcessing, "order.processing.v1", Others),
+        (Kind::StockReserved, "stock.reserved.v1", Others),
+        (Kind::PaymentAuthorised, "payment.authorised.v1", Others),
+        (Kind::PaymentCaptured, "payment.captured.v1", Others),
+        (Kind::StockCommitted, "stock.committed.v1", Others),
+        (Kind::OrderCompleted, "order.completed.v1", Others),
+        (Kind::TryFailed, "order.try_failed.v1", Nobody),
+        (Kind::PaymentDeclined, "payment.declined.v1", Others),
+        (Kind::CancelRequested, "order.cancel_requested.v1", Nobody),
+        (Kind::OrderCompensating, "order.compensating.v1", Nobody),
+        (Kind::PaymentVoided, "payment.voided.v1", Others),
+        (Kind::StockReleased, "stock.released.v1", Others),
+        (Kind::OrderFailed, "order.failed.v1", Others),
+        (Kind::OrderCancelled, "order.cancelled.v1", Others),
+        (Kind::OrderNeedsReview, "order.needs_review.v1", Others),
+        (Kind::OrderRedriven, "order.redriven.v1", Nobody),
+        (Kind::OrderDecided, "order.decided.v1", Nobody),
+        (Kind::RefundRequested, "refund.requested.v1", Nobody),
+        (Kind::PaymentRefunded, "payment.refunded.v1", Others),
+        (Kind::RefundFailed, "refund.failed.v1", Others),
+        (Kind::OrderRefunded, "order.refunded.v1", Others),
+    ]
+};
+
+/// Who is told of an event, beside the order's own timeline.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Others,
+    Nobody,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::OrderCreated, Self::OrderLabelled, Self::OrderHidden];
+    pub fn all() -> impl Iterator<Item = Self> {
+        KINDS.iter().map(|(kind, _, _)| *kind)
+    }
 
     /// Its CloudEvents `type`.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OrderCreated => "order.created.v1",
-            Self::OrderLabelled => "order.labelled.v1",
-            Self::OrderHidden => "order.hidden.v1",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.row().1
     }
 
     /// The kind with this `type`.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+        Self::all().find(|kind| kind.as_str() == word)
     }
 
     /// Whether others are told, or only the order's own timeline.
     #[must_use]
-    pub const fn is_public(self) -> bool {
-        match self {
-            Self::OrderCreated => true,
-            Self::OrderLabelled | Self::OrderHidden => false,
-        }
+    pub fn is_public(self) -> bool {
+        self.row().2 == Told::Others
+    }
+
+    /// The table is in the order of the kinds; a test holds it to that.
+    const fn row(self) -> &'static (Self, &'static str, Told) {
+        &KINDS[self as usize]
     }
 }
 
@@ -78,3 +159,6 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

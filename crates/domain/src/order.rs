@@ -34,6 +34,10 @@ pub struct Order {
     pub captured_minor: Money,
     /// How much of that was given back.
     pub refunded_minor: Money,
+    /// How far its fulfilment has come.
+    pub progress: Progress,
+    /// Why it cannot be had.
+    pub failure: Option<Failure>,
     /// Whether it is to be paid for and taken from stock, or only recorded.
     pub fulfil: bool,
     /// A word that a client of an older system set on a recorded-only order.
@@ -59,12 +63,184 @@ impl Order {
             version: 1,
             captured_minor: Money::ZERO,
             refunded_minor: Money::ZERO,
+            progress: Progress::default(),
+            failure: None,
             label: None,
             newest_sequence: 1,
             hidden_at: None,
             updated_at: self.created_at,
             ..self
         }
+    }
+}
+
+/// How far the fulfilment of an order has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// 1, and 1 more with every redrive: part of every effect id.
+    pub round: u32,
+    /// The call that comes next or is under way; `None` before the first and after the last.
+    pub step: Option<Step>,
+    /// How many tries of this step failed.
+    pub tries: u32,
+    /// What is to become of it.
+    pub aim: Aim,
+    /// When it must have moved on, while something is under way.
+    pub deadline_at: Option<Timestamp>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            round: 1,
+            step: None,
+            tries: 0,
+            aim: Aim::Complete,
+            deadline_at: None,
+        }
+    }
+}
+
+/// What is to become of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// It is to be completed; undone, it failed.
+    Complete,
+    /// A client does not want it any more; undone, it is cancelled.
+    Cancel,
+}
+
+/// A call that fulfilment makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Hold the stock.
+    Reserve,
+    /// Hold the money.
+    Authorise,
+    /// Take the money: the pivot.
+    Capture,
+    /// Take the stock.
+    Commit,
+    /// Let go of the money.
+    Void,
+    /// Let go of the stock.
+    Release,
+}
+
+impl Step {
+    /// Every step.
+    pub const ALL: [Self; 6] = [
+        Self::Reserve,
+        Self::Authorise,
+        Self::Capture,
+        Self::Commit,
+        Self::Void,
+        Self::Release,
+    ];
+
+    /// The word for it in JSON and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reserve => "reserve",
+            Self::Authorise => "authorise",
+            Self::Capture => "capture",
+            Self::Commit => "commit",
+            Self::Void => "void",
+            Self::Release => "release",
+        }
+    }
+
+    /// The step with this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.as_str() == word)
+    }
+}
+
+/// Why an order cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What sort of thing went wrong.
+    pub reason: Reason,
+    /// At which step.
+    pub step: Step,
+    /// How many tries of that step had failed.
+    pub tries: u32,
+    /// What there is to say, for people; at most [`Failure::DETAIL_MAX`] characters.
+    pub detail: Box<str>,
+}
+
+impl Failure {
+    /// The most characters of a detail: it comes from outside.
+    pub const DETAIL_MAX: usize = 500;
+
+    /// As the API and events show it.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "reason": self.reason.as_str(),
+            "step": self.step.as_str(),
+            "tries": self.tries,
+            "detail": &*self.detail,
+        })
+    }
+
+    /// Reads what [`Failure::to_json`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let json: serde_json::Value = serde_json::from_str(text).ok()?;
+        let word = |name: &str| json.get(name)?.as_str();
+        Some(Self {
+            reason: Reason::parse(word("reason")?)?,
+            step: Step::parse(word("step")?)?,
+            tries: json.get("tries")?.as_u64()?.try_into().ok()?,
+            detail: word("detail")?.into(),
+        })
+    }
+}
+
+/// What sort of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The payment service does not want to.
+    PaymentDeclined,
+    /// There is not enough of an item.
+    StockUnavailable,
+    /// It was tried as often as allowed, or for as long.
+    RetriesExhausted,
+    /// It cannot be worked on at all.
+    Poison,
+    /// What was begun could not be undone.
+    CompensationFailed,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [
+        Self::PaymentDeclined,
+        Self::StockUnavailable,
+        Self::RetriesExhausted,
+        Self::Poison,
+        Self::CompensationFailed,
+    ];
+
+    /// The word for it in JSON and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PaymentDeclined => "payment_declined",
+            Self::StockUnavailable => "stock_unavailable",
+            Self::RetriesExhausted => "retries_exhausted",
+            Self::Poison => "poison",
+            Self::CompensationFailed => "compensation_failed",
+        }
+    }
+
+    /// The reason with this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Placing an order: from what a client asks for to all that is written for it.
 
 use crate::idempotency::{Fingerprint, Reply, Retention, Scope};
-use crate::order::Contract;
+use crate::order::{Contract, Progress};
 use crate::product::Prices;
 use crate::write_set::{Consumer, Wake};
 use crate::{
@@ -97,6 +97,8 @@ pub fn place(
         total_minor,
         captured_minor: Money::ZERO,
         refunded_minor: Money::ZERO,
+        progress: Progress::default(),
+        failure: None,
         fulfil: draft.fulfil,
         label: None,
         newest_sequence: 1,

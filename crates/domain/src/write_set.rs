@@ -4,7 +4,8 @@
 //! rows, each touched once, so that every backend takes it in one transaction.
 
 use crate::idempotency::{Fingerprint, Reply, Scope};
-use crate::{Event, LedgerEntry, Order, OrderId, Timestamp};
+use crate::stock::Movement;
+use crate::{Event, LedgerEntry, Order, OrderId, Timestamp, Transfer};
 
 /// The most rows of one write set; DynamoDB takes no more in one transaction.
 pub const ROWS_MAX: usize = 100;
@@ -49,8 +50,23 @@ pub enum Change {
     },
     /// A new event of an order. Guard: its sequence is the order's next.
     Event(Event),
+    /// A new transfer. Guard: its number is the subject's next, and what it resolves is pending.
+    Transfer(Transfer),
+    /// Stock that moves. Guard: that of the movement.
+    Stock(Movement),
     /// Work for a consumer, or more of it. No guard.
     Wake(Wake),
+    /// What was leased is done. Guard: the lease is still ours, and there is nothing more to do.
+    Settle(Lease),
+    /// What was leased is ours until then, or to be leased again then. Guard: it is still ours.
+    Delay {
+        /// What was leased.
+        lease: Lease,
+        /// Not before this time.
+        due_at: Timestamp,
+        /// Why not now; `None` where it goes on.
+        error: Option<Box<str>>,
+    },
     /// A record made, changed or (without a body) removed. Guard: its version is `was`.
     Record {
         /// The record.
@@ -73,6 +89,21 @@ pub struct Wake {
     pub head: u32,
     /// Not before this time.
     pub due_at: Timestamp,
+}
+
+/// A wake that is ours until its time is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// For whom it was leased.
+    pub consumer: Consumer,
+    /// The order that there is something to do on.
+    pub subject: OrderId,
+    /// Up to which event of the order.
+    pub head: u32,
+    /// How often the wake was leased: the fence.
+    pub attempt: u32,
+    /// How often it was leased since whoever had it last wrote something.
+    pub received: u32,
 }
 
 /// Who works on what was committed.
@@ -110,6 +141,8 @@ pub enum RecordKind {
     Product,
     /// An access token; its id is the SHA-256 of the token in hex.
     Token,
+    /// A dead letter; its id is the order's, and the version at which it was given up.
+    Letter,
 }
 
 impl RecordKind {
@@ -120,6 +153,7 @@ impl RecordKind {
             Self::Secret => "secret",
             Self::Product => "product",
             Self::Token => "token",
+            Self::Letter => "letter",
         }
     }
 }

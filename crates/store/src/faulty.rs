@@ -1,13 +1,15 @@
 //! A store that fails when told to: for tests that put a fault at every call.
 
 use crate::{
-    Check, Committed, Error, Finding, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+    Check, Committed, Error, Finding, LeaseClaim, Leased, OrderQuery, Page, RecordPage,
+    RecordQuery, Stats, Store,
 };
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
-use domain::{Event, Order, OrderId, Record, RecordId, WriteSet};
+use domain::{Event, ItemId, Order, OrderId, Record, RecordId, Stock, Transfer, WriteSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::watch;
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +98,22 @@ impl Store for Faulty {
 
     async fn events(&self, order_id: OrderId) -> Result<Vec<Event>, Error> {
         self.call(self.inner.events(order_id)).await
+    }
+
+    async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error> {
+        self.call(self.inner.lease(claim)).await
+    }
+
+    fn signal(&self) -> watch::Receiver<u64> {
+        self.inner.signal()
+    }
+
+    async fn transfers(&self, order_id: OrderId) -> Result<Vec<Transfer>, Error> {
+        self.call(self.inner.transfers(order_id)).await
+    }
+
+    async fn stock(&self, items: &[ItemId]) -> Result<Vec<Option<Stock>>, Error> {
+        self.call(self.inner.stock(items)).await
     }
 
     async fn records(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error> {

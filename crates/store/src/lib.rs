@@ -18,10 +18,12 @@ pub use open::{OpenError, open};
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
 use domain::{
-    CustomerId, Event, EventId, Order, OrderId, Record, RecordId, RecordKind, Status, WriteSet,
+    Consumer, CustomerId, Event, EventId, ItemId, Lease, Order, OrderId, Record, RecordId,
+    RecordKind, Status, Stock, Timestamp, Transfer, WriteSet,
 };
 use std::fmt;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// A place where orders are kept. Every backend keeps the same promises; the contract suite in
 /// `tests/it` says which.
@@ -44,6 +46,19 @@ pub trait Store: Send + Sync {
 
     /// The events of an order, in their sequence.
     async fn events(&self, order_id: OrderId) -> Result<Vec<Event>, Error>;
+
+    /// Makes wakes of a consumer that are due at `now` its own until `until`, the longest due first.
+    async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error>;
+
+    /// Moves whenever a consumer may have something new to do. A lost signal loses nothing: what is
+    /// due is found by [`Store::lease`].
+    fn signal(&self) -> watch::Receiver<u64>;
+
+    /// The transfers of an order, in the order of their numbers.
+    async fn transfers(&self, order_id: OrderId) -> Result<Vec<Transfer>, Error>;
+
+    /// The stock of these items, in the same order; `None` where it is not counted.
+    async fn stock(&self, items: &[ItemId]) -> Result<Vec<Option<Stock>>, Error>;
 
     /// The records with these ids, in the same order.
     async fn records(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error>;
@@ -80,6 +95,28 @@ pub enum Committed {
     Seen(Box<Seen>),
     /// Nothing was written: the guard of the change with this number (from 0) failed.
     Refused(usize),
+}
+
+/// Which wakes to lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseClaim {
+    /// For whom.
+    pub consumer: Consumer,
+    /// The most of them, at least 1.
+    pub max: usize,
+    /// The time it is.
+    pub now: Timestamp,
+    /// Until when they are its own.
+    pub until: Timestamp,
+}
+
+/// What was leased.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leased {
+    /// The wakes, the longest due first.
+    pub entries: Vec<Lease>,
+    /// When the next one is due that was not leased; `None` where there is none.
+    pub next_due: Option<Timestamp>,
 }
 
 /// Which orders to list: newest first, by the time in their ids.

@@ -48,7 +48,7 @@ fn kinds(write_set: &WriteSet) -> Vec<&str> {
         Change::Order { .. } => "order",
         Change::Event(_) => "event",
         Change::Wake(_) => "wake",
-        Change::Record { .. } => "record",
+        _ => "something else",
     };
     write_set.changes.iter().map(kind).collect()
 }

@@ -3,16 +3,13 @@
 //! Says what became of it; does not commit, roll back, or answer anyone.
 
 use super::index::Found;
-use super::rows::{
-    self, columns, consumer_code, customer_hash, event_code, failed, halves, scope_hash,
-    status_code,
-};
-use super::{Indexes, read};
+use super::rows::{self, columns, customer_hash, failed, halves, scope_hash, status_code};
+use super::{Indexes, books, moves, outbox, read};
 use crate::Error;
 use crate::mutant::{Mutant, planted};
 use domain::idempotency::{Body, Scope, Seen};
-use domain::{Change, Claim, Event, LedgerEntry, Line, Order, RecordId, Timestamp, Wake, WriteSet};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use domain::{Change, Claim, Event, LedgerEntry, Line, Order, RecordId, Timestamp, WriteSet};
+use rusqlite::{CachedStatement, Connection, params};
 use std::collections::HashMap;
 
 /// What became of one write set in the open group.
@@ -237,10 +234,22 @@ impl<'g> Group<'g> {
             Change::Place(order, entry) => {
                 self.place(order, entry, first_event(write_set, order), hashes.customer)
             }
-            Change::Order { was, now } => self.update(*was, now),
+            Change::Order { was, now } => {
+                let events = moves::events_of(write_set, now);
+                moves::order(self.connection, &mut self.sql.event, *was, now, &events)
+            }
             Change::Event(event) if event.sequence == 1 => self.first_event(event, placed_at),
-            Change::Event(event) => self.next_event(event),
-            Change::Wake(wake) => self.wake(wake).map(|()| true),
+            // Written with the order that it belongs to.
+            Change::Event(event) => Ok(moves::moves(write_set, event)),
+            Change::Transfer(transfer) => books::transfer(self.connection, transfer),
+            Change::Stock(movement) => books::stock(self.connection, movement),
+            Change::Wake(wake) => outbox::wake(&mut self.sql.wake, wake),
+            Change::Settle(lease) => outbox::settle(self.connection, lease),
+            Change::Delay {
+                lease,
+                due_at,
+                error,
+            } => outbox::delay(self.connection, lease, *due_at, error.as_deref()),
             Change::Record { id, was, body } => self.record(id, *was, body.as_deref()),
         }
     }
@@ -310,109 +319,11 @@ impl<'g> Group<'g> {
         Ok(())
     }
 
-    /// Only what can change: lines and who the order is for stay as they were placed.
-    fn update(&self, was: u32, order: &Order) -> Result<bool, Error> {
-        let (order_id, random) = halves(order.id.as_uuid());
-        self.connection
-            .prepare_cached(
-                "update order_rows set version = ?4, status = ?5, captured_minor = ?6,
-                   refunded_minor = ?7, label = ?8, updated_at = ?9, hidden_at = ?10
-                 where order_id = ?1 and random = ?2 and version = ?3",
-            )
-            .and_then(|mut update| {
-                update.execute(params![
-                    order_id,
-                    random,
-                    was,
-                    order.version,
-                    status_code(order.status),
-                    order.captured_minor.as_minor(),
-                    order.refunded_minor.as_minor(),
-                    order.label.as_ref().map(domain::text::Label::as_str),
-                    order.updated_at.as_millis(),
-                    order.hidden_at.map(Timestamp::as_millis),
-                ])
-            })
-            .map(|rows| rows == 1)
-            .map_err(failed)
-    }
-
     /// The first event comes with the order's placing, which points at it.
     fn first_event(&mut self, event: &Event, placed_at: Option<Timestamp>) -> Result<bool, Error> {
         let order_id = halves(event.order_id.as_uuid()).0;
-        self.event(event, order_id, unless(event.occurred_at, placed_at), None)
-    }
-
-    /// A later event is chained to the one before it, and the order then points at it.
-    fn next_event(&mut self, event: &Event) -> Result<bool, Error> {
-        let (order_id, random) = halves(event.order_id.as_uuid());
-        let newest: Option<(i64, u32)> = self
-            .connection
-            .prepare_cached(
-                "select order_id + newest_event, coalesce(newest_sequence, 1) from order_rows
-                 where order_id = ?1 and random = ?2",
-            )
-            .and_then(|mut select| {
-                select
-                    .query_row([order_id, random], |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()
-            })
-            .map_err(failed)?;
-        let Some((previous, _)) = newest.filter(|(_, newest)| newest + 1 == event.sequence) else {
-            return Ok(false);
-        };
-        let occurred_at = Some(event.occurred_at.as_millis());
-        if !self.event(event, order_id, occurred_at, Some(previous))? {
-            return Ok(false);
-        }
-        let event_id = halves(event.id.as_uuid()).0;
-        self.connection
-            .prepare_cached(
-                "update order_rows set newest_event = ?2, newest_sequence = ?3 where order_id = ?1",
-            )
-            .and_then(|mut update| {
-                update.execute(params![order_id, event_id - order_id, event.sequence])
-            })
-            .map(|rows| rows == 1)
-            .map_err(failed)
-    }
-
-    fn event(
-        &mut self,
-        event: &Event,
-        order_id: i64,
-        occurred_at: Option<i64>,
-        previous: Option<i64>,
-    ) -> Result<bool, Error> {
-        let (event_id, random) = halves(event.id.as_uuid());
-        self.sql
-            .event
-            .execute(params![
-                event_id,
-                random,
-                event_id - order_id,
-                event.sequence,
-                event_code(event.kind),
-                event.payload.as_deref(),
-                occurred_at,
-                event.traceparent.as_deref(),
-                previous,
-            ])
-            .map(|rows| rows == 1)
-            .map_err(failed)
-    }
-
-    fn wake(&mut self, wake: &Wake) -> Result<(), Error> {
-        self.sql
-            .wake
-            .execute(params![
-                consumer_code(wake.consumer),
-                halves(wake.subject.as_uuid()).0,
-                wake.head,
-                wake.due_at.as_millis(),
-            ])
-            .map_err(failed)?;
-        Ok(())
+        let occurred_at = unless(event.occurred_at, placed_at);
+        moves::insert_event(&mut self.sql.event, event, order_id, occurred_at, None)
     }
 
     fn record(&self, id: &RecordId, was: u32, body: Option<&[u8]>) -> Result<bool, Error> {
@@ -494,8 +405,8 @@ fn seen_in_row(
         .prepare_cached(
             "select o.order_id, random, o.status, version, customer_id, customer_name, currency,
                total_minor, captured_minor, refunded_minor, contract, fulfil, label, metadata,
-               o.created_at, updated_at, hidden_at, newest_sequence, item_id, name, quantity,
-               unit_price_minor,
+               o.created_at, updated_at, hidden_at, newest_sequence, round, step, tries, aim,
+               deadline_at, failure, item_id, name, quantity, unit_price_minor,
                k.scheme, k.digest, k.status, k.renderer, k.reply,
                coalesce(k.created_at, o.created_at)
              from key_rows as k left join order_rows as o using (order_id)

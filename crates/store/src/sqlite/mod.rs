@@ -6,9 +6,12 @@
 
 mod apply;
 mod audit;
+mod books;
 mod connection;
 mod index;
+mod moves;
 mod open;
+mod outbox;
 mod read;
 mod readers;
 mod records;
@@ -20,12 +23,13 @@ mod writer;
 use crate::cache::Cache;
 use crate::open::{OpenError, Options};
 use crate::{
-    Check, Committed, Error, Finding, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+    Check, Committed, Error, Finding, LeaseClaim, Leased, OrderQuery, Page, RecordPage,
+    RecordQuery, Stats, Store,
 };
 use apply::Hashes;
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
-use domain::{Clock, Event, Order, OrderId, Record, RecordId, WriteSet};
+use domain::{Clock, Event, ItemId, Order, OrderId, Record, RecordId, Stock, Transfer, WriteSet};
 use index::{Found, Index};
 use readers::Readers;
 use records::Records;
@@ -34,6 +38,7 @@ use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::watch;
 use writer::Writer;
 
 /// The most orders of a page that is read by whoever asks, rather than handed over.
@@ -45,6 +50,8 @@ struct Memory {
     readers: Readers,
     records: Records,
     cache: Arc<Cache>,
+    /// Counts commits after which a consumer may have something to do.
+    signal: watch::Sender<u64>,
 }
 
 impl Memory {
@@ -54,6 +61,7 @@ impl Memory {
             readers: Readers::new(path),
             records: Records::default(),
             cache: Arc::clone(&options.cache),
+            signal: watch::Sender::new(0),
         }
     }
 }
@@ -165,6 +173,35 @@ impl Store for Sqlite {
         self.memory
             .readers
             .with(|reader| read::events(reader, order_id))
+    }
+
+    async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error> {
+        // A look first: with nothing due, there is nothing to write.
+        let next_due = self
+            .memory
+            .readers
+            .with(|reader| outbox::next_due(reader, claim.consumer))?;
+        if next_due.is_none_or(|due| due > claim.now) {
+            let entries = Vec::new();
+            return Ok(Leased { entries, next_due });
+        }
+        self.writer()?.lease(claim).await
+    }
+
+    fn signal(&self) -> watch::Receiver<u64> {
+        self.memory.signal.subscribe()
+    }
+
+    async fn transfers(&self, order_id: OrderId) -> Result<Vec<Transfer>, Error> {
+        self.memory
+            .readers
+            .with(|reader| books::transfers(reader, order_id))
+    }
+
+    async fn stock(&self, items: &[ItemId]) -> Result<Vec<Option<Stock>>, Error> {
+        self.memory
+            .readers
+            .with(|reader| books::stocks(reader, items))
     }
 
     async fn records(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error> {

@@ -22,8 +22,8 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Order
         .prepare_cached(
             "select order_id, random, status, version, customer_id, customer_name, currency,
                total_minor, captured_minor, refunded_minor, contract, fulfil, label, metadata,
-               created_at, updated_at, hidden_at, newest_sequence, item_id, name, quantity,
-               unit_price_minor
+               created_at, updated_at, hidden_at, newest_sequence, round, step, tries, aim,
+               deadline_at, failure, item_id, name, quantity, unit_price_minor
              from order_rows join line_rows using (order_id)
              where order_id = ?1 and random = ?2
              order by line_number",
@@ -114,8 +114,8 @@ fn scan(connection: &Connection, query: &OrderQuery) -> Result<Page<Order, Order
         .prepare_cached(
             "select order_id, random, status, version, customer_id, customer_name, currency,
                total_minor, captured_minor, refunded_minor, contract, fulfil, label, metadata,
-               created_at, updated_at, hidden_at, newest_sequence, item_id, name, quantity,
-               unit_price_minor
+               created_at, updated_at, hidden_at, newest_sequence, round, step, tries, aim,
+               deadline_at, failure, item_id, name, quantity, unit_price_minor
              from order_rows join line_rows using (order_id)
              where order_id < ?1 and order_id >= ?2
              order by order_id desc, line_number",

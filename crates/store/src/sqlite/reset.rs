@@ -5,7 +5,7 @@ use crate::Error;
 use rusqlite::Connection;
 
 /// Removes every order with all that was written for it, in one transaction; how many there were.
-/// Records (secrets) stay.
+/// Products, tokens, secrets and the stock on hand stay; what was held is held no more.
 pub(super) fn all_orders(connection: &Connection) -> Result<u64, Error> {
     let transaction = connection.unchecked_transaction().map_err(failed)?;
     let count: i64 = transaction
@@ -22,7 +22,15 @@ pub(super) fn all_orders(connection: &Connection) -> Result<u64, Error> {
             "delete from order_rows; delete from line_rows; delete from ledger_rows;
              delete from key_rows; delete from event_rows; delete from wake_rows;
              delete from key_index; delete from customer_index;
-             update index_state set moved_to = 0",
+             update index_state set moved_to = 0;
+             delete from transfer_rows;
+             delete from record_rows where kind = 'letter';
+             update stock_rows set reserved = 0;
+             insert into transfer_rows (subject, number, kind, item_id, debit, credit, amount,
+               reason, occurred_at)
+             select -row_number() over (order by item_id), 1, 4, item_id, 4, 3, on_hand,
+               'what was there at a reset', 1000 * unixepoch()
+             from stock_rows where on_hand > 0",
         )
         .map_err(failed)?;
     for (_, sql) in &triggers {

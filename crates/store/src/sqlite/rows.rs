@@ -3,7 +3,7 @@
 use crate::Error;
 use domain::id::{first_half, from_halves, second_half};
 use domain::idempotency::{Body, Fingerprint, Reply, Scope, Seen};
-use domain::order::Contract;
+use domain::order::{Aim, Contract, Failure, Progress, Step};
 use domain::text::Label;
 use domain::write_set::Consumer;
 use domain::{
@@ -91,12 +91,45 @@ pub(super) fn status_code(status: Status) -> i64 {
     }
 }
 
+/// The number that stands for a step.
+pub(super) fn step_code(step: Step) -> i64 {
+    match step {
+        Step::Reserve => 1,
+        Step::Authorise => 2,
+        Step::Capture => 3,
+        Step::Commit => 4,
+        Step::Void => 5,
+        Step::Release => 6,
+    }
+}
+
 /// The number that stands for an event's kind.
 pub(super) fn event_code(kind: EventKind) -> i64 {
     match kind {
         EventKind::OrderCreated => 1,
         EventKind::OrderLabelled => 2,
         EventKind::OrderHidden => 3,
+        EventKind::OrderProcessing => 4,
+        EventKind::StockReserved => 5,
+        EventKind::PaymentAuthorised => 6,
+        EventKind::PaymentCaptured => 7,
+        EventKind::StockCommitted => 8,
+        EventKind::OrderCompleted => 9,
+        EventKind::TryFailed => 10,
+        EventKind::PaymentDeclined => 11,
+        EventKind::CancelRequested => 12,
+        EventKind::OrderCompensating => 13,
+        EventKind::PaymentVoided => 14,
+        EventKind::StockReleased => 15,
+        EventKind::OrderFailed => 16,
+        EventKind::OrderCancelled => 17,
+        EventKind::OrderNeedsReview => 18,
+        EventKind::OrderRedriven => 19,
+        EventKind::OrderDecided => 20,
+        EventKind::RefundRequested => 21,
+        EventKind::PaymentRefunded => 22,
+        EventKind::RefundFailed => 23,
+        EventKind::OrderRefunded => 24,
     }
 }
 
@@ -110,7 +143,7 @@ pub(super) fn consumer_code(consumer: Consumer) -> i64 {
 /// The columns of [`order`] and [`line()`], in their order.
 pub(super) mod columns {
     /// How many columns an order has; those of a line follow.
-    pub(in crate::sqlite) const ORDER: usize = 18;
+    pub(in crate::sqlite) const ORDER: usize = 24;
     /// How many columns a line has.
     pub(in crate::sqlite) const LINE: usize = 4;
 }
@@ -136,7 +169,28 @@ pub(super) fn order(row: &Row<'_>) -> Result<Order, Error> {
         updated_at: optional_time(row, 15)?.unwrap_or(created_at),
         hidden_at: optional_time(row, 16)?,
         newest_sequence: get::<Option<u32>>(row, 17)?.unwrap_or(1),
+        progress: progress(row)?,
+        failure: optional(row, 23, Failure::parse, "failure")?,
         lines: Vec::new(),
+    })
+}
+
+fn progress(row: &Row<'_>) -> Result<Progress, Error> {
+    let step: Option<i64> = get(row, 19)?;
+    let aim: Option<i64> = get(row, 21)?;
+    Ok(Progress {
+        round: get::<Option<u32>>(row, 18)?.unwrap_or(1),
+        step: match step {
+            None => None,
+            Some(_) => Some(coded(row, 19, Step::ALL, step_code).ok_or_else(|| corrupt("step"))?),
+        },
+        tries: get::<Option<u32>>(row, 20)?.unwrap_or(0),
+        aim: if aim.is_some() {
+            Aim::Cancel
+        } else {
+            Aim::Complete
+        },
+        deadline_at: optional_time(row, 22)?,
     })
 }
 
@@ -180,7 +234,7 @@ pub(super) fn event(row: &Row<'_>, order_id: OrderId) -> Result<Event, Error> {
         id: EventId::new(uuid(get(row, 0)?, get(row, 1)?)),
         order_id,
         sequence: get(row, 2)?,
-        kind: coded(row, 3, EventKind::ALL, event_code).ok_or_else(|| corrupt("event kind"))?,
+        kind: coded(row, 3, EventKind::all(), event_code).ok_or_else(|| corrupt("event kind"))?,
         payload: get::<Option<String>>(row, 4)?.map(Into::into),
         occurred_at: time(row, 5)?,
         traceparent: get::<Option<String>>(row, 6)?.map(Into::into),
@@ -200,7 +254,7 @@ pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, Error
         .map_err(|_| corrupt("text"))
 }
 
-fn optional<T>(
+pub(super) fn optional<T>(
     row: &Row<'_>,
     column: usize,
     parse: impl FnOnce(&str) -> Option<T>,

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// Every migration, in order; the version of a schema is how many were run.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     (
         "0001_orders",
         include_str!("../migrations/sqlite/0001_orders.sql"),
@@ -19,6 +19,10 @@ const MIGRATIONS: [(&str, &str); 2] = [
     (
         "0002_baskets",
         include_str!("../migrations/sqlite/0002_baskets.sql"),
+    ),
+    (
+        "0003_fulfilment",
+        include_str!("../migrations/sqlite/0003_fulfilment.sql"),
     ),
 ];
 

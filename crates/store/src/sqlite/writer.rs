@@ -6,9 +6,9 @@
 use super::apply::{Group, Hashes, Outcome};
 use super::index::{Index, Move};
 use super::rows::{failed, halves};
-use super::{Memory, connection, reset, run};
+use super::{Memory, connection, outbox, reset, run};
 use crate::mutant::{Mutant, planted};
-use crate::{Committed, Error};
+use crate::{Committed, Error, LeaseClaim, Leased};
 use domain::{Change, OrderId, WriteSet};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
@@ -34,6 +34,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// What the writer is asked to do.
 enum Job {
     Commit(Waiting),
+    Lease(Leasing),
     Reset(oneshot::Sender<Result<u64, Error>>),
     Close(oneshot::Sender<Result<(), Error>>),
 }
@@ -98,6 +99,11 @@ impl Writer {
         Ok(())
     }
 
+    pub(super) async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error> {
+        self.ask(|answer| Job::Lease(Leasing { claim, answer }))
+            .await
+    }
+
     pub(super) async fn reset(&self) -> Result<u64, Error> {
         self.ask(Job::Reset).await
     }
@@ -131,6 +137,12 @@ pub(super) struct Waiting {
     answer: oneshot::Sender<Result<Committed, Error>>,
 }
 
+/// Somebody who waits for wakes; they are leased in the commit of a group.
+struct Leasing {
+    claim: LeaseClaim,
+    answer: oneshot::Sender<Result<Leased, Error>>,
+}
+
 struct Thread {
     /// `None` after a failure, until the file could be opened again.
     connection: Option<Connection>,
@@ -150,19 +162,20 @@ struct Thread {
 impl Thread {
     fn run(&mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
-            let mut group = Vec::new();
+            let (mut group, mut leases) = (Vec::new(), Vec::new());
             let mut other = None;
             for job in std::iter::once(first).chain(jobs.try_iter()) {
                 match job {
                     Job::Commit(waiting) => group.push(waiting),
+                    Job::Lease(leasing) => leases.push(leasing),
                     job => other = Some(job),
                 }
                 if group.len() == GROUP_MAX || other.is_some() {
                     break;
                 }
             }
-            if !group.is_empty() {
-                self.commit(group);
+            if !group.is_empty() || !leases.is_empty() {
+                self.commit(group, leases);
             }
             match other {
                 Some(Job::Reset(answer)) => {
@@ -174,15 +187,28 @@ impl Thread {
                     drop(answer.send(self.close()));
                     return;
                 }
-                Some(Job::Commit(..)) | None => {}
+                Some(Job::Commit(..) | Job::Lease(..)) | None => {}
             }
         }
     }
 
-    fn commit(&mut self, mut group: Vec<Waiting>) {
-        let Err(error) = self.try_commit(&mut group) else {
-            return;
+    fn commit(&mut self, mut group: Vec<Waiting>, asking: Vec<Leasing>) {
+        let claims: Vec<LeaseClaim> = asking.iter().map(|leasing| leasing.claim).collect();
+        let leased = self.try_commit(&mut group, &claims);
+        let error = match leased {
+            Ok(leased) => {
+                for (leasing, leased) in asking.into_iter().zip(leased) {
+                    drop(leasing.answer.send(Ok(leased)));
+                }
+                return;
+            }
+            Err(error) => error,
         };
+        // Whether they were leased or not, they are due again in time.
+        for leasing in asking {
+            let error = Error::Unavailable("the commit failed".into());
+            drop(leasing.answer.send(Err(error)));
+        }
         self.report(&error, group.len());
         let fates = self.fates(&group);
         self.memory.records.forget();
@@ -193,16 +219,20 @@ impl Thread {
         });
     }
 
-    fn try_commit(&mut self, group: &mut Vec<Waiting>) -> Result<(), Error> {
+    fn try_commit(
+        &mut self,
+        group: &mut Vec<Waiting>,
+        claims: &[LeaseClaim],
+    ) -> Result<Vec<Leased>, Error> {
         let connection = self.connect()?;
         if self.behind {
             self.catch_up(&connection)?;
         }
-        self.write(&connection, group)?;
+        let leased = self.write(&connection, group, claims)?;
         // On a failure the connection is dropped, which rolls back what it had not committed; one
         // that met a failed sync must not be used again.
         self.connection = Some(connection);
-        Ok(())
+        Ok(leased)
     }
 
     fn connect(&mut self) -> Result<Connection, Error> {
@@ -273,7 +303,12 @@ impl Thread {
         }
     }
 
-    fn write(&mut self, connection: &Connection, group: &mut Vec<Waiting>) -> Result<(), Error> {
+    fn write(
+        &mut self,
+        connection: &Connection,
+        group: &mut Vec<Waiting>,
+        claims: &[LeaseClaim],
+    ) -> Result<Vec<Leased>, Error> {
         let memory = Arc::clone(&self.memory);
         let indexes = &memory.indexes;
         self.begin_moves();
@@ -292,6 +327,10 @@ impl Thread {
             outcomes = apply_each_alone(connection, &mut open, group)?;
         }
         let written = open.end();
+        let leased = claims
+            .iter()
+            .map(|claim| outbox::lease(connection, claim))
+            .collect::<Result<_, _>>()?;
         self.move_entries(connection, group.len())?;
         if planted(Mutant::AnswerBeforeCommit) {
             answer(std::mem::take(group), std::mem::take(&mut outcomes));
@@ -311,7 +350,7 @@ impl Thread {
             // What was answered is in the log, and stays there until this succeeds.
             tracing::warn!(source = ?error, "Could not copy the log into the file: {error}");
         }
-        Ok(())
+        Ok(leased)
     }
 
     /// Copies the log into the file when it is long. Until it was begun anew, readers keep no
@@ -434,13 +473,19 @@ fn tell(memory: &Memory, group: Vec<Waiting>, outcomes: Vec<Outcome>) {
         .iter()
         .zip(&outcomes)
         .filter(|(_, outcome)| matches!(outcome, Outcome::Done));
-    let (mut any_order, mut any_record, mut moved) = (false, false, Vec::new());
+    let (mut any_order, mut any_record, mut any_wake) = (false, false, false);
+    let mut moved = Vec::new();
     for change in done.flat_map(|(waiting, _)| &waiting.write_set.changes) {
         match change {
             Change::Place(..) => any_order = true,
             Change::Order { now, .. } => moved.push(now.id),
             Change::Record { .. } => any_record = true,
-            Change::Event(_) | Change::Wake(_) => {}
+            Change::Wake(_) => any_wake = true,
+            Change::Event(_)
+            | Change::Transfer(_)
+            | Change::Stock(_)
+            | Change::Settle(_)
+            | Change::Delay { .. } => {}
         }
     }
     if any_record {
@@ -450,6 +495,9 @@ fn tell(memory: &Memory, group: Vec<Waiting>, outcomes: Vec<Outcome>) {
         memory.cache.outdate(moved, move || answer(group, outcomes));
     } else {
         answer(group, outcomes);
+    }
+    if any_wake {
+        memory.signal.send_modify(|commits| *commits += 1);
     }
 }
 

@@ -1,0 +1,136 @@
+//! Orders that move on, and the events that say so.
+
+use super::rows::{event_code, failed, halves, status_code, step_code};
+use crate::Error;
+use domain::order::{Aim, Failure};
+use domain::{Change, Event, Order, Timestamp, WriteSet};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
+
+/// The events of a write set that an order moves on by.
+pub(super) fn events_of<'w>(write_set: &'w WriteSet, order: &Order) -> Vec<&'w Event> {
+    let of_order = |change: &'w Change| match change {
+        Change::Event(event) if event.order_id == order.id && event.sequence > 1 => Some(event),
+        _ => None,
+    };
+    write_set.changes.iter().filter_map(of_order).collect()
+}
+
+/// Whether the write set moves the order of an event.
+pub(super) fn moves(write_set: &WriteSet, event: &Event) -> bool {
+    let moves =
+        |change: &Change| matches!(change, Change::Order { now, .. } if now.id == event.order_id);
+    write_set.changes.iter().any(moves)
+}
+
+/// Writes only what can change: lines and who the order is for stay as they were placed. Its new
+/// events are chained to the one before them, and the order then points at the last.
+pub(super) fn order(
+    connection: &Connection,
+    insert_event: &mut Statement<'_>,
+    was: u32,
+    order: &Order,
+    events: &[&Event],
+) -> Result<bool, Error> {
+    let (order_id, random) = halves(order.id.as_uuid());
+    let newest: Option<(i64, u32)> = connection
+        .prepare_cached(
+            "select order_id + newest_event, coalesce(newest_sequence, 1) from order_rows
+             where order_id = ?1 and random = ?2 and version = ?3",
+        )
+        .and_then(|mut select| {
+            select
+                .query_row(params![order_id, random, was], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .optional()
+        })
+        .map_err(failed)?;
+    let Some((mut newest_event, mut sequence)) = newest else {
+        return Ok(false);
+    };
+    for event in events {
+        sequence += 1;
+        let occurred_at = Some(event.occurred_at.as_millis());
+        if event.sequence != sequence
+            || !self::insert_event(
+                insert_event,
+                event,
+                order_id,
+                occurred_at,
+                Some(newest_event),
+            )?
+        {
+            return Ok(false);
+        }
+        newest_event = halves(event.id.as_uuid()).0;
+    }
+    update(connection, order, newest_event - order_id, sequence)?;
+    Ok(true)
+}
+
+fn update(
+    connection: &Connection,
+    order: &Order,
+    newest_event: i64,
+    newest_sequence: u32,
+) -> Result<(), Error> {
+    let progress = &order.progress;
+    connection
+        .prepare_cached(
+            "update order_rows set version = ?2, status = ?3, captured_minor = ?4,
+               refunded_minor = ?5, label = ?6, updated_at = ?7, hidden_at = ?8, newest_event = ?9,
+               newest_sequence = ?10, round = nullif(?11, 1), step = ?12, tries = nullif(?13, 0),
+               aim = ?14, deadline_at = ?15, failure = ?16
+             where order_id = ?1",
+        )
+        .and_then(|mut update| {
+            update.execute(params![
+                halves(order.id.as_uuid()).0,
+                order.version,
+                status_code(order.status),
+                order.captured_minor.as_minor(),
+                order.refunded_minor.as_minor(),
+                order.label.as_ref().map(domain::text::Label::as_str),
+                order.updated_at.as_millis(),
+                order.hidden_at.map(Timestamp::as_millis),
+                newest_event,
+                newest_sequence,
+                progress.round,
+                progress.step.map(step_code),
+                progress.tries,
+                (progress.aim == Aim::Cancel).then_some(1),
+                progress.deadline_at.map(Timestamp::as_millis),
+                order
+                    .failure
+                    .as_ref()
+                    .map(|failure| Failure::to_json(failure).to_string()),
+            ])
+        })
+        .map(drop)
+        .map_err(failed)
+}
+
+/// Inserts an event; `false` where one with its id is there.
+pub(super) fn insert_event(
+    insert: &mut Statement<'_>,
+    event: &Event,
+    order_id: i64,
+    occurred_at: Option<i64>,
+    previous: Option<i64>,
+) -> Result<bool, Error> {
+    let (event_id, random) = halves(event.id.as_uuid());
+    insert
+        .execute(params![
+            event_id,
+            random,
+            event_id - order_id,
+            event.sequence,
+            event_code(event.kind),
+            event.payload.as_deref(),
+            occurred_at,
+            event.traceparent.as_deref(),
+            previous,
+        ])
+        .map(|rows| rows == 1)
+        .map_err(failed)
+}

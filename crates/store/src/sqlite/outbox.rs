@@ -1,0 +1,128 @@
+//! The outbox: who is to be woken, when, and who has it until then.
+
+use super::rows::{consumer_code, failed, get, halves, uuid};
+use crate::{Error, LeaseClaim, Leased};
+use domain::{Consumer, Lease, OrderId, Timestamp, Wake};
+use rusqlite::{Connection, Statement, params};
+
+/// Work for a consumer, or more of it; it may be earlier now, never later.
+pub(super) fn wake(upsert: &mut Statement<'_>, wake: &Wake) -> Result<bool, Error> {
+    upsert
+        .execute(params![
+            consumer_code(wake.consumer),
+            halves(wake.subject.as_uuid()).0,
+            wake.head,
+            wake.due_at.as_millis(),
+        ])
+        .map(|_| true)
+        .map_err(failed)
+}
+
+/// The lease is done with, unless it was taken over or there is more to do.
+pub(super) fn settle(connection: &Connection, lease: &Lease) -> Result<bool, Error> {
+    connection
+        .prepare_cached(
+            "delete from wake_rows
+             where consumer = ?1 and order_id = ?2 and attempt = ?3 and head = ?4",
+        )
+        .and_then(|mut delete| {
+            delete.execute(params![
+                consumer_code(lease.consumer),
+                halves(lease.subject.as_uuid()).0,
+                lease.attempt,
+                lease.head,
+            ])
+        })
+        .map(|rows| rows == 1)
+        .map_err(failed)
+}
+
+/// The lease is extended, or given back until later, unless it was taken over.
+pub(super) fn delay(
+    connection: &Connection,
+    lease: &Lease,
+    due_at: Timestamp,
+    error: Option<&str>,
+) -> Result<bool, Error> {
+    connection
+        .prepare_cached(
+            "update wake_rows set due_at = ?4, received = 0, last_error = ?5
+             where consumer = ?1 and order_id = ?2 and attempt = ?3",
+        )
+        .and_then(|mut update| {
+            update.execute(params![
+                consumer_code(lease.consumer),
+                halves(lease.subject.as_uuid()).0,
+                lease.attempt,
+                due_at.as_millis(),
+                error,
+            ])
+        })
+        .map(|rows| rows == 1)
+        .map_err(failed)
+}
+
+/// When a consumer has something to do next, whoever has it at the moment.
+pub(super) fn next_due(
+    connection: &Connection,
+    consumer: Consumer,
+) -> Result<Option<Timestamp>, Error> {
+    let due: Option<i64> = connection
+        .prepare_cached("select min(due_at) from wake_rows where consumer = ?1")
+        .and_then(|mut select| select.query_row([consumer_code(consumer)], |row| row.get(0)))
+        .map_err(failed)?;
+    Ok(due.map(Timestamp::from_millis))
+}
+
+/// Leases what is due.
+pub(super) fn lease(connection: &Connection, claim: &LeaseClaim) -> Result<Leased, Error> {
+    let entries = due(connection, claim)?;
+    let mut take = connection
+        .prepare_cached(
+            "update wake_rows set attempt = ?3, received = ?4, due_at = ?5
+             where consumer = ?1 and order_id = ?2",
+        )
+        .map_err(failed)?;
+    for lease in &entries {
+        take.execute(params![
+            consumer_code(lease.consumer),
+            halves(lease.subject.as_uuid()).0,
+            lease.attempt,
+            lease.received,
+            claim.until.as_millis(),
+        ])
+        .map_err(failed)?;
+    }
+    Ok(Leased {
+        entries,
+        next_due: next_due(connection, claim.consumer)?,
+    })
+}
+
+fn due(connection: &Connection, claim: &LeaseClaim) -> Result<Vec<Lease>, Error> {
+    let mut select = connection
+        .prepare_cached(
+            "select order_id, coalesce(random, 0), head, w.attempt + 1, w.received + 1
+             from wake_rows as w left join order_rows using (order_id)
+             where consumer = ?1 and due_at <= ?2 order by due_at limit ?3",
+        )
+        .map_err(failed)?;
+    let mut rows = select
+        .query(params![
+            consumer_code(claim.consumer),
+            claim.now.as_millis(),
+            claim.max
+        ])
+        .map_err(failed)?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        entries.push(Lease {
+            consumer: claim.consumer,
+            subject: OrderId::new(uuid(get(row, 0)?, get(row, 1)?)),
+            head: get(row, 2)?,
+            attempt: get(row, 3)?,
+            received: get(row, 4)?,
+        });
+    }
+    Ok(entries)
+}
