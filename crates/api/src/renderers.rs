@@ -1,6 +1,7 @@
 //! Orders as JSON. A renderer that ever answered a placing keeps its number and stays for ever,
 //! since a replay must give the same bytes: change one by adding the next.
 
+use domain::order::Failure;
 use domain::text::Text;
 use domain::{Line, Order, OrderId, Status, Timestamp};
 use serde::Serialize;
@@ -13,6 +14,8 @@ pub(crate) const V1: u8 = 1;
 pub(crate) const RECEIPT: u8 = 2;
 /// `POST /orders` in the form of the basket contract.
 pub(crate) const BASKET: u8 = 3;
+/// `POST /orders` in the form of the event contract.
+pub(crate) const EVENT: u8 = 4;
 
 /// The answer to the placing of `order`, by the renderer with this number; `None` for a number that
 /// this build does not know.
@@ -24,6 +27,7 @@ pub(crate) fn render(number: u8, order: &Order) -> Option<Vec<u8>> {
             status: "created",
         })),
         BASKET => Some(to_bytes(&BasketBody::of(order))),
+        EVENT => Some(to_bytes(&EventPlacedBody::of(order))),
         _ => None,
     }
 }
@@ -64,7 +68,7 @@ pub(crate) struct OrderBody<'a> {
     /// How much of that was given back.
     refunded_minor: i64,
     /// Why it failed, where it did.
-    failure: Option<FailureBody>,
+    failure: Option<FailureBody<'a>>,
     /// Whether it is to be paid for and taken from stock, or only recorded.
     fulfil: bool,
     /// A word that a client of an older contract set.
@@ -103,13 +107,23 @@ pub(crate) struct LineBody<'a> {
 /// Why an order failed.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Failure)]
-pub(crate) struct FailureBody {
+pub(crate) struct FailureBody<'a> {
     /// The sort of failure.
     reason: &'static str,
     /// The step at which it failed.
     step: &'static str,
     /// What there is to say about it.
-    detail: String,
+    detail: &'a str,
+}
+
+impl<'a> FailureBody<'a> {
+    fn of(failure: &'a Failure) -> Self {
+        Self {
+            reason: failure.reason.as_str(),
+            step: failure.step.as_str(),
+            detail: &failure.detail,
+        }
+    }
 }
 
 impl<'a> OrderBody<'a> {
@@ -125,7 +139,7 @@ impl<'a> OrderBody<'a> {
             total_minor: order.total_minor.as_minor(),
             captured_minor: order.captured_minor.as_minor(),
             refunded_minor: order.refunded_minor.as_minor(),
-            failure: None,
+            failure: order.failure.as_ref().map(FailureBody::of),
             fulfil: order.fulfil,
             label: order.label.as_ref().map(Text::as_str),
             created_at: order.created_at,
@@ -245,6 +259,62 @@ impl<'a> BasketItemBody<'a> {
         Self {
             name: name.or(line.item_id.as_ref().map(Text::as_str)),
             quantity: line.quantity.get(),
+        }
+    }
+}
+
+/// An order in the words of the event contract.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventOrder)]
+pub(crate) struct EventOrderBody<'a> {
+    /// Its name, for ever.
+    #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = "uuid")]
+    order_id: OrderId,
+    /// Who it is for.
+    customer_name: Option<&'a str>,
+    /// What was ordered.
+    product_name: Option<&'a str>,
+    /// How many.
+    quantity: u32,
+    /// `Pending`, `Processing`, `Completed` or `Failed`.
+    status: &'static str,
+}
+
+impl<'a> EventOrderBody<'a> {
+    pub(crate) fn of(order: &'a Order) -> Self {
+        let line = order.lines.first();
+        let status = match order.status {
+            Status::Created => "Pending",
+            Status::Processing | Status::Compensating | Status::NeedsReview => "Processing",
+            Status::Completed | Status::Refunded => "Completed",
+            Status::Failed | Status::Cancelled => "Failed",
+        };
+        Self {
+            order_id: order.id,
+            customer_name: order.customer_name.as_ref().map(Text::as_str),
+            product_name: line.and_then(|line| line.name.as_ref()).map(Text::as_str),
+            quantity: line.map_or(0, |line| line.quantity.get()),
+            status,
+        }
+    }
+}
+
+/// What the event contract answers to a placing.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventPlaced)]
+pub(crate) struct EventPlacedBody<'a> {
+    /// In a sentence.
+    message: &'static str,
+    /// The order.
+    order: EventOrderBody<'a>,
+}
+
+impl<'a> EventPlacedBody<'a> {
+    fn of(order: &'a Order) -> Self {
+        Self {
+            message: "Order created successfully",
+            order: EventOrderBody::of(order),
         }
     }
 }

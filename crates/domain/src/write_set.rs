@@ -41,14 +41,15 @@ pub struct Claim {
 pub enum Change {
     /// A new order with its lines and its ledger entry. Guard: no order has its id.
     Place(Box<Order>, LedgerEntry),
-    /// An order moves on; its lines and who it is for stay. Guard: its version is `was`.
+    /// An order moves on, by the events of the same write set; its lines and who it is for stay.
+    /// Guard: its version is `was`, and the events are its next.
     Order {
         /// The version that must be there.
         was: u32,
         /// The order from now on.
         now: Box<Order>,
     },
-    /// A new event of an order. Guard: its sequence is the order's next.
+    /// A new event of an order that the same write set places or moves on.
     Event(Event),
     /// A new transfer. Guard: its number is the subject's next, and what it resolves is pending.
     Transfer(Transfer),

@@ -80,6 +80,7 @@ fn flags(args: &Args, file: &str) -> Vec<Flag> {
 async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Result<ExitCode> {
     let signals = Signals::install()?;
     serve::guard_access(config).await?;
+    serve::fulfilment::guard_payments(&config.settings)?;
     let listener = port::bind_near(config.settings.server.listen)?;
     let (cache, driver) = serve::cache(config).await?;
     let (_store, app) = serve::open(config, cache).await.map_err(with_own_flag)?;

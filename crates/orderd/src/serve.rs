@@ -3,6 +3,7 @@
 //! It reads as the order of events: what is configured, the port, the store, serving, draining.
 
 pub(crate) mod banner;
+pub(crate) mod fulfilment;
 pub(crate) mod signals;
 
 use crate::Globals;
@@ -73,6 +74,7 @@ pub(crate) fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
 async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
     let signals = Signals::install()?;
     guard_access(config).await?;
+    fulfilment::guard_payments(&config.settings)?;
     // Before the store: who does not get the port has made and migrated nothing.
     let listener = port::bind(config.settings.server.listen)?;
     let (cache, driver) = cache(config).await?;
@@ -313,6 +315,10 @@ impl Server {
         let router = api::router(Arc::clone(&app));
         let accept = listener::accept(listener, router, limits, stop.clone(), connections.clone());
         connections.spawn(accept);
+        if config.settings.worker.enabled {
+            let drain = fulfilment::drain(&config.settings, &app)?;
+            connections.spawn(drain.run(stop.clone()));
+        }
         let (closed, background) = (CancellationToken::new(), TaskTracker::new());
         if let Some(driver) = driver {
             let closed = closed.clone();

@@ -3,6 +3,7 @@
 
 pub(crate) mod basket;
 pub(crate) mod catalogue;
+pub(crate) mod event;
 pub(crate) mod receipt;
 
 use crate::extract::{self, OrderPath};
@@ -10,7 +11,9 @@ use crate::fields::Fields;
 use crate::layers::Context;
 use crate::placing::Asked;
 use crate::problem::{Code, Problem};
-use crate::renderers::{BasketBody, OrderBody, ReceiptBody, ReceiptOrderBody, to_bytes};
+use crate::renderers::{
+    BasketBody, EventOrderBody, EventPlacedBody, OrderBody, ReceiptBody, ReceiptOrderBody, to_bytes,
+};
 use crate::v1::orders::visible;
 use crate::{App, cached};
 use axum::Extension;
@@ -30,6 +33,8 @@ pub(crate) const RECEIPT: Contract = Contract(2);
 
 /// `{customer_name, items: [{name, quantity}]}`.
 pub(crate) const BASKET: Contract = Contract(3);
+/// `{customer_name, product_name, quantity}`.
+pub(crate) const EVENT: Contract = Contract(4);
 
 /// An order to place, in one of the forms.
 #[derive(ToSchema)]
@@ -39,6 +44,7 @@ pub(crate) const BASKET: Contract = Contract(3);
 pub(crate) enum NewContractOrderBody {
     Receipt(receipt::NewReceiptBody),
     Basket(basket::NewBasketBody),
+    Event(event::NewEventOrderBody),
 }
 
 /// What a placing is answered, in the words of its contract.
@@ -49,6 +55,7 @@ pub(crate) enum NewContractOrderBody {
 pub(crate) enum ContractPlacedBody<'a> {
     Receipt(ReceiptBody),
     Basket(BasketBody<'a>),
+    Event(EventPlacedBody<'a>),
 }
 
 /// An order, in the words of its contract.
@@ -59,14 +66,16 @@ pub(crate) enum ContractPlacedBody<'a> {
 pub(crate) enum ContractOrderBody<'a> {
     Receipt(ReceiptOrderBody<'a>),
     Basket(BasketBody<'a>),
+    Event(EventOrderBody<'a>),
     V1(OrderBody<'a>),
 }
 
 /// Place an order in the form of a contract
 ///
 /// A body with `items` is the basket contract's: `{customer_name, items: [{name, quantity}]}`; one
-/// with `customer_id` or `item_id` is the receipt contract's: `{customer_id, item_id, quantity}`.
-/// The order is recorded, not paid for.
+/// with `product_name` the event contract's: `{customer_name, product_name, quantity}`; one with
+/// `customer_id` or `item_id` the receipt contract's: `{customer_id, item_id, quantity}`. Orders of
+/// the event contract are fulfilled; the others are recorded, not paid for.
 #[utoipa::path(
     post,
     path = "/orders",
@@ -96,7 +105,11 @@ pub(crate) async fn place(
         return basket::place(&app, &context, asked).await;
     }
     if fields.has("product_name") {
-        return Err(unavailable("event", "product_name"));
+        let asked = Asked {
+            after_commit,
+            ..event::read(key?, &body)?
+        };
+        return event::place(&app, &context, asked).await;
     }
     if fields.has("customer_id") || fields.has("item_id") {
         let key = key?.ok_or_else(extract::key_missing)?;
@@ -111,17 +124,6 @@ pub(crate) async fn place(
         "The body has none of the forms of an order: {customer_id, item_id, quantity}, \
          {customer_name, items: [{name, quantity}]} or {customer_name, product_name, quantity}.",
     ))
-}
-
-fn unavailable(contract: &str, field: &str) -> Problem {
-    Problem::new(
-        Code::ContractUnavailable,
-        format!(
-            "A body with {field} is an order of the {contract} contract, which this build does \
-             not speak. Place it at /v1/orders: {{customer_name, lines: [{{name, quantity}}]}}; or \
-             here as a basket: {{customer_name, items: [{{name, quantity}}]}}."
-        ),
-    )
 }
 
 /// Read an order in the words it was placed in
@@ -156,6 +158,7 @@ fn in_own_words(order: &Order) -> Vec<u8> {
     match order.contract {
         RECEIPT => to_bytes(&ReceiptOrderBody::of(order)),
         BASKET => to_bytes(&BasketBody::of(order)),
+        EVENT => to_bytes(&EventOrderBody::of(order)),
         _ => to_bytes(&OrderBody::of(order)),
     }
 }

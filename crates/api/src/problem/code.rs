@@ -13,8 +13,6 @@ pub enum Code {
     AmountOverflow,
     /// `bad_request`
     BadRequest,
-    /// `contract_unavailable`
-    ContractUnavailable,
     /// `currency_mixed`
     CurrencyMixed,
     /// `cursor_invalid`
@@ -151,13 +149,6 @@ static ROWS: [Row; Code::ALL.len()] = [
         No,
         "The request is not valid HTTP",
         "The request line or a header cannot be understood, or is ambiguous. Look at the detail; a proxy in between may have changed the request.",
-    ),
-    row(
-        "contract_unavailable",
-        422,
-        No,
-        "This build does not speak that form of order",
-        "The body has the form of a contract that this build does not serve. Send {customer_id, item_id, quantity}, or place the order at POST /v1/orders.",
     ),
     row(
         "currency_mixed",
@@ -380,12 +371,11 @@ static ROWS: [Row; Code::ALL.len()] = [
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 35] = [
         Self::AdminDisabled,
         Self::AdminUnauthorized,
         Self::AmountOverflow,
         Self::BadRequest,
-        Self::ContractUnavailable,
         Self::CurrencyMixed,
         Self::CursorInvalid,
         Self::Forbidden,

@@ -11,7 +11,7 @@ mod sources;
 mod values;
 
 pub(crate) use settings::{
-    Anonymous, Fulfil, LogFormat, RateLimit, Settings, Switch, parse_duration,
+    Anonymous, Fulfil, LogFormat, PaymentProvider, RateLimit, Settings, Switch, parse_duration,
 };
 pub(crate) use values::{DEFAULTS, Values};
 

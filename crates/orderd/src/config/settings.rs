@@ -41,6 +41,14 @@ pub(crate) struct Settings {
     pub(crate) catalogue: Catalogue,
     /// `[cache]`
     pub(crate) cache: Cache,
+    /// `[worker]`
+    pub(crate) worker: Worker,
+    /// `[fulfilment]`
+    pub(crate) fulfilment: Fulfilment,
+    /// `[payments]`
+    pub(crate) payments: Payments,
+    /// `[simulated]`
+    pub(crate) simulated: Simulated,
     /// `[log]`
     pub(crate) log: Log,
 }
@@ -240,6 +248,94 @@ pub(crate) struct Cache {
     pub(crate) redis_url: String,
 }
 
+/// The loop that drains the outbox.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Worker {
+    /// Whether it runs.
+    pub(crate) enabled: bool,
+    /// The most orders that it takes at a time.
+    #[serde(deserialize_with = "within::<_, 1, 1_000>")]
+    pub(crate) batch: usize,
+    /// The most orders that it works on at once.
+    #[serde(deserialize_with = "within::<_, 1, 10_000>")]
+    pub(crate) concurrency: usize,
+    /// How long what it took is its own.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) lease: Duration,
+}
+
+/// How orders are driven to their end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fulfilment {
+    /// Tries of a step that may fail.
+    #[serde(deserialize_with = "within::<_, 1, 1_000>")]
+    pub(crate) tries: usize,
+    /// Tries of a step that has to succeed.
+    #[serde(deserialize_with = "within::<_, 1, 1_000>")]
+    pub(crate) tries_to_end: usize,
+    /// The longest wait after the first failure.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) retry_base: Duration,
+    /// The longest wait of all.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) retry_max: Duration,
+    /// For one call.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) call_timeout: Duration,
+    /// The most calls to a provider at once.
+    #[serde(deserialize_with = "within::<_, 1, 10_000>")]
+    pub(crate) calls_max: usize,
+    /// For an order to be completed, and again to be undone.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) deadline: Duration,
+}
+
+/// Who is asked for money.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Payments {
+    /// Which service.
+    pub(crate) provider: PaymentProvider,
+}
+
+/// Which payment service.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PaymentProvider {
+    /// The simulated one on loopback; elsewhere it has to be asked for.
+    Auto,
+    /// The simulated one.
+    Simulated,
+}
+
+/// The simulated providers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Simulated {
+    /// Calls that fail and take no effect.
+    #[serde(deserialize_with = "share")]
+    pub(crate) failure_rate: u32,
+    /// Calls that take effect, and nobody is told.
+    #[serde(deserialize_with = "share")]
+    pub(crate) lost_answer_rate: u32,
+    /// Calls that never answer.
+    #[serde(deserialize_with = "share")]
+    pub(crate) hang_rate: u32,
+    /// Orders whose payment is declined.
+    #[serde(deserialize_with = "share")]
+    pub(crate) decline_rate: u32,
+    /// How long an answer takes.
+    #[serde(deserialize_with = "within::<_, 0, 60_000>")]
+    pub(crate) latency_ms: usize,
+    /// What happens when depends on it.
+    #[serde(deserialize_with = "within::<_, 0, { u32::MAX as u64 }>")]
+    pub(crate) seed: usize,
+    /// The file with the books of the payment service; empty for one beside the database.
+    pub(crate) books: String,
+}
+
 /// Logging.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -337,6 +433,24 @@ fn mismatch_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D:
             &"409 or 422",
         )),
     }
+}
+
+/// A share from 0 to 1, in parts of a million.
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let share = f64::deserialize(deserializer)?;
+    if !(0.0..=1.0).contains(&share) {
+        return Err(D::Error::invalid_value(
+            Unexpected::Float(share),
+            &"a share from 0.0 to 1.0",
+        ));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is from 0 to a million"
+    )]
+    let parts = (share * 1e6).round() as u32;
+    Ok(parts)
 }
 
 fn within<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(

@@ -1,6 +1,6 @@
 //! What a server says of itself once it serves: a block for people, or one log line.
 
-use super::Server;
+use super::{Server, fulfilment};
 use crate::client::url_of;
 use crate::config::Config;
 use crate::port;
@@ -52,6 +52,7 @@ fn log(config: &Config, server: &Server, storage: Storage<'_>) {
         url = url_of(server.address),
         storage = kind,
         location,
+        worker = fulfilment::words(&config.settings),
         cache = cache(server),
         anonymous = anonymous(server),
         configuration = config.origins(),
@@ -68,6 +69,10 @@ fn block(config: &Config, server: &Server, storage: Storage<'_>) -> String {
             format!("{location} \x1b[1;31m(temporary; keep it with --keep DIR)\x1b[0m")
         }
     };
+    let mut worker = fulfilment::words(&config.settings);
+    if config.settings.worker.enabled {
+        worker = format!("\x1b[1;33m{worker}\x1b[0m");
+    }
     let mut access = format!("without a token: {}", anonymous(server));
     if is_open(server) {
         access = format!("\x1b[1;31m{access}, and others can reach this address\x1b[0m");
@@ -77,6 +82,7 @@ fn block(config: &Config, server: &Server, storage: Storage<'_>) -> String {
         ("Docs", format!("{url}/openapi.json")),
         ("Metrics", format!("{url}/metrics")),
         ("Storage", storage),
+        ("Worker", worker),
         ("Cache", cache(server)),
         ("Access", access),
         ("Settings", config.origins()),

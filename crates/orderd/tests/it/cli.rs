@@ -175,7 +175,10 @@ fn seeding_again_adds_only_what_is_not_there_be_it_at_a_server_or_alone() {
 
 #[test]
 fn a_reset_removes_all_orders_once_it_was_confirmed() {
-    let site = site();
+    let mut site = site();
+    // Nothing is being paid for.
+    site.environment
+        .push(("ORDERD_WORKER_ENABLED", "false".into()));
     let server = site.start().unwrap();
     asked(&site, &server, &["seed", "--count", "120"]);
 

@@ -458,7 +458,14 @@ fn with_a_token_it_listens_where_others_reach_it_and_strangers_may_do_nothing() 
         "{token}"
     );
 
-    let server = Server::start_at("0.0.0.0:0", directory.path(), &[]);
+    let listen = ["serve", "--listen", "0.0.0.0:0"];
+    let unpaid = [
+        "payments would only be simulated",
+        "ORDERD_PAYMENTS_PROVIDER",
+    ];
+    refused(&mut orderd(directory.path(), &listen), 3, &unpaid);
+    let simulated = [("ORDERD_PAYMENTS_PROVIDER", "simulated")];
+    let server = Server::start_at("0.0.0.0:0", directory.path(), &simulated);
     assert_eq!(get(&server, "/readyz", "").0, 200);
     assert_eq!(get(&server, "/v1/orders", "").0, 401);
     let bearer = format!("Authorization: Bearer {}\r\n", token.trim());

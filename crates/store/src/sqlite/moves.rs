@@ -45,25 +45,33 @@ pub(super) fn order(
                 .optional()
         })
         .map_err(failed)?;
-    let Some((mut newest_event, mut sequence)) = newest else {
+    let Some((mut newest_event, sequence)) = newest else {
         return Ok(false);
     };
+    // Before anything is written: a guard that fails leaves nothing behind.
+    if !(sequence + 1..)
+        .zip(events)
+        .all(|(next, event)| event.sequence == next)
+    {
+        return Ok(false);
+    }
     for event in events {
-        sequence += 1;
         let occurred_at = Some(event.occurred_at.as_millis());
-        if event.sequence != sequence
-            || !self::insert_event(
-                insert_event,
-                event,
-                order_id,
-                occurred_at,
-                Some(newest_event),
-            )?
-        {
-            return Ok(false);
+        if !self::insert_event(
+            insert_event,
+            event,
+            order_id,
+            occurred_at,
+            Some(newest_event),
+        )? {
+            return Err(Error::Corrupt(format!(
+                "event {} is there already",
+                event.id
+            )));
         }
         newest_event = halves(event.id.as_uuid()).0;
     }
+    let sequence = events.last().map_or(sequence, |event| event.sequence);
     update(connection, order, newest_event - order_id, sequence)?;
     Ok(true)
 }

@@ -1,0 +1,259 @@
+//! Fulfilment, with providers that do as a script says and a clock that is moved by hand.
+
+use crate::service::{Answer as Reply, ORDER, Service};
+use async_trait::async_trait;
+use domain::fulfil::{Answer, Call, CallKind, Inventory, Refused, Retry, Rules};
+use domain::{Clock, Consumer};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use store::Store;
+use store::faulty::{Fault, Faulty};
+use worker::providers::books::Books;
+use worker::{Drain, Fulfil, Limits, Provider};
+
+const LEASE_MS: i64 = 5_000;
+
+type Script = dyn Fn(&Call, u64) -> Option<Answer> + Send + Sync;
+
+/// A provider with books of its own. The script sees each call and its number, and may answer in
+/// its place.
+pub(crate) struct Scripted {
+    script: Box<Script>,
+    after: Box<Script>,
+    books: Books,
+    calls: Mutex<Vec<String>>,
+    count: AtomicU64,
+}
+
+impl Scripted {
+    /// Says yes to everything.
+    pub(crate) fn willing() -> Arc<Self> {
+        Self::before(|_, _| None)
+    }
+
+    /// Answers as `script` says before anything takes effect.
+    pub(crate) fn before(
+        script: impl Fn(&Call, u64) -> Option<Answer> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Self::new(script, |_, _| None)
+    }
+
+    fn new(
+        script: impl Fn(&Call, u64) -> Option<Answer> + Send + Sync + 'static,
+        after: impl Fn(&Call, u64) -> Option<Answer> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            script: Box::new(script),
+            after: Box::new(after),
+            books: Books::in_memory(),
+            calls: Mutex::default(),
+            count: AtomicU64::new(0),
+        })
+    }
+
+    /// The calls so far, in their words.
+    fn calls(&self) -> Vec<String> {
+        self.calls.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Provider for Scripted {
+    async fn call(&self, call: &Call) -> Answer {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        self.calls.lock().unwrap().push(call.kind.to_string());
+        if let Some(answer) = (self.script)(call, number) {
+            return answer;
+        }
+        let answer = self.books.apply(call, domain::Timestamp::EPOCH);
+        (self.after)(call, number).unwrap_or(answer)
+    }
+}
+
+fn failed() -> Answer {
+    Answer::Failed("away".into(), None)
+}
+
+/// The worker of `service`, with one provider for money and stock.
+pub(crate) fn drain(service: &Service, provider: Arc<Scripted>) -> Drain<Fulfil> {
+    drain_over(service, Arc::clone(&service.app.store), provider)
+}
+
+fn drain_over(service: &Service, store: Arc<dyn Store>, provider: Arc<Scripted>) -> Drain<Fulfil> {
+    let clock: Arc<dyn Clock> = Arc::clone(&service.app.clock);
+    let fulfil = Fulfil {
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&service.app.ids),
+        random: Box::new(|| 0),
+        rules: Rules {
+            inventory: Inventory::Own,
+            tries_max: 5,
+            tries_max_to_end: 20,
+            deadline_ms: 900_000,
+            retry: Retry {
+                base_ms: 200,
+                max_ms: 30_000,
+            },
+        },
+        payments: Arc::clone(&provider) as Arc<dyn Provider>,
+        inventory: provider,
+        lease_ms: LEASE_MS,
+    };
+    let limits = Limits {
+        batch: 5,
+        concurrency: 256,
+        lease_ms: LEASE_MS,
+        received_max: 5,
+    };
+    Drain::new(store, clock, Consumer::Fulfil, limits, fulfil)
+}
+
+/// Lets the worker work, and moves the clock on, until nothing is left to do.
+pub(crate) async fn settle(service: &Service, drain: &Drain<Fulfil>) {
+    let mut idle = 0;
+    for _ in 0..500 {
+        let worked = drain.pass().await.unwrap_or(1);
+        idle = if worked == 0 { idle + 1 } else { 0 };
+        if idle > 8 {
+            return;
+        }
+        service.clock.move_by(LEASE_MS);
+    }
+    panic!("there is still something to do");
+}
+
+async fn place(service: &Service, key: &str, body: &str) -> String {
+    let key = [("idempotency-key", key)];
+    let placed = service
+        .send("POST", "/v1/orders", &key, body.to_owned())
+        .await;
+    assert_eq!(placed.status, 201, "{}", placed.body);
+    placed.field("order_id")
+}
+
+async fn order(service: &Service, id: &str) -> Value {
+    let answer: Reply = service.get(&format!("/v1/orders/{id}")).await;
+    answer.json()
+}
+
+#[tokio::test]
+async fn an_order_is_paid_for_and_completed_and_what_was_answered_stays() {
+    let service = Service::new();
+    let id = place(&service, "k", ORDER).await;
+    let provider = Scripted::willing();
+    drain(&service, Arc::clone(&provider)).pass().await.unwrap();
+    assert_eq!(provider.calls(), ["reserve", "authorise", "capture"]);
+    let order = order(&service, &id).await;
+    assert_eq!(order["status"], "completed");
+    assert_eq!(order["version"], 4);
+    assert_eq!(order["failure"], Value::Null);
+    assert_eq!(service.findings().await, []);
+    let again = place(&service, "k", ORDER).await;
+    assert_eq!(again, id);
+}
+
+#[tokio::test]
+async fn a_call_that_fails_is_tried_again_later_under_the_same_id() {
+    let service = Service::new();
+    let id = place(&service, "k", ORDER).await;
+    let provider = Scripted::before(|_, number| (number % 3 != 2).then(failed));
+    let drain = drain(&service, Arc::clone(&provider));
+    drain.pass().await.unwrap();
+    assert_eq!(
+        provider.calls(),
+        ["reserve"],
+        "the worker does not wait for it"
+    );
+    settle(&service, &drain).await;
+    assert_eq!(order(&service, &id).await["status"], "completed");
+    assert_eq!(provider.calls().len(), 9);
+    assert_eq!(service.findings().await, []);
+}
+
+#[tokio::test]
+async fn a_declined_order_fails_and_says_why() {
+    let service = Service::new();
+    let id = place(&service, "k", ORDER).await;
+    let provider = Scripted::before(|call, _| {
+        let refused = Answer::Refused(Refused::Declined, "no money".into());
+        (call.kind == CallKind::Authorise).then_some(refused)
+    });
+    settle(&service, &drain(&service, Arc::clone(&provider))).await;
+    assert_eq!(provider.calls(), ["reserve", "authorise"]);
+    let order = order(&service, &id).await;
+    assert_eq!(order["status"], "failed");
+    let failure =
+        json!({ "reason": "payment_declined", "step": "authorise", "detail": "no money" });
+    assert_eq!(order["failure"], failure);
+    assert_eq!(service.findings().await, []);
+}
+
+#[tokio::test]
+async fn a_fault_at_every_call_leads_to_the_same_end() {
+    for fault in [Fault::Unavailable, Fault::AnswerLost] {
+        for fail_at in 0.. {
+            let service = Service::new();
+            let id = place(&service, "k", ORDER).await;
+            let faulty = Arc::new(Faulty::new(Arc::clone(&service.app.store), fault, fail_at));
+            let provider = Scripted::willing();
+            let drain = drain_over(&service, Arc::clone(&faulty) as _, Arc::clone(&provider));
+            settle(&service, &drain).await;
+            end_is_the_same(
+                &service,
+                &id,
+                &provider,
+                &format!("store {fault:?} {fail_at}"),
+            )
+            .await;
+            if faulty.calls() <= fail_at {
+                assert!(fail_at > 5, "faults were put at {fail_at} calls");
+                break;
+            }
+        }
+    }
+    for fail_at in 0..3 {
+        let at = move |_: &Call, number| (number == fail_at).then(failed);
+        for provider in [Scripted::before(at), Scripted::new(|_, _| None, at)] {
+            let service = Service::new();
+            let id = place(&service, "k", ORDER).await;
+            settle(&service, &drain(&service, Arc::clone(&provider))).await;
+            end_is_the_same(&service, &id, &provider, &format!("provider {fail_at}")).await;
+        }
+    }
+}
+
+async fn end_is_the_same(service: &Service, id: &str, provider: &Scripted, when: &str) {
+    let order = order(service, id).await;
+    assert_eq!(order["status"], "completed", "{when}");
+    assert_eq!(order["failure"], Value::Null, "{when}");
+    assert_eq!(provider.books.totals(), (1, 1, 0), "{when}");
+    assert_eq!(service.findings().await, []);
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_undone_whatever_was_lost() {
+    for lost in [false, true] {
+        let service = Service::new();
+        let id = place(&service, "k", ORDER).await;
+        let capture = |call: &Call, _| (call.kind == CallKind::Capture).then(failed);
+        let provider = if lost {
+            Scripted::new(|_, _| None, capture)
+        } else {
+            Scripted::before(capture)
+        };
+        settle(&service, &drain(&service, Arc::clone(&provider))).await;
+        let order = order(&service, &id).await;
+        if lost {
+            assert_eq!(order["status"], "completed", "it was captured after all");
+            assert_eq!(provider.books.totals(), (1, 1, 0));
+        } else {
+            assert_eq!(order["status"], "failed");
+            assert_eq!(order["failure"]["reason"], "retries_exhausted");
+            assert_eq!(provider.books.totals(), (1, 0, 1));
+        }
+        assert_eq!(service.findings().await, []);
+    }
+}

@@ -1,0 +1,254 @@
+//! The loop: lease what is due, hand it to a handler, many at once; wait for the signal, the next
+//! due time or a tick.
+//!
+//! The signal carries nothing and may be lost. A lease that nobody settles is due again when its
+//! time is up: so whatever dies, the work is found.
+
+use async_trait::async_trait;
+use domain::{Change, Clock, Consumer, Lease, Letter, Timestamp, WriteSet};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Error, LeaseClaim, Leased, Store};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+/// How long the loop waits at the most, whatever it was told.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Does what there is to do on one subject. Doing it twice equals doing it once.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Does it, and settles or delays the lease in the same commit as what it writes.
+    async fn handle(&self, lease: Lease) -> Verdict;
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is settled, or somebody else has it.
+    Done,
+    /// It was given back until then.
+    Later(Timestamp),
+    /// It could not be worked on, for a reason that may pass: it is due again in time.
+    Retry(String),
+    /// It can never be worked on: it is buried.
+    Dead(String),
+}
+
+/// How much at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most wakes of one lease.
+    pub batch: usize,
+    /// The most deliveries that are worked on at once.
+    pub concurrency: usize,
+    /// How long a lease is good for, in ms; longer than a call may take.
+    pub lease_ms: i64,
+    /// How often a wake is received, with nothing written about it, before it is buried.
+    pub received_max: u32,
+}
+
+/// The loop for one consumer.
+pub struct Drain<H> {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    consumer: Consumer,
+    limits: Limits,
+    handler: Arc<H>,
+}
+
+impl<H: Handler> Drain<H> {
+    /// A loop that hands what `consumer` is woken for to `handler`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        consumer: Consumer,
+        limits: Limits,
+        handler: H,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            consumer,
+            limits,
+            handler: Arc::new(handler),
+        }
+    }
+
+    /// Works until `stop`, then finishes what it holds.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut signal = self.store.signal();
+        let mut under_way = JoinSet::new();
+        while !stop.is_cancelled() {
+            signal.mark_unchanged();
+            let leased = self.lease(&mut under_way).await;
+            if leased.more {
+                continue;
+            }
+            let mut next_due = leased.next_due;
+            loop {
+                let pause = self.until(next_due);
+                let full = under_way.len() >= self.limits.concurrency;
+                tokio::select! {
+                    finished = under_way.join_next(), if !under_way.is_empty() => {
+                        if let Some(due) = finished.and_then(due_again) {
+                            next_due = Some(next_due.map_or(due, |next| next.min(due)));
+                        }
+                        if full {
+                            break;
+                        }
+                    }
+                    _ = signal.changed(), if !full => break,
+                    () = sleep(pause), if !full => break,
+                    () = stop.cancelled() => break,
+                }
+            }
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    /// Works on all that is due now, one after the other: for tests that move the clock.
+    ///
+    /// # Errors
+    /// Those of the store, when nothing can be leased.
+    pub async fn pass(&self) -> Result<usize, Error> {
+        let mut count = 0;
+        loop {
+            let leased = self.store.lease(self.claim(self.limits.batch)).await?;
+            if leased.entries.is_empty() {
+                return Ok(count);
+            }
+            for lease in leased.entries {
+                count += 1;
+                deliver(self.delivery(lease)).await;
+            }
+        }
+    }
+
+    /// Leases as much as there is room for, and begins to work on it.
+    async fn lease(&self, under_way: &mut JoinSet<Option<Timestamp>>) -> Progress {
+        let room = self.limits.concurrency.saturating_sub(under_way.len());
+        let max = room.min(self.limits.batch);
+        if max == 0 {
+            return Progress::default();
+        }
+        let leased = match self.store.lease(self.claim(max)).await {
+            Ok(leased) => leased,
+            Err(error) => {
+                warn!(source = ?error, "Nothing could be leased: {error}");
+                Leased::default()
+            }
+        };
+        let more = leased.entries.len() == max && room > max;
+        for lease in leased.entries {
+            under_way.spawn(deliver(self.delivery(lease)));
+        }
+        Progress {
+            more,
+            next_due: leased.next_due,
+        }
+    }
+
+    fn claim(&self, max: usize) -> LeaseClaim {
+        let now = self.clock.now();
+        LeaseClaim {
+            consumer: self.consumer,
+            max,
+            now,
+            until: now.plus_millis(self.limits.lease_ms),
+        }
+    }
+
+    fn delivery(&self, lease: Lease) -> Delivery<H> {
+        Delivery {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            handler: Arc::clone(&self.handler),
+            received_max: self.limits.received_max,
+            lease,
+        }
+    }
+
+    /// How long until `due`, but no longer than a tick.
+    fn until(&self, due: Option<Timestamp>) -> Duration {
+        let now = self.clock.now().as_millis();
+        let millis = due.map(|due| u64::try_from(due.as_millis() - now).unwrap_or(0));
+        millis.map_or(TICK, |millis| {
+            Duration::from_millis(millis.max(1)).min(TICK)
+        })
+    }
+}
+
+/// What a lease led to.
+#[derive(Default)]
+struct Progress {
+    /// Whether there is room for more, and there may be more.
+    more: bool,
+    next_due: Option<Timestamp>,
+}
+
+/// One arrival of a wake.
+struct Delivery<H> {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    handler: Arc<H>,
+    received_max: u32,
+    lease: Lease,
+}
+
+/// Has a delivery handled; when it is due again, if that is known.
+async fn deliver<H: Handler>(delivery: Delivery<H>) -> Option<Timestamp> {
+    let lease = delivery.lease;
+    let verdict = if lease.received > delivery.received_max {
+        Verdict::Dead(format!(
+            "it was received {} times in vain",
+            lease.received - 1
+        ))
+    } else {
+        delivery.handler.handle(lease).await
+    };
+    match verdict {
+        Verdict::Done => None,
+        Verdict::Later(due) => Some(due),
+        Verdict::Retry(why) => {
+            warn!(order_id = %lease.subject, attempt = lease.attempt, "Left order {} for later: {why}", lease.subject);
+            None
+        }
+        Verdict::Dead(why) => {
+            error!(order_id = %lease.subject, "Buried order {}: {why}", lease.subject);
+            if let Err(error) = bury(&delivery, &why).await {
+                warn!(source = ?error, "Could not bury order {}: {error}", lease.subject);
+            }
+            None
+        }
+    }
+}
+
+/// Puts a delivery among the dead letters, and takes it out of the outbox.
+async fn bury<H>(delivery: &Delivery<H>, why: &str) -> Result<(), Error> {
+    let lease = delivery.lease;
+    let letter = Letter::poison(lease.subject, why, delivery.clock.now());
+    let there = delivery.store.records(&[letter.id()]).await?;
+    let was = there
+        .into_iter()
+        .flatten()
+        .map(|record| record.version)
+        .next();
+    let write_set = WriteSet {
+        claim: None,
+        changes: vec![letter.change(was.unwrap_or(0)), Change::Settle(lease)],
+    };
+    // Refused: somebody else has it, or there is more to do on it, and it comes again.
+    delivery.store.commit(Arc::new(write_set)).await?;
+    Ok(())
+}
+
+fn due_again(finished: Result<Option<Timestamp>, JoinError>) -> Option<Timestamp> {
+    finished.unwrap_or_else(|error| {
+        error!("A delivery panicked; it is due again in time: {error}");
+        None
+    })
+}

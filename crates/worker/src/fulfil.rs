@@ -1,0 +1,214 @@
+//! Drives one order to its end: receive, read, call, decide, commit.
+
+use crate::drain::{Handler, Verdict};
+use crate::providers::Provider;
+use async_trait::async_trait;
+use domain::fulfil::{
+    Answer, Call, CallKind, Case, Decision, Inventory, Moment, Next, Refused, Rules, Then,
+    answered, next,
+};
+use domain::{Change, Clock, EventId, Ids, ItemId, Lease, OrderId, Status, WriteSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use store::{Committed, Error, Store};
+use tracing::info;
+
+/// The handler of wakes for [`domain::Consumer::Fulfil`].
+pub struct Fulfil {
+    /// Where orders are kept.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<Ids>,
+    /// Spreads retries.
+    pub random: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// How orders are fulfilled here.
+    pub rules: Rules,
+    /// Who is asked for money.
+    pub payments: Arc<dyn Provider>,
+    /// Who is asked for stock.
+    pub inventory: Arc<dyn Provider>,
+    /// How long a lease is good for from each commit on, in ms.
+    pub lease_ms: i64,
+}
+
+#[async_trait]
+impl Handler for Fulfil {
+    async fn handle(&self, lease: Lease) -> Verdict {
+        match self.drive(lease).await {
+            Ok(verdict) => verdict,
+            Err(Error::Corrupt(what)) => Verdict::Dead(what),
+            Err(error) => Verdict::Retry(error.to_string()),
+        }
+    }
+}
+
+/// What a commit led to.
+enum Written {
+    /// It is written, and this is the case now.
+    Done(Box<Case>),
+    /// There is not enough of an item.
+    OutOfStock(ItemId),
+    /// The order or the lease is not what it was: whoever moved it has woken somebody.
+    Overtaken,
+}
+
+impl Fulfil {
+    async fn drive(&self, lease: Lease) -> Result<Verdict, Error> {
+        let Some(mut case) = self.read(lease.subject).await? else {
+            return Ok(Verdict::Dead("there is no such order".to_owned()));
+        };
+        loop {
+            let decision = match self.with_moment(|moment| next(&case, &self.rules, moment)) {
+                Next::Rest => return self.settle(lease).await,
+                Next::Write(decision) => *decision,
+                Next::Ask(call) => self.ask(&case, &call).await?,
+            };
+            let then = decision.then.clone();
+            let before = case.clone();
+            case = match self.commit(lease, decision).await? {
+                Written::Done(case) => *case,
+                Written::Overtaken => return Ok(Verdict::Done),
+                Written::OutOfStock(item_id) => {
+                    let detail = format!("there is not enough of {item_id}");
+                    let answer = Answer::Refused(Refused::OutOfStock, detail.into());
+                    let decision = self.decide(before, answer, &[]);
+                    match self.commit(lease, decision).await? {
+                        Written::Done(case) => *case,
+                        Written::Overtaken | Written::OutOfStock(_) => return Ok(Verdict::Done),
+                    }
+                }
+            };
+            match then {
+                Then::GoOn => {}
+                Then::Wait(wait_ms, _) => {
+                    return Ok(Verdict::Later(self.clock.now().plus_millis(wait_ms)));
+                }
+                Then::Rest => return Ok(Verdict::Done),
+            }
+        }
+    }
+
+    async fn read(&self, id: OrderId) -> Result<Option<Case>, Error> {
+        let Some(order) = self.store.order(id).await? else {
+            return Ok(None);
+        };
+        // Before the first step, nothing was moved for it.
+        let is_new = order.status == Status::Created && order.progress.round == 1;
+        let transfers = if is_new {
+            Vec::new()
+        } else {
+            self.store.transfers(id).await?
+        };
+        Ok(Some(Case { order, transfers }))
+    }
+
+    async fn ask(&self, case: &Case, call: &Call) -> Result<Decision, Error> {
+        let provider = if call.kind.is_payment() {
+            &self.payments
+        } else {
+            &self.inventory
+        };
+        let answer = provider.call(call).await;
+
+        let holds = call.kind == CallKind::Reserve && self.rules.inventory == Inventory::Own;
+        let counted = if holds && answer == Answer::Done {
+            self.counted(case).await?
+        } else {
+            Vec::new()
+        };
+        Ok(self.decide(case.clone(), answer, &counted))
+    }
+
+    /// The items of an order whose stock is counted.
+    async fn counted(&self, case: &Case) -> Result<Vec<ItemId>, Error> {
+        let items: BTreeSet<&ItemId> = case
+            .order
+            .lines
+            .iter()
+            .filter_map(|line| line.item_id.as_ref())
+            .collect();
+        let items: Vec<ItemId> = items.into_iter().cloned().collect();
+        if items.is_empty() {
+            return Ok(items);
+        }
+        let stock = self.store.stock(&items).await?;
+        let counted = items.into_iter().zip(stock);
+        Ok(counted
+            .filter_map(|(item_id, stock)| stock.map(|_| item_id))
+            .collect())
+    }
+
+    fn decide(&self, case: Case, answer: Answer, counted: &[ItemId]) -> Decision {
+        self.with_moment(|moment| answered(case, answer, counted, &self.rules, moment))
+    }
+
+    fn with_moment<T>(&self, act: impl FnOnce(&mut Moment<'_>) -> T) -> T {
+        let now = self.clock.now();
+        let mut ids = || EventId::new(self.ids.mint(now));
+        act(&mut Moment {
+            now,
+            random: (self.random)(),
+            ids: &mut ids,
+        })
+    }
+
+    /// Writes a decision, with what becomes of the lease.
+    async fn commit(&self, lease: Lease, decision: Decision) -> Result<Written, Error> {
+        let Decision {
+            mut changes,
+            case,
+            then,
+        } = decision;
+        let now = self.clock.now();
+        changes.push(match then {
+            Then::GoOn => Change::Delay {
+                lease,
+                due_at: now.plus_millis(self.lease_ms),
+                error: None,
+            },
+            Then::Wait(wait_ms, why) => Change::Delay {
+                lease,
+                due_at: now.plus_millis(wait_ms),
+                error: Some(why),
+            },
+            Then::Rest => Change::Settle(lease),
+        });
+        let write_set = Arc::new(WriteSet {
+            claim: None,
+            changes,
+        });
+        match self.store.commit(Arc::clone(&write_set)).await? {
+            Committed::Done => {
+                tell(&case);
+                Ok(Written::Done(Box::new(case)))
+            }
+            Committed::Refused(change) => Ok(match write_set.changes.get(change) {
+                Some(Change::Stock(movement)) if movement.reserved > 0 => {
+                    Written::OutOfStock(movement.item_id.clone())
+                }
+                _ => Written::Overtaken,
+            }),
+            Committed::Seen(_) => Ok(Written::Overtaken),
+        }
+    }
+
+    async fn settle(&self, lease: Lease) -> Result<Verdict, Error> {
+        let write_set = WriteSet {
+            claim: None,
+            changes: vec![Change::Settle(lease)],
+        };
+        // Refused: there is more to do, or somebody else has it.
+        self.store.commit(Arc::new(write_set)).await?;
+        Ok(Verdict::Done)
+    }
+}
+
+fn tell(case: &Case) {
+    let order = &case.order;
+    let ended = order.progress.step.is_none() && order.status != Status::Created;
+    if ended || order.status == Status::NeedsReview {
+        info!(order_id = %order.id, status = order.status.as_str(), "Order {} is {}", order.id, order.status.as_str());
+    }
+}

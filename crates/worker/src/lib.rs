@@ -1,0 +1,13 @@
+//! What comes after the commit: the loop that drains the outbox, and the handler that drives an
+//! order to its end.
+//!
+//! Nothing in here knows HTTP servers or SQL. What an order needs next is decided in `domain`;
+//! what is decided is written by `store`; in here somebody is asked.
+
+pub mod drain;
+pub mod fulfil;
+pub mod providers;
+
+pub use drain::{Drain, Handler, Limits, Verdict};
+pub use fulfil::Fulfil;
+pub use providers::Provider;
