@@ -1,11 +1,12 @@
 //! Names that clients give: bounded text without control characters, the same on every store.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Bounded text: at least one character that is not blank, at most `MAX` characters, no control
-/// characters (PostgreSQL would refuse a NUL, a terminal would obey an escape).
+/// characters (PostgreSQL would refuse a NUL, a terminal would obey an escape). A copy shares it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text<const MAX: usize>(Box<str>);
+pub struct Text<const MAX: usize>(Arc<str>);
 
 /// Who an order is for, as the client numbers its customers.
 pub type CustomerId = Text<128>;

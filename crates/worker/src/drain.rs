@@ -42,7 +42,7 @@ pub enum Verdict {
 pub struct Limits {
     /// The most wakes of one lease.
     pub batch: usize,
-    /// The most deliveries that are worked on at once.
+    /// The most deliveries that are worked on at once; not less than a batch.
     pub concurrency: usize,
     /// How long a lease is good for, in ms; longer than a call may take.
     pub lease_ms: i64,
@@ -69,11 +69,15 @@ impl<H: Handler> Drain<H> {
         limits: Limits,
         handler: H,
     ) -> Self {
+        let concurrency = limits.concurrency.max(limits.batch);
         Self {
             store,
             clock,
             consumer,
-            limits,
+            limits: Limits {
+                concurrency,
+                ..limits
+            },
             handler: Arc::new(handler),
         }
     }
@@ -84,25 +88,22 @@ impl<H: Handler> Drain<H> {
         let mut under_way = JoinSet::new();
         while !stop.is_cancelled() {
             signal.mark_unchanged();
-            let leased = self.lease(&mut under_way).await;
-            if leased.more {
-                continue;
-            }
-            let mut next_due = leased.next_due;
+            let Leasing { mut next_due, more } = self.lease(&mut under_way).await;
             loop {
+                // A lease is a write: it waits until there is room for a whole batch.
+                let room = self.room(&under_way) >= self.limits.batch;
+                if more && room {
+                    break;
+                }
                 let pause = self.until(next_due);
-                let full = under_way.len() >= self.limits.concurrency;
                 tokio::select! {
                     finished = under_way.join_next(), if !under_way.is_empty() => {
                         if let Some(due) = finished.and_then(due_again) {
                             next_due = Some(next_due.map_or(due, |next| next.min(due)));
                         }
-                        if full {
-                            break;
-                        }
                     }
-                    _ = signal.changed(), if !full => break,
-                    () = sleep(pause), if !full => break,
+                    _ = signal.changed(), if room => break,
+                    () = sleep(pause), if room => break,
                     () = stop.cancelled() => break,
                 }
             }
@@ -129,12 +130,8 @@ impl<H: Handler> Drain<H> {
     }
 
     /// Leases as much as there is room for, and begins to work on it.
-    async fn lease(&self, under_way: &mut JoinSet<Option<Timestamp>>) -> Progress {
-        let room = self.limits.concurrency.saturating_sub(under_way.len());
-        let max = room.min(self.limits.batch);
-        if max == 0 {
-            return Progress::default();
-        }
+    async fn lease(&self, under_way: &mut JoinSet<Option<Timestamp>>) -> Leasing {
+        let max = self.room(under_way).min(self.limits.batch);
         let leased = match self.store.lease(self.claim(max)).await {
             Ok(leased) => leased,
             Err(error) => {
@@ -142,14 +139,19 @@ impl<H: Handler> Drain<H> {
                 Leased::default()
             }
         };
-        let more = leased.entries.len() == max && room > max;
+        let more = leased.entries.len() == max;
         for lease in leased.entries {
             under_way.spawn(deliver(self.delivery(lease)));
         }
-        Progress {
+        Leasing {
             more,
             next_due: leased.next_due,
         }
+    }
+
+    /// How many more deliveries can be worked on.
+    fn room(&self, under_way: &JoinSet<Option<Timestamp>>) -> usize {
+        self.limits.concurrency.saturating_sub(under_way.len())
     }
 
     fn claim(&self, max: usize) -> LeaseClaim {
@@ -183,9 +185,8 @@ impl<H: Handler> Drain<H> {
 }
 
 /// What a lease led to.
-#[derive(Default)]
-struct Progress {
-    /// Whether there is room for more, and there may be more.
+struct Leasing {
+    /// Whether there may be more that is due.
     more: bool,
     next_due: Option<Timestamp>,
 }

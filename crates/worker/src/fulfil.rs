@@ -7,7 +7,7 @@ use domain::fulfil::{
     Answer, Call, CallKind, Case, Decision, Inventory, Moment, Next, Refused, Rules, Then,
     answered, next,
 };
-use domain::{Change, Clock, EventId, Ids, ItemId, Lease, OrderId, Status, WriteSet};
+use domain::{Change, Clock, EventId, Ids, ItemId, Lease, OrderId, Status, Timestamp, WriteSet};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Committed, Error, Store};
@@ -46,12 +46,13 @@ impl Handler for Fulfil {
 
 /// What a commit led to.
 enum Written {
-    /// It is written, and this is the case now.
-    Done(Box<Case>),
+    /// It is written, this is the case now, and there is more to do.
+    GoOn(Box<Case>),
+    /// There is nothing more to do for now. Where the order or the lease was not what it had been,
+    /// whoever moved it has woken somebody.
+    End(Verdict),
     /// There is not enough of an item.
     OutOfStock(ItemId),
-    /// The order or the lease is not what it was: whoever moved it has woken somebody.
-    Overtaken,
 }
 
 impl Fulfil {
@@ -63,30 +64,25 @@ impl Fulfil {
             let decision = match self.with_moment(|moment| next(&case, &self.rules, moment)) {
                 Next::Rest => return self.settle(lease).await,
                 Next::Write(decision) => *decision,
-                Next::Ask(call) => self.ask(&case, &call).await?,
+                Next::Ask(call) => self.ask(case, &call).await?,
             };
-            let then = decision.then.clone();
-            let before = case.clone();
             case = match self.commit(lease, decision).await? {
-                Written::Done(case) => *case,
-                Written::Overtaken => return Ok(Verdict::Done),
+                Written::GoOn(case) => *case,
+                Written::End(verdict) => return Ok(verdict),
                 Written::OutOfStock(item_id) => {
+                    // The order is as it was: nothing was written.
+                    let Some(case) = self.read(lease.subject).await? else {
+                        return Ok(Verdict::Done);
+                    };
                     let detail = format!("there is not enough of {item_id}");
                     let answer = Answer::Refused(Refused::OutOfStock, detail.into());
-                    let decision = self.decide(before, answer, &[]);
-                    match self.commit(lease, decision).await? {
-                        Written::Done(case) => *case,
-                        Written::Overtaken | Written::OutOfStock(_) => return Ok(Verdict::Done),
+                    match self.commit(lease, self.decide(case, answer, &[])).await? {
+                        Written::GoOn(case) => *case,
+                        Written::End(verdict) => return Ok(verdict),
+                        Written::OutOfStock(_) => return Ok(Verdict::Done),
                     }
                 }
             };
-            match then {
-                Then::GoOn => {}
-                Then::Wait(wait_ms, _) => {
-                    return Ok(Verdict::Later(self.clock.now().plus_millis(wait_ms)));
-                }
-                Then::Rest => return Ok(Verdict::Done),
-            }
         }
     }
 
@@ -104,7 +100,7 @@ impl Fulfil {
         Ok(Some(Case { order, transfers }))
     }
 
-    async fn ask(&self, case: &Case, call: &Call) -> Result<Decision, Error> {
+    async fn ask(&self, case: Case, call: &Call) -> Result<Decision, Error> {
         let provider = if call.kind.is_payment() {
             &self.payments
         } else {
@@ -114,11 +110,11 @@ impl Fulfil {
 
         let holds = call.kind == CallKind::Reserve && self.rules.inventory == Inventory::Own;
         let counted = if holds && answer == Answer::Done {
-            self.counted(case).await?
+            self.counted(&case).await?
         } else {
             Vec::new()
         };
-        Ok(self.decide(case.clone(), answer, &counted))
+        Ok(self.decide(case, answer, &counted))
     }
 
     /// The items of an order whose stock is counted.
@@ -162,19 +158,18 @@ impl Fulfil {
             then,
         } = decision;
         let now = self.clock.now();
-        changes.push(match then {
-            Then::GoOn => Change::Delay {
-                lease,
-                due_at: now.plus_millis(self.lease_ms),
-                error: None,
-            },
-            Then::Wait(wait_ms, why) => Change::Delay {
-                lease,
-                due_at: now.plus_millis(wait_ms),
-                error: Some(why),
-            },
-            Then::Rest => Change::Settle(lease),
-        });
+        let (then, change) = match then {
+            Then::GoOn => (None, delay(lease, now.plus_millis(self.lease_ms), None)),
+            Then::Wait(wait_ms, why) => {
+                let due_at = now.plus_millis(wait_ms);
+                (
+                    Some(Verdict::Later(due_at)),
+                    delay(lease, due_at, Some(why)),
+                )
+            }
+            Then::Rest => (Some(Verdict::Done), Change::Settle(lease)),
+        };
+        changes.push(change);
         let write_set = Arc::new(WriteSet {
             claim: None,
             changes,
@@ -182,15 +177,15 @@ impl Fulfil {
         match self.store.commit(Arc::clone(&write_set)).await? {
             Committed::Done => {
                 tell(&case);
-                Ok(Written::Done(Box::new(case)))
+                Ok(then.map_or_else(|| Written::GoOn(Box::new(case)), Written::End))
             }
             Committed::Refused(change) => Ok(match write_set.changes.get(change) {
                 Some(Change::Stock(movement)) if movement.reserved > 0 => {
                     Written::OutOfStock(movement.item_id.clone())
                 }
-                _ => Written::Overtaken,
+                _ => Written::End(Verdict::Done),
             }),
-            Committed::Seen(_) => Ok(Written::Overtaken),
+            Committed::Seen(_) => Ok(Written::End(Verdict::Done)),
         }
     }
 
@@ -202,6 +197,14 @@ impl Fulfil {
         // Refused: there is more to do, or somebody else has it.
         self.store.commit(Arc::new(write_set)).await?;
         Ok(Verdict::Done)
+    }
+}
+
+fn delay(lease: Lease, due_at: Timestamp, error: Option<Box<str>>) -> Change {
+    Change::Delay {
+        lease,
+        due_at,
+        error,
     }
 }
 

@@ -165,6 +165,7 @@ pub(crate) fn variable(key: &str) -> String {
 pub(super) fn coerce(default: &Value, text: &str) -> Value {
     let typed = match default {
         Value::Integer(_) => text.parse().ok().map(Value::Integer),
+        Value::Float(_) => text.parse().ok().map(Value::Float),
         Value::Boolean(_) => match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Some(Value::Boolean(true)),
             "false" | "0" | "no" | "off" => Some(Value::Boolean(false)),
