@@ -30,6 +30,17 @@ pub(crate) async fn json(app: &App, request: Request, max: usize) -> Result<Json
     parse(&bytes)
 }
 
+/// The JSON of a body; `None` where nothing was sent.
+pub(crate) async fn optional_json(app: &App, request: Request) -> Result<Option<Json>, Problem> {
+    let headers = request.headers().clone();
+    let bytes = body(app, request, app.settings.body_max_bytes).await?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    require_json(&headers)?;
+    parse(&bytes).map(Some)
+}
+
 /// Reads a body that is JSON.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Json, Problem> {
     Json::parse(bytes).map_err(|error| {

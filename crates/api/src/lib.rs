@@ -7,6 +7,7 @@ mod access;
 mod admin;
 mod cached;
 mod catalogue;
+mod changing;
 mod contracts;
 mod cursor;
 mod extract;

@@ -18,6 +18,14 @@ impl Preconditions {
         }
     }
 
+    /// None at all.
+    pub(crate) const fn none() -> Self {
+        Self {
+            if_match: None,
+            if_none_match: None,
+        }
+    }
+
     /// Whether the request says which version it is about.
     pub(crate) const fn any(&self) -> bool {
         self.if_match.is_some() || self.if_none_match.is_some()

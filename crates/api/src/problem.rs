@@ -15,7 +15,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use domain::{Refusal, Timestamp};
+use domain::{Refusal, Status, Timestamp};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::error::Error;
@@ -227,6 +227,31 @@ impl From<Refusal> for Problem {
                     status.as_str()
                 ),
             ),
+            Refusal::StockHeld { reserved } => Self::new(
+                Code::StockHeld,
+                format!("There are not so many to take: {reserved} are held for orders."),
+            ),
+            Refusal::IllegalTransition { from, to } => {
+                let allowed: Vec<&str> = from.allowed().iter().map(|to| to.as_str()).collect();
+                let refund = if from == Status::Completed && to == Status::Cancelled {
+                    " Refund it instead."
+                } else {
+                    ""
+                };
+                Self::new(
+                    Code::IllegalTransition,
+                    format!(
+                        "The order is {} and cannot become {} now; from there it can become: {}.{refund}",
+                        from.as_str(),
+                        to.as_str(),
+                        if allowed.is_empty() {
+                            "nothing".to_owned()
+                        } else {
+                            allowed.join(", ")
+                        },
+                    ),
+                )
+            }
             Refusal::KeyReused => Self::new(
                 Code::IdempotencyKeyReused,
                 "This Idempotency-Key was used before with another body; nothing was written.",

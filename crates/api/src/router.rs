@@ -3,7 +3,9 @@
 use crate::contracts::{basket, catalogue};
 use crate::layers::OutermostLayer;
 use crate::problem::{self, Code, Problem};
-use crate::v1::{batch, cache, idempotency_keys, orders, products, tokens};
+use crate::v1::{
+    batch, cache, dead_letters, fulfilment, idempotency_keys, orders, products, stock, tokens,
+};
 use crate::{App, admin, contracts, operations};
 use axum::Router;
 use axum::routing::{get, patch, post};
@@ -48,6 +50,15 @@ fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(orders::place, orders::list))
         .routes(routes!(orders::show))
+        .routes(routes!(fulfilment::timeline))
+        .routes(routes!(fulfilment::cancel))
+        .routes(routes!(fulfilment::rule))
+        .routes(routes!(stock::show, stock::set, stock::adjust))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::redrive_all))
+        .routes(routes!(dead_letters::show))
+        .routes(routes!(dead_letters::redrive))
+        .routes(routes!(dead_letters::discard))
         .routes(routes!(batch::place))
         .routes(routes!(idempotency_keys::show))
         .routes(routes!(tokens::create, tokens::list))

@@ -2,6 +2,7 @@
 
 use crate::access::Rate;
 use domain::Currency;
+use domain::fulfil::Rules;
 use domain::idempotency::Retention;
 use domain::product::Lines;
 use sha2::{Digest, Sha256};
@@ -17,6 +18,8 @@ use subtle::ConstantTimeEq;
 pub struct Settings {
     /// The version of this build, for `/openapi.json` and metrics.
     pub version: &'static str,
+    /// How orders are fulfilled here.
+    pub rules: Rules,
     /// Whether `POST /v1/orders` insists on an `Idempotency-Key`.
     pub idempotency_required: bool,
     /// The status for a key that was used for another request: 409, or 422 as the IETF draft has it.

@@ -1,6 +1,6 @@
 //! Dead letters: orders that were given up, each with what an operator has to know of it.
 
-use crate::order::{Aim, Reason, Step};
+use crate::order::{Aim, Failure, Reason, Step};
 use crate::{Change, Order, OrderId, RecordId, RecordKind, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -56,10 +56,9 @@ pub enum LetterState {
 }
 
 impl Letter {
-    /// The letter of an order that was just given up.
+    /// The letter of an order that was just given up, for this failure.
     #[must_use]
-    pub fn of(order: &Order, now: Timestamp) -> Self {
-        let failure = order.failure.as_ref();
+    pub fn of(order: &Order, failure: &Failure, now: Timestamp) -> Self {
         let compensated = match order.status {
             Status::NeedsReview
                 if order.progress.aim == Aim::Complete
@@ -70,17 +69,14 @@ impl Letter {
             Status::NeedsReview => Compensated::Partial,
             _ => Compensated::Yes,
         };
-        let reason = failure.map_or(Reason::RetriesExhausted, |failure| failure.reason);
         Self {
             order_id: order.id.to_string(),
             version: order.version + 1,
             round: order.progress.round,
-            reason: reason.as_str().to_owned(),
-            step: failure.map(|failure| failure.step.as_str().to_owned()),
-            tries: failure.map_or(0, |failure| failure.tries),
-            error: failure
-                .map(|failure| failure.detail.to_string())
-                .unwrap_or_default(),
+            reason: failure.reason.as_str().to_owned(),
+            step: Some(failure.step.as_str().to_owned()),
+            tries: failure.tries,
+            error: failure.detail.to_string(),
             compensated,
             state: LetterState::Waiting,
             failed_at_ms: now.as_millis(),

@@ -31,6 +31,18 @@ pub enum Refusal {
         /// How far it has come.
         status: Status,
     },
+    /// Fewer would be there than are held for orders.
+    StockHeld {
+        /// How many are held.
+        reserved: u64,
+    },
+    /// The order cannot move like that from where it is.
+    IllegalTransition {
+        /// Where it is.
+        from: Status,
+        /// Where it was to go.
+        to: Status,
+    },
     /// The idempotency key was used for another request.
     KeyReused,
     /// The idempotency key is too old for its answer to be known.

@@ -3,8 +3,10 @@
 //! A row is only ever moved by amounts, under the guard that nothing goes below zero and no more
 //! is held than is there: so nobody can read, decide on what was read, and sell what is gone.
 
-use crate::{ItemId, Line};
+use crate::transfer::{Account, Asset, Subject, TransferKind};
+use crate::{Change, ItemId, Line, Refusal, Timestamp, Transfer};
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// What is kept of an item whose stock is counted. An item without such a row is always to be had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,8 +25,8 @@ impl Stock {
     }
 }
 
-/// A movement of an item's stock. Its guard: afterwards, `0 <= reserved <= on_hand`. Where nothing
-/// is known of the item, it starts from nothing.
+/// A movement of an item's stock. Its guard: `was`, and afterwards `0 <= reserved <= on_hand`. Where
+/// nothing is known of the item, it starts from nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Movement {
     /// The item.
@@ -33,6 +35,8 @@ pub struct Movement {
     pub on_hand: i64,
     /// How many more are held, or fewer.
     pub reserved: i64,
+    /// How many must be there before, where that matters.
+    pub was: Option<u64>,
 }
 
 /// How many of each item an order asks for: equal items merged, in the order of their ids, so that
@@ -46,4 +50,71 @@ pub fn asked_for(lines: &[Line]) -> BTreeMap<&ItemId, u64> {
         }
     }
     asked
+}
+
+/// A count of an item, or a change of it, by a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adjustment {
+    /// Its name, for ever.
+    pub id: Uuid,
+    /// The item.
+    pub item_id: ItemId,
+    /// What was there before, where it was counted.
+    pub was: Option<Stock>,
+    /// How many came, or went.
+    pub by: i64,
+    /// Why.
+    pub reason: Box<str>,
+    /// The time it is.
+    pub now: Timestamp,
+}
+
+/// Decides what is written for an adjustment, and the stock that there is then.
+///
+/// # Errors
+/// [`Refusal::StockHeld`]: fewer would be there than are held for orders.
+pub fn adjusted(adjustment: Adjustment) -> Result<(Stock, Vec<Change>), Refusal> {
+    let Adjustment {
+        id,
+        item_id,
+        was,
+        by,
+        reason,
+        now,
+    } = adjustment;
+    let was_there = was.map(|was| was.on_hand);
+    let was = was.unwrap_or_default();
+    let on_hand = was
+        .on_hand
+        .checked_add_signed(by)
+        .filter(|on_hand| *on_hand >= was.reserved)
+        .ok_or(Refusal::StockHeld {
+            reserved: was.reserved,
+        })?;
+    let stock = Stock { on_hand, ..was };
+    let movement = Change::Stock(Movement {
+        item_id: item_id.clone(),
+        on_hand: by,
+        reserved: 0,
+        was: was_there,
+    });
+    let (debit, credit) = if by > 0 {
+        (Account::Supply, Account::Stock)
+    } else {
+        (Account::Stock, Account::Supply)
+    };
+    let transfer = (by != 0).then(|| {
+        Change::Transfer(Transfer {
+            subject: Subject::Adjustment(id),
+            number: 1,
+            kind: TransferKind::Transfer,
+            asset: Asset::Item(item_id),
+            debit,
+            credit,
+            amount: by.unsigned_abs(),
+            reason: Some(reason),
+            occurred_at: now,
+        })
+    });
+    Ok((stock, [movement].into_iter().chain(transfer).collect()))
 }

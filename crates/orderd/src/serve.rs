@@ -239,6 +239,7 @@ fn api_settings(settings: &Settings) -> api::Settings {
     let on_loopback = port::is_loopback(settings.server.listen.ip());
     api::Settings {
         version: env!("CARGO_PKG_VERSION"),
+        rules: fulfilment::rules(settings),
         idempotency_required: settings.idempotency.required,
         idempotency_mismatch_status: settings.idempotency.mismatch_status,
         retention: Retention {

@@ -7,10 +7,10 @@ use crate::fields::{At, Faults, Fields, array, quantity, text};
 use crate::layers::{About, Context};
 use crate::placing::{self, Asked};
 use crate::preconditions::Preconditions;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::renderers::{BasketBody, BasketListBody, MessageBody, to_bytes};
-use crate::v1::orders::{JSON, created, visible};
-use crate::{App, cached, contracts, cursor, renderers};
+use crate::v1::orders::{JSON, created};
+use crate::{App, cached, changing, contracts, cursor, renderers};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, ETAG};
@@ -18,20 +18,18 @@ use axum::response::{IntoResponse, Response};
 use domain::idempotency::{Fingerprint, Key, Operation};
 use domain::json::Json;
 use domain::order::LINES_MAX;
-use domain::place::{Draft, Occasion};
+use domain::place::Draft;
 use domain::text::Label;
-use domain::{Line, Money, Order, OrderId, Refusal, WriteSet, recorded};
+use domain::{Line, Money, Order, recorded};
 use std::sync::Arc;
+use store::OrderQuery;
 use store::cache::{Entry, View};
-use store::{Committed, OrderQuery};
 use utoipa::ToSchema;
 
 /// The most orders of the list: some three megabytes. Whoever has more of them pages at `/v1`.
 const ORDERS_MAX: usize = 10_000;
 /// Orders that are read at a time, so that no read holds a connection for long.
 const PAGE: usize = 1_000;
-/// How often a change that lost a race is decided anew.
-const TRIES: usize = 10;
 
 /// An order to place.
 #[derive(ToSchema)]
@@ -238,8 +236,11 @@ pub(crate) async fn label(
         .check(label)
         .map_err(|problem| in_own_words(problem, "Request must include 'status'."))?;
 
-    let decide = |order, occasion| recorded::label(order, label.clone(), occasion);
-    let order = change(&app, &context, id, &preconditions, decide).await?;
+    let order = changing::order(&app, id, &preconditions, |order| {
+        let occasion = placing::occasion(&app, &context);
+        Ok(recorded::label(order, label.clone(), occasion)?)
+    })
+    .await?;
 
     after_commit.check()?;
     let mut response = json(&BasketBody::of(&order));
@@ -277,35 +278,17 @@ pub(crate) async fn delete(
     let preconditions = Preconditions::of(request.headers());
     let after_commit = extract::after_commit(&app, request.headers());
 
-    change(&app, &context, id, &preconditions, recorded::hide).await?;
+    changing::order(&app, id, &preconditions, |order| {
+        let occasion = placing::occasion(&app, &context);
+        Ok(recorded::hide(order, occasion)?)
+    })
+    .await?;
 
     after_commit.check()?;
     let message = format!("Order '{id}' has been deleted.");
     let mut response = json(&MessageBody::new(message));
     response.extensions_mut().insert(About(id));
     Ok(response)
-}
-
-/// Changes an order as `decide` says; decided anew where somebody else was faster.
-async fn change(
-    app: &App,
-    context: &Context,
-    id: OrderId,
-    preconditions: &Preconditions,
-    decide: impl Fn(Order, Occasion) -> Result<WriteSet, Refusal>,
-) -> Result<Order, Problem> {
-    for _ in 0..TRIES {
-        let order = visible(app, id).await?.ok_or_else(extract::no_such_order)?;
-        preconditions.check(Some(&cached::etag(order.version)))?;
-        let write_set = Arc::new(decide(order, placing::occasion(app, context))?);
-        if app.store.commit(Arc::clone(&write_set)).await? == Committed::Done {
-            return Ok(placing::moved_in(&write_set).clone());
-        }
-    }
-    Err(Problem::new(
-        Code::Unavailable,
-        "Others change this order all the time; nothing was written.",
-    ))
 }
 
 fn json(body: &impl serde::Serialize) -> Response {

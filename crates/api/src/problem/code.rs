@@ -67,6 +67,8 @@ pub enum Code {
     RequestTimeout,
     /// `simulated_failure`
     SimulatedFailure,
+    /// `stock_held`
+    StockHeld,
     /// `unauthorized`
     Unauthorized,
     /// `unavailable`
@@ -340,6 +342,13 @@ static ROWS: [Row; Code::ALL.len()] = [
         "X-Debug-Fail-After-Commit: true made this answer fail after the order was written. Retry with the same Idempotency-Key without that header to get the answer.",
     ),
     row(
+        "stock_held",
+        409,
+        No,
+        "More of the item is held for orders",
+        "Stock that is held for orders cannot be taken away. Cancel orders, or wait until they have ended, and count again.",
+    ),
+    row(
         "unauthorized",
         401,
         No,
@@ -371,7 +380,7 @@ static ROWS: [Row; Code::ALL.len()] = [
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::AdminDisabled,
         Self::AdminUnauthorized,
         Self::AmountOverflow,
@@ -403,6 +412,7 @@ impl Code {
         Self::RateLimited,
         Self::RequestTimeout,
         Self::SimulatedFailure,
+        Self::StockHeld,
         Self::Unauthorized,
         Self::Unavailable,
         Self::UnsupportedMediaType,

@@ -3,8 +3,11 @@
 
 pub(crate) mod batch;
 pub(crate) mod cache;
+pub(crate) mod dead_letters;
 pub(crate) mod draft;
+pub(crate) mod fulfilment;
 pub(crate) mod idempotency_keys;
 pub(crate) mod orders;
 pub(crate) mod products;
+pub(crate) mod stock;
 pub(crate) mod tokens;

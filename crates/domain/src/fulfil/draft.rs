@@ -51,8 +51,7 @@ impl<'d, 'm> Draft<'d, 'm> {
     /// Says why the order cannot be had. What was said first stays.
     pub(super) fn fail(&mut self, reason: Reason, detail: &str) {
         let order = &mut self.case.order;
-        let review = reason == Reason::CompensationFailed;
-        if order.failure.is_none() || review {
+        if order.failure.is_none() {
             order.failure = Some(Failure {
                 reason,
                 step: order.progress.step.unwrap_or(Step::Reserve),
@@ -81,6 +80,7 @@ impl<'d, 'm> Draft<'d, 'm> {
             item_id,
             on_hand,
             reserved,
+            was: None,
         }));
     }
 
@@ -104,8 +104,8 @@ impl<'d, 'm> Draft<'d, 'm> {
     }
 
     /// Puts the order among the dead letters.
-    pub(super) fn letter(&mut self) {
-        let letter = Letter::of(&self.case.order, self.moment.now);
+    pub(super) fn letter(&mut self, failure: &Failure) {
+        let letter = Letter::of(&self.case.order, failure, self.moment.now);
         self.changes.push(letter.change(0));
     }
 

@@ -10,11 +10,13 @@
 mod answers;
 pub mod call;
 mod draft;
+mod operate;
 pub mod retry;
 
 pub use answers::answered;
 pub use call::{Answer, Call, CallKind, Refused};
 pub use draft::Moment;
+pub use operate::{Ruling, cancel, redrive, rule};
 pub use retry::Retry;
 
 use crate::order::{Aim, Failure, Reason, Step};
@@ -121,47 +123,6 @@ pub fn next(case: &Case, rules: &Rules, moment: &mut Moment<'_>) -> Next {
     }
 }
 
-/// Whether a client can still cancel `order`: its capture was not asked for.
-#[must_use]
-pub const fn can_be_cancelled(order: &Order) -> bool {
-    match (order.status, order.progress.step) {
-        (Status::Created, _) => true,
-        (Status::Processing, Some(Step::Reserve | Step::Authorise)) => order.failure.is_none(),
-        _ => false,
-    }
-}
-
-/// Cancels an order that can be: it is over, or what was begun is undone.
-pub fn cancel(case: Case, rules: &Rules, why: Option<&str>, moment: &mut Moment<'_>) -> Decision {
-    let was = case.order.status;
-    let step = case.order.progress.step;
-    let mut draft = Draft::new(case, moment);
-    draft.case.order.progress.aim = Aim::Cancel;
-    let payload = why.map(|why| serde_json::json!({ "reason": why }));
-    draft.event(EventKind::CancelRequested, payload);
-    if was == Status::Created {
-        return ended(draft, Status::Cancelled);
-    }
-    let first = match step {
-        Some(Step::Authorise) => Step::Void,
-        _ => Step::Release,
-    };
-    undo(draft, first, rules)
-}
-
-/// An order that was given up is tried anew: the next round, with effect ids of its own.
-///
-/// The order is [`Status::Failed`].
-pub fn redrive(case: Case, moment: &mut Moment<'_>) -> Decision {
-    let mut draft = Draft::new(case, moment);
-    let order = &mut draft.case.order;
-    order.status = Status::Created;
-    order.failure = None;
-    order.progress.round += 1;
-    draft.event(EventKind::OrderRedriven, None);
-    draft.end(Then::GoOn)
-}
-
 /// Created to processing, with the call to the inventory as the intent.
 fn begin(case: Case, rules: &Rules, moment: &mut Moment<'_>) -> Decision {
     let mut draft = Draft::new(case, moment);
@@ -225,34 +186,40 @@ fn ended(mut draft: Draft<'_, '_>, status: Status) -> Decision {
     order.progress.step = None;
     order.progress.tries = 0;
     order.progress.deadline_at = None;
-    let (kind, payload) = match status {
-        Status::Cancelled => (EventKind::OrderCancelled, None),
-        Status::Failed => {
-            let payload = order.failure.as_ref().map(Failure::to_json);
-            (EventKind::OrderFailed, payload)
-        }
-        _ => (EventKind::OrderCompleted, None),
+    if status == Status::Cancelled {
+        order.failure = None;
+    }
+    let failure = order.failure.clone();
+    let kind = match status {
+        Status::Cancelled => EventKind::OrderCancelled,
+        Status::Failed => EventKind::OrderFailed,
+        _ => EventKind::OrderCompleted,
     };
-    draft.event(kind, payload);
-    if status == Status::Failed {
-        draft.letter();
+    draft.event(kind, failure.as_ref().map(Failure::to_json));
+    if let Some(failure) = failure.filter(|_| status == Status::Failed) {
+        draft.letter(&failure);
     }
     draft.end(Then::Rest)
 }
 
 /// Nobody but a person can say what happened.
 fn review(mut draft: Draft<'_, '_>, detail: &str) -> Decision {
-    let order = &mut draft.case.order;
-    let reason = match order.status {
-        Status::Compensating => Reason::CompensationFailed,
-        _ => Reason::RetriesExhausted,
+    let order = &draft.case.order;
+    let failure = Failure {
+        reason: match order.status {
+            Status::Compensating => Reason::CompensationFailed,
+            _ => Reason::RetriesExhausted,
+        },
+        step: order.progress.step.unwrap_or(Step::Reserve),
+        tries: order.progress.tries,
+        detail: detail.into(),
     };
+    let order = &mut draft.case.order;
     order.status = Status::NeedsReview;
     order.progress.deadline_at = None;
-    draft.fail(reason, detail);
-    let payload = draft.case.order.failure.as_ref().map(Failure::to_json);
-    draft.event(EventKind::OrderNeedsReview, payload);
-    draft.letter();
+    order.failure.get_or_insert_with(|| failure.clone());
+    draft.event(EventKind::OrderNeedsReview, Some(failure.to_json()));
+    draft.letter(&failure);
     draft.end(Then::Rest)
 }
 

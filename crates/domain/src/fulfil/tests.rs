@@ -189,8 +189,14 @@ fn explore(inventory: Inventory) -> HashMap<String, usize> {
                 }
             }
         }
-        if can_be_cancelled(order) {
-            ways.push(at(NOW, |moment| cancel(case.clone(), &rules, None, moment)));
+        let why = || serde_json::json!({ "actor": "ada" });
+        ways.extend(at(NOW, |moment| {
+            cancel(case.clone(), &rules, why(), moment).ok()
+        }));
+        for ruling in [Ruling::Complete, Ruling::Undo] {
+            ways.extend(at(NOW, |moment| {
+                rule(case.clone(), ruling, &rules, why(), moment).ok()
+            }));
         }
         for decision in ways {
             check(&case, &decision);
@@ -318,7 +324,9 @@ fn a_redriven_order_has_effect_ids_of_its_own() {
     let (failed, _) = run(placed(), &own, |_| {
         Answer::Refused(Refused::OutOfStock, "none left".into())
     });
-    let again = at(NOW, |moment| redrive(failed, moment)).case;
+    let again = at(NOW, |moment| redrive(failed, serde_json::json!({}), moment))
+        .unwrap()
+        .case;
     assert_eq!(
         again.order.progress,
         Progress {

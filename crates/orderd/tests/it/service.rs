@@ -265,6 +265,7 @@ impl Service {
 
 fn settings() -> Settings {
     Settings {
+        rules: crate::fulfilment::rules(),
         version: "0.0.0-test",
         idempotency_required: true,
         idempotency_mismatch_status: 409,

@@ -10,22 +10,26 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 /// Moves stock; `false` where there is not enough. What was never counted starts from nothing.
 pub(super) fn stock(connection: &Connection, movement: &Movement) -> Result<bool, Error> {
-    let values = params![
-        movement.item_id.as_str(),
-        movement.on_hand,
-        movement.reserved
-    ];
+    let was = movement.was.map(u64::cast_signed);
     let moved = connection
         .prepare_cached(
             "update stock_rows set on_hand = on_hand + ?2, reserved = reserved + ?3
-             where item_id = ?1 and reserved + ?3 between 0 and on_hand + ?2",
+             where item_id = ?1 and reserved + ?3 between 0 and on_hand + ?2
+               and (?4 is null or on_hand = ?4)",
         )
-        .and_then(|mut update| update.execute(values))
+        .and_then(|mut update| {
+            update.execute(params![
+                movement.item_id.as_str(),
+                movement.on_hand,
+                movement.reserved,
+                was,
+            ])
+        })
         .map_err(failed)?;
     if moved == 1 {
         return Ok(true);
     }
-    if movement.reserved != 0 || movement.on_hand < 0 {
+    if movement.reserved != 0 || movement.on_hand < 0 || was.is_some() {
         return Ok(false);
     }
     connection
@@ -33,7 +37,13 @@ pub(super) fn stock(connection: &Connection, movement: &Movement) -> Result<bool
             "insert into stock_rows (item_id, on_hand, reserved) values (?1, ?2, ?3)
              on conflict do nothing",
         )
-        .and_then(|mut insert| insert.execute(values))
+        .and_then(|mut insert| {
+            insert.execute(params![
+                movement.item_id.as_str(),
+                movement.on_hand,
+                movement.reserved,
+            ])
+        })
         .map(|rows| rows == 1)
         .map_err(failed)
 }

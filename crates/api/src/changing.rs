@@ -1,0 +1,81 @@
+//! Changing an order that is there: read, decide, commit, and decide anew where somebody else was
+//! faster.
+
+use crate::layers::Context;
+use crate::preconditions::Preconditions;
+use crate::problem::{Code, Problem};
+use crate::v1::orders::visible;
+use crate::{App, cached, extract, placing};
+use domain::fulfil::{Case, Decision, Moment};
+use domain::{Change, Consumer, EventId, Order, OrderId, Refusal, Wake, WriteSet};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use store::Committed;
+
+/// How often a change that lost a race is decided anew.
+const TRIES: usize = 10;
+
+/// Changes an order as `decide` says; the order as it is then.
+pub(crate) async fn order(
+    app: &App,
+    id: OrderId,
+    preconditions: &Preconditions,
+    decide: impl Fn(Order) -> Result<WriteSet, Problem>,
+) -> Result<Order, Problem> {
+    for _ in 0..TRIES {
+        let order = visible(app, id).await?.ok_or_else(extract::no_such_order)?;
+        preconditions.check(Some(&cached::etag(order.version)))?;
+        let write_set = Arc::new(decide(order)?);
+        if app.store.commit(Arc::clone(&write_set)).await? == Committed::Done {
+            return Ok(placing::moved_in(&write_set).clone());
+        }
+    }
+    Err(crowded())
+}
+
+/// What is written for something that a person does to an order under fulfilment; the worker is
+/// woken to go on from there.
+pub(crate) fn operated(
+    app: &App,
+    order: Order,
+    act: impl FnOnce(Case, &mut Moment<'_>) -> Result<Decision, Refusal>,
+) -> Result<WriteSet, Refusal> {
+    let now = app.clock.now();
+    let mut ids = || EventId::new(app.ids.mint(now));
+    let mut moment = Moment {
+        now,
+        random: 0,
+        ids: &mut ids,
+    };
+    // Nothing that people do reads the transfers.
+    let transfers = Vec::new();
+    let decision = act(Case { order, transfers }, &mut moment)?;
+    let order = &decision.case.order;
+    let wake = Change::Wake(Wake {
+        consumer: Consumer::Fulfil,
+        subject: order.id,
+        head: order.newest_sequence,
+        due_at: now,
+    });
+    Ok(WriteSet {
+        claim: None,
+        changes: decision.changes.into_iter().chain([wake]).collect(),
+    })
+}
+
+/// Who did something, and why: what the order's timeline keeps of it.
+pub(crate) fn by(context: &Context, reason: Option<&str>) -> Value {
+    let actor = match context.principal.as_str() {
+        "" => "anonymous",
+        principal => principal,
+    };
+    json!({ "actor": actor, "reason": reason })
+}
+
+/// The problem of whoever always comes second.
+pub(crate) fn crowded() -> Problem {
+    Problem::new(
+        Code::Unavailable,
+        "Others change this all the time; nothing was written.",
+    )
+}

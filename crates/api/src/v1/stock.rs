@@ -1,0 +1,232 @@
+//! `/v1/stock`: how many of an item there are. An item whose stock was never set is not counted,
+//! and always to be had.
+
+use super::orders::JSON;
+use crate::App;
+use crate::changing::crowded;
+use crate::extract::{self, TextPath};
+use crate::fields::{Faults, Fields, Wrong, text};
+use crate::problem::{Code, Problem};
+use crate::renderers::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use domain::json::Json;
+use domain::stock::{Adjustment, adjusted};
+use domain::{ItemId, Name, Stock, WriteSet};
+use serde::Serialize;
+use std::sync::Arc;
+use store::Committed;
+use utoipa::ToSchema;
+
+/// How often a change that lost a race is decided anew.
+const TRIES: usize = 10;
+/// The most of an item: more than anybody has, and far from what does not fit.
+const ON_HAND_MAX: u64 = 1_000_000_000_000;
+
+/// The stock of an item.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Stock)]
+pub(crate) struct StockBody<'a> {
+    /// The item: what a line's `item_id` says.
+    item_id: &'a str,
+    /// How many there are, held ones too.
+    on_hand: u64,
+    /// How many of them are held for orders.
+    reserved: u64,
+    /// How many can still be sold.
+    available: u64,
+}
+
+/// How many there are, by a count.
+#[derive(ToSchema)]
+#[schema(as = CountedStock)]
+#[expect(dead_code, reason = "says in the document what `set` reads")]
+pub(crate) struct CountBody {
+    /// How many there are, held ones too.
+    #[schema(minimum = 0)]
+    on_hand: u64,
+    /// In a sentence; kept with the change.
+    #[schema(min_length = 1, max_length = 200, example = "stocktaking")]
+    reason: String,
+}
+
+/// How many came or went.
+#[derive(ToSchema)]
+#[schema(as = StockChange)]
+#[expect(dead_code, reason = "says in the document what `adjust` reads")]
+pub(crate) struct ChangeBody {
+    /// More than 0 where some came, less where some went.
+    #[schema(example = 24)]
+    change: i64,
+    /// In a sentence; kept with the change.
+    #[schema(min_length = 1, max_length = 200, example = "delivery")]
+    reason: String,
+}
+
+impl<'a> StockBody<'a> {
+    fn of(item_id: &'a ItemId, stock: Stock) -> Self {
+        Self {
+            item_id: item_id.as_str(),
+            on_hand: stock.on_hand,
+            reserved: stock.reserved,
+            available: stock.available(),
+        }
+    }
+}
+
+/// See the stock of an item
+#[utoipa::path(
+    get,
+    path = "/v1/stock/{item_id}",
+    tag = "stock",
+    params(("item_id" = String, Path, description = "The item")),
+    responses(
+        (status = 200, description = "Its stock", body = StockBody),
+        (status = 404, description = "Its stock is not counted", body = crate::problem::Document),
+    )
+)]
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    TextPath(item_id): TextPath,
+) -> Result<Response, Problem> {
+    let item_id = item(&item_id)?;
+    let stock = read(&app, &item_id).await?.ok_or_else(not_counted)?;
+
+    Ok(shown(&item_id, stock))
+}
+
+/// Set the stock of an item to what was counted
+///
+/// From the first time on, its stock is counted, and no more is sold than there is.
+#[utoipa::path(
+    put,
+    path = "/v1/stock/{item_id}",
+    tag = "stock",
+    request_body = CountBody,
+    params(("item_id" = String, Path, description = "The item")),
+    responses(
+        (status = 200, description = "Its stock now", body = StockBody),
+        (status = 409, description = "More than that is held for orders", body = crate::problem::Document),
+    )
+)]
+pub(crate) async fn set(
+    State(app): State<Arc<App>>,
+    TextPath(item_id): TextPath,
+    request: Request,
+) -> Result<Response, Problem> {
+    let item_id = item(&item_id)?;
+    let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
+    let fields = Fields::of_body(&body)?;
+    let mut faults = Faults::default();
+    let on_hand = fields.required("on_hand", &mut faults, on_hand);
+    let reason: Option<Name> = fields.required("reason", &mut faults, text);
+    fields.only(&["on_hand", "reason"], &mut faults);
+    let (on_hand, reason) = faults.check(on_hand.zip(reason))?;
+
+    change(&app, &item_id, &reason, |was| {
+        i64::try_from(on_hand).unwrap_or(i64::MAX) - i64::try_from(was.on_hand).unwrap_or(0)
+    })
+    .await
+}
+
+/// Change the stock of an item
+#[utoipa::path(
+    post,
+    path = "/v1/stock/{item_id}",
+    tag = "stock",
+    request_body = ChangeBody,
+    params(("item_id" = String, Path, description = "The item")),
+    responses(
+        (status = 200, description = "Its stock now", body = StockBody),
+        (status = 409, description = "There are not as many that are not held", body = crate::problem::Document),
+    )
+)]
+pub(crate) async fn adjust(
+    State(app): State<Arc<App>>,
+    TextPath(item_id): TextPath,
+    request: Request,
+) -> Result<Response, Problem> {
+    let item_id = item(&item_id)?;
+    let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
+    let fields = Fields::of_body(&body)?;
+    let mut faults = Faults::default();
+    let by = fields.required("change", &mut faults, difference);
+    let reason: Option<Name> = fields.required("reason", &mut faults, text);
+    fields.only(&["change", "reason"], &mut faults);
+    let (by, reason) = faults.check(by.zip(reason))?;
+
+    change(&app, &item_id, &reason, |_was| by).await
+}
+
+/// Moves the stock by what `difference` makes of it as it is.
+async fn change(
+    app: &App,
+    item_id: &ItemId,
+    reason: &Name,
+    difference: impl Fn(Stock) -> i64,
+) -> Result<Response, Problem> {
+    for _ in 0..TRIES {
+        let was = read(app, item_id).await?;
+        let now = app.clock.now();
+        let adjustment = Adjustment {
+            id: app.ids.mint(now),
+            item_id: item_id.clone(),
+            was,
+            by: difference(was.unwrap_or_default()),
+            reason: reason.as_str().into(),
+            now,
+        };
+        let (stock, changes) = adjusted(adjustment)?;
+        let write_set = WriteSet {
+            claim: None,
+            changes,
+        };
+        if app.store.commit(Arc::new(write_set)).await? == Committed::Done {
+            return Ok(shown(item_id, stock));
+        }
+    }
+    Err(crowded())
+}
+
+async fn read(app: &App, item_id: &ItemId) -> Result<Option<Stock>, Problem> {
+    let items = [item_id.clone()];
+    let stock = app.store.stock(&items).await?;
+    Ok(stock.into_iter().flatten().next())
+}
+
+fn shown(item_id: &ItemId, stock: Stock) -> Response {
+    let body = to_bytes(&StockBody::of(item_id, stock));
+    ([(CONTENT_TYPE, JSON)], body).into_response()
+}
+
+fn item(text: &str) -> Result<ItemId, Problem> {
+    ItemId::parse(text).ok_or_else(not_counted)
+}
+
+fn not_counted() -> Problem {
+    Problem::new(
+        Code::NotFound,
+        "The stock of this item is not counted: it is always to be had. PUT sets it.",
+    )
+}
+
+fn on_hand(json: &Json) -> Result<u64, Wrong> {
+    let number = json
+        .as_integer()
+        .and_then(|number| u64::try_from(number).ok());
+    number
+        .filter(|number| *number <= ON_HAND_MAX)
+        .ok_or_else(|| Wrong::new("value", "must be a whole number from 0 to 10^12"))
+}
+
+fn difference(json: &Json) -> Result<i64, Wrong> {
+    json.as_integer()
+        .filter(|number| *number != 0 && number.unsigned_abs() <= ON_HAND_MAX)
+        .ok_or_else(|| {
+            Wrong::new(
+                "value",
+                "must be a whole number from -10^12 to 10^12, not 0",
+            )
+        })
+}
