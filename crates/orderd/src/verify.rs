@@ -2,12 +2,15 @@
 //!
 //! It only reads, so it runs beside the server that owns the file.
 
+mod books;
+
 use crate::Globals;
 use crate::clock::SystemClock;
 use crate::config;
 use crate::exit::{Code, Exit};
 use crate::migrate;
 use crate::progress::grouped;
+use crate::serve::fulfilment::books_path;
 use serde::Serialize;
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -50,6 +53,9 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
     let mut verdicts = Vec::new();
     for check in Check::ALL {
         verdicts.push(verify(&*store, check).await?);
+    }
+    if let Some(path) = books_path(&config.settings).filter(|path| path.exists()) {
+        verdicts.push(books::verify(&*store, &path).await?);
     }
     let text = if globals.json {
         serde_json::to_string(&verdicts)?
@@ -141,7 +147,10 @@ const fn in_words(check: Check) -> &'static str {
         Check::OneOrderPerKey => "one order for each key",
         Check::AllOrNothing => "every order is whole",
         Check::LedgerAgrees => "the ledger agrees with the orders",
-        Check::AppendOnly => "ledger and events are append-only",
+        Check::TransfersAgree => "the transfers agree with the orders",
+        Check::StockAgrees => "the stock agrees with the transfers",
+        Check::NothingStuck => "nothing is stuck",
+        Check::AppendOnly => "what is recorded stays recorded",
         Check::Sound => "the file is sound",
     }
 }

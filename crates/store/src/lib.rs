@@ -167,7 +167,15 @@ pub enum Check {
     AllOrNothing,
     /// I3b: one ledger entry an order, with the sum of its quantities and its total.
     LedgerAgrees,
-    /// The rules that keep ledger and events append-only are in place.
+    /// I3: what an order's transfers say was taken and given back is what the order says; each
+    /// pending one is resolved once, and all of them once the order has ended.
+    TransfersAgree,
+    /// I7: of every item as much is there and held as its transfers say, and never less than nothing.
+    StockAgrees,
+    /// I5b: what is under way has a step and a deadline, and what failed is among the dead letters.
+    NothingStuck,
+    /// The rules that keep ledger, events and transfers append-only are in place, and those that
+    /// keep orders to the table of their moves.
     AppendOnly,
     /// The storage itself is sound, as far as its engine can tell.
     Sound,
@@ -175,11 +183,14 @@ pub enum Check {
 
 impl Check {
     /// Every check, the cheap ones first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::AppendOnly,
         Self::OneOrderPerKey,
         Self::AllOrNothing,
         Self::LedgerAgrees,
+        Self::TransfersAgree,
+        Self::StockAgrees,
+        Self::NothingStuck,
         Self::Sound,
     ];
 
@@ -190,6 +201,9 @@ impl Check {
             Self::OneOrderPerKey => "one_order_per_key",
             Self::AllOrNothing => "all_or_nothing",
             Self::LedgerAgrees => "ledger_agrees",
+            Self::TransfersAgree => "transfers_agree",
+            Self::StockAgrees => "stock_agrees",
+            Self::NothingStuck => "nothing_stuck",
             Self::AppendOnly => "append_only",
             Self::Sound => "sound",
         }

@@ -8,11 +8,15 @@ use rusqlite::{Connection, Row, named_params};
 /// The most findings of a page.
 const PAGE: usize = 100;
 /// The triggers that a sound schema has.
-const TRIGGERS: [&str; 4] = [
+const TRIGGERS: [&str; 8] = [
     "events_are_never_deleted",
     "events_are_never_updated",
     "ledger_is_never_deleted",
     "ledger_is_never_updated",
+    "orders_move_along_the_table",
+    "transfers_are_never_deleted",
+    "transfers_are_never_updated",
+    "versions_count_every_change",
 ];
 
 /// A page of what violates `check`.
@@ -25,6 +29,9 @@ pub(super) fn audit(
         Check::OneOrderPerKey => by_order(connection, ONE_ORDER_PER_KEY, after),
         Check::AllOrNothing => by_order(connection, ALL_OR_NOTHING, after),
         Check::LedgerAgrees => by_order(connection, LEDGER_AGREES, after),
+        Check::TransfersAgree => by_order(connection, TRANSFERS_AGREE, after),
+        Check::NothingStuck => by_order(connection, NOTHING_STUCK, after),
+        Check::StockAgrees => stock_agrees(connection),
         Check::AppendOnly => append_only(connection),
         Check::Sound => sound(connection),
     }
@@ -67,6 +74,11 @@ const ALL_OR_NOTHING: &str = "
       from order_rows as o where fulfil and status in (0, 1, 3)
         and not exists (select 1 from wake_rows as w
           where w.consumer = 1 and w.order_id = o.order_id)
+        -- What could not be worked on at all is a letter under version 0.
+        and not exists (select 1 from record_rows where kind = 'letter' and id =
+          printf('%08x-%04x-7%03x-%04x-%012x', o.order_id >> 28,
+            (o.order_id >> 12) & 65535, o.order_id & 4095, 32768 | (o.random >> 48),
+            o.random & 281474976710655) || ':0')
       union all
       select order_id, 0, 'it has lines, and it is not there' from line_rows as l
       where line_number = 1
@@ -99,6 +111,82 @@ const LEDGER_AGREES: &str = "
       group by order_id
     )
     where problem is not null and order_id > :after order by order_id limit :limit";
+
+const TRANSFERS_AGREE: &str = "
+    select order_id, random, problem from (
+      select o.order_id, o.random, case
+          when coalesce(t.net, 0) <> o.captured_minor - o.refunded_minor
+            then 'its transfers say that ' || coalesce(t.net, 0) || ' was taken, it says '
+              || (o.captured_minor - o.refunded_minor)
+          when t.resolved <> t.distinct_resolved
+            then 'a pending transfer of it was resolved twice'
+          when t.pending < t.resolved then 'a transfer of it resolves nothing'
+          when t.pending > t.resolved and o.status in (2, 4, 5, 7)
+            then 'it has ended, and a transfer of it is still pending'
+        end as problem
+      from order_rows as o left join (
+        select subject,
+          sum(case when item_id is null and kind = 2 then amount
+            when item_id is null and kind = 5 then -amount else 0 end) as net,
+          sum(kind = 1) as pending, sum(kind in (2, 3)) as resolved,
+          count(distinct case when kind in (2, 3) then pending_number end) as distinct_resolved
+        from transfer_rows group by subject
+      ) as t on t.subject = o.order_id
+      where o.fulfil or t.subject is not null
+    )
+    where problem is not null and order_id > :after order by order_id limit :limit";
+
+const NOTHING_STUCK: &str = "
+    select * from (
+      select order_id, random, 'it is under way, without a step or a deadline' as problem
+      from order_rows where status in (1, 3) and (step is null or deadline_at is null)
+      union all
+      select order_id, random, 'it failed, and there is no letter of it' from order_rows as o
+      where status = 4 and not exists (select 1 from record_rows
+        where kind = 'letter' and id > printf('%08x-%04x-7%03x-%04x-%012x', o.order_id >> 28,
+            (o.order_id >> 12) & 65535, o.order_id & 4095, 32768 | (o.random >> 48),
+            o.random & 281474976710655) || ':'
+        and id < printf('%08x-%04x-7%03x-%04x-%012x', o.order_id >> 28,
+            (o.order_id >> 12) & 65535, o.order_id & 4095, 32768 | (o.random >> 48),
+            o.random & 281474976710655) || ';')
+    )
+    where order_id > :after order by order_id limit :limit";
+
+/// Items are few, and a page shows enough of what is wrong with them.
+const STOCK_AGREES: &str = "
+    select coalesce(item_id, moved_id), on_hand, reserved, there, held from (
+      select s.item_id, m.item_id as moved_id, coalesce(on_hand, 0) as on_hand,
+        coalesce(reserved, 0) as reserved, coalesce(there, 0) as there, coalesce(held, 0) as held
+      from stock_rows as s full join (
+        select item_id,
+          sum(case kind when 4 then iif(credit = 3, amount, -amount) when 2 then -amount
+            when 5 then amount else 0 end) as there,
+          sum(case kind when 1 then amount when 2 then -amount when 3 then -amount else 0 end)
+            as held
+        from transfer_rows where item_id is not null group by item_id
+      ) as m using (item_id)
+    )
+    where on_hand <> there or reserved <> held or reserved < 0 or reserved > on_hand limit 100";
+
+fn stock_agrees(connection: &Connection) -> Result<Page<Finding, OrderId>, Error> {
+    let finding = |row: &Row<'_>| {
+        let item_id: String = row.get(0)?;
+        let [on_hand, reserved, there, held]: [i64; 4] =
+            [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+        Ok(Finding {
+            order_id: None,
+            problem: format!(
+                "of {item_id} there are {on_hand} and {reserved} are held; its transfers say \
+                 {there} and {held}"
+            ),
+        })
+    };
+    let items = connection
+        .prepare_cached(STOCK_AGREES)
+        .and_then(|mut select| select.query_map([], finding)?.collect())
+        .map_err(failed)?;
+    Ok(Page { items, next: None })
+}
 
 fn by_order(
     connection: &Connection,

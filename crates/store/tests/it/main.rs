@@ -4,5 +4,6 @@
 
 mod contract;
 mod fixtures;
+mod outbox;
 mod records;
 mod sqlite;

@@ -2,6 +2,7 @@
 
 use crate::contract::{Fresh, contract, together};
 use crate::fixtures::{NOW, Still, draft, everything, ids, placed, placing, placing_at, scope};
+use crate::outbox::{drive, stocked};
 use domain::CustomerId;
 use rusqlite::Connection;
 use std::path::Path;
@@ -57,6 +58,11 @@ async fn used(path: &Path) {
             .await
             .unwrap();
     }
+    // One of them is driven to its end.
+    stocked(&*store, &ids, 5).await;
+    let order = placing_at(&ids, NOW, None, draft("cust2"));
+    store.commit(Arc::new(order.clone())).await.unwrap();
+    drive(&*store, &ids, placed(&order), |_| false).await;
     store.close().await.unwrap();
 }
 
@@ -77,8 +83,9 @@ async fn what_was_committed_is_there_after_a_restart_and_so_are_the_keys() {
 
     let store = open(&path).unwrap();
     let listed = store.orders(everything()).await.unwrap().items;
-    assert_eq!(listed.len(), 3);
-    let newest = store.events(listed[0].id).await.unwrap()[0].id;
+    assert_eq!(listed.len(), 4);
+    let events = store.events(listed[0].id).await.unwrap();
+    let newest = events.last().unwrap().id;
     assert_eq!(store.stats().await.unwrap().newest_event, Some(newest));
     let again = store.commit(Arc::new(placing(&ids(), "k1"))).await.unwrap();
     assert!(matches!(again, Committed::Seen(_)), "{again:?}");
@@ -225,6 +232,8 @@ async fn ledger_and_events_cannot_be_changed_by_hand() {
         "delete from ledger_rows",
         "update event_rows set kind = 1",
         "delete from event_rows",
+        "update transfer_rows set amount = 7",
+        "delete from transfer_rows",
     ] {
         let error = raw.execute(sql, []).unwrap_err().to_string();
         assert!(error.contains("append-only"), "{sql}: {error}");
@@ -267,6 +276,42 @@ async fn the_audit_finds_each_kind_of_damage() {
             "drop trigger ledger_is_never_updated; update ledger_rows set currency = 'EUR'",
         ),
         (Check::AppendOnly, "drop trigger ledger_is_never_updated"),
+        (
+            Check::AppendOnly,
+            "drop trigger orders_move_along_the_table",
+        ),
+        (
+            Check::TransfersAgree,
+            "update order_rows set captured_minor = captured_minor - 1",
+        ),
+        (
+            Check::TransfersAgree,
+            "drop trigger transfers_are_never_deleted;
+             delete from transfer_rows where number = (select max(number) from transfer_rows)",
+        ),
+        (
+            Check::TransfersAgree,
+            "insert into transfer_rows select subject, number + 10, kind, pending_number, item_id,
+               debit, credit, amount, reason, occurred_at from transfer_rows where kind = 2",
+        ),
+        (
+            Check::StockAgrees,
+            "update stock_rows set on_hand = on_hand + 1",
+        ),
+        (
+            Check::StockAgrees,
+            "update stock_rows set reserved = reserved + 1",
+        ),
+        (Check::StockAgrees, "delete from stock_rows"),
+        (
+            Check::NothingStuck,
+            "update order_rows set status = 1, version = version + 1 where status = 0",
+        ),
+        (
+            Check::NothingStuck,
+            "drop trigger orders_move_along_the_table;
+             update order_rows set status = 4, version = version + 1 where status = 0",
+        ),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("orders.db");

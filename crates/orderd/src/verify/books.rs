@@ -1,0 +1,106 @@
+//! The books of the simulated payment service against the orders: one charge for what was
+//! completed, none for what was not, and nothing left authorised.
+
+use super::{PRINTED_MAX, Verdict};
+use domain::{Money, Order, OrderId, Status};
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Instant;
+use store::{OrderQuery, Store};
+use worker::providers::books::{self, Charge};
+
+/// How many orders are read at a time.
+const PAGE: usize = 1_000;
+
+/// An order that has ended, as far as its charges go.
+struct Ended {
+    status: Status,
+    total: Money,
+}
+
+pub(super) async fn verify(store: &dyn Store, path: &Path) -> anyhow::Result<Verdict> {
+    let started = Instant::now();
+    // The orders first: what has ended stays so, and its charges are in the books by then.
+    let orders = ended(store).await?;
+    let mut charges: HashMap<OrderId, Vec<Charge>> = HashMap::new();
+    for ((order_id, _round), charge) in books::read(path)? {
+        charges.entry(order_id).or_default().push(charge);
+    }
+    let mut problems: Vec<String> = orders
+        .iter()
+        .flat_map(|(id, order)| {
+            let charges = charges.get(id).map_or(&[][..], Vec::as_slice);
+            of_order(order, charges).map(move |problem| format!("order {id}: {problem}"))
+        })
+        .collect();
+    problems.sort();
+    let findings_count = problems.len();
+    problems.truncate(PRINTED_MAX);
+    Ok(Verdict {
+        check: "payments_agree",
+        words: "the payments agree with the orders",
+        findings_count,
+        duration_ms: started.elapsed().as_millis(),
+        findings: problems,
+    })
+}
+
+/// The orders that have ended and were to be fulfilled.
+async fn ended(store: &dyn Store) -> anyhow::Result<HashMap<OrderId, Ended>> {
+    let mut orders = HashMap::new();
+    let mut before = None;
+    loop {
+        let query = OrderQuery {
+            customer_id: None,
+            status: None,
+            from: None,
+            before,
+            limit: PAGE,
+        };
+        let page = store.orders(query).await?;
+        orders.extend(page.items.iter().filter_map(relevant));
+        before = page.next;
+        if before.is_none() {
+            return Ok(orders);
+        }
+    }
+}
+
+fn relevant(order: &Order) -> Option<(OrderId, Ended)> {
+    let ended = matches!(
+        order.status,
+        Status::Completed | Status::Refunded | Status::Failed | Status::Cancelled
+    );
+    let seen = Ended {
+        status: order.status,
+        total: order.total_minor,
+    };
+    (order.fulfil && ended).then_some((order.id, seen))
+}
+
+/// What is wrong with the charges of an order that has ended.
+fn of_order(order: &Ended, charges: &[Charge]) -> impl Iterator<Item = String> + use<> {
+    let paid = matches!(order.status, Status::Completed | Status::Refunded);
+    let captured = charges.iter().filter(|charge| charge.captured).count();
+    let mut problems = Vec::new();
+    if captured != usize::from(paid) {
+        let status = order.status.as_str();
+        problems.push(format!("it is {status}, and was captured {captured} times"));
+    }
+    for charge in charges {
+        let amount = charge.authorised.unwrap_or_default();
+        if charge.captured && charge.voided {
+            problems.push("it was captured, and voided as well".to_owned());
+        }
+        if charge.captured && amount != order.total.as_minor() {
+            problems.push(format!(
+                "{amount} was captured, it comes to {}",
+                order.total.as_minor()
+            ));
+        }
+        if charge.authorised.is_some() && !charge.captured && !charge.voided {
+            problems.push("it has ended, and is still authorised".to_owned());
+        }
+    }
+    problems.into_iter()
+}

@@ -1,0 +1,325 @@
+//! The promises of a store that fulfilment rests on: wakes and their leases, stock, transfers.
+//! Part of the contract that every backend is held to.
+
+use crate::fixtures::{NOW, draft, ids, occasion, placed, placing, placing_at};
+use domain::fulfil::{
+    Answer, Call, Case, Decision, Inventory, Moment, Next, Retry, Rules, answered, next,
+};
+use domain::stock::{Adjustment, Movement, adjusted};
+use domain::transfer::{Asset, TransferKind};
+use domain::{
+    Change, Consumer, EventId, Ids, ItemId, Lease, Order, Stock, Timestamp, Wake, WriteSet,
+};
+use std::sync::Arc;
+use store::{Check, Committed, LeaseClaim, Leased, Store};
+
+const LEASE_MS: i64 = 5_000;
+
+pub(crate) fn pen() -> ItemId {
+    ItemId::parse("pen").unwrap()
+}
+
+async fn commit(store: &dyn Store, changes: Vec<Change>) -> Committed {
+    let write_set = WriteSet {
+        claim: None,
+        changes,
+    };
+    store.commit(Arc::new(write_set)).await.unwrap()
+}
+
+async fn lease(store: &dyn Store, now: Timestamp, max: usize) -> Leased {
+    let claim = LeaseClaim {
+        consumer: Consumer::Fulfil,
+        max,
+        now,
+        until: now.plus_millis(LEASE_MS),
+    };
+    store.lease(claim).await.unwrap()
+}
+
+async fn sound(store: &dyn Store) {
+    for check in Check::ALL {
+        let found = store.audit(check, None).await.unwrap().items;
+        assert_eq!(found, [], "{}", check.as_str());
+    }
+}
+
+async fn place_at(store: &dyn Store, ids: &Ids, now: Timestamp) -> Order {
+    let placing = placing_at(ids, now, None, draft("cust1"));
+    let order = placed(&placing);
+    store.commit(Arc::new(placing)).await.unwrap();
+    order
+}
+
+/// Sets the stock of pens.
+pub(crate) async fn stocked(store: &dyn Store, ids: &Ids, by: i64) -> Committed {
+    let adjustment = Adjustment {
+        id: ids.mint(NOW),
+        item_id: pen(),
+        was: store.stock(&[pen()]).await.unwrap()[0],
+        by,
+        reason: "a test".into(),
+        now: NOW,
+    };
+    commit(store, adjusted(adjustment).unwrap().1).await
+}
+
+/// Drives an order to its end, or until `until` says so.
+pub(crate) async fn drive(
+    store: &dyn Store,
+    ids: &Ids,
+    order: Order,
+    until: impl Fn(&Order) -> bool,
+) -> Order {
+    let rules = Rules {
+        inventory: Inventory::Own,
+        tries_max: 5,
+        tries_max_to_end: 20,
+        deadline_ms: 900_000,
+        retry: Retry {
+            base_ms: 200,
+            max_ms: 30_000,
+        },
+    };
+    let mut event_ids = || EventId::new(ids.mint(NOW));
+    let mut moment = Moment {
+        now: NOW,
+        random: 0,
+        ids: &mut event_ids,
+    };
+    let transfers = store.transfers(order.id).await.unwrap();
+    let mut case = Case { order, transfers };
+    while !until(&case.order) {
+        let decision: Decision = match next(&case, &rules, &mut moment) {
+            Next::Rest => break,
+            Next::Write(decision) => *decision,
+            Next::Ask(Call { .. }) => answered(case, Answer::Done, &[pen()], &rules, &mut moment),
+        };
+        assert_eq!(commit(store, decision.changes).await, Committed::Done);
+        case = decision.case;
+        assert_eq!(
+            store.order(case.order.id).await.unwrap().as_ref(),
+            Some(&case.order)
+        );
+        assert_eq!(
+            store.transfers(case.order.id).await.unwrap(),
+            case.transfers
+        );
+    }
+    case.order
+}
+
+pub(crate) async fn wakes_are_leased_when_they_are_due_the_longest_due_first(store: &dyn Store) {
+    let ids = ids();
+    assert_eq!(lease(store, NOW, 5).await, Leased::default());
+    let mut orders = Vec::new();
+    for second in [3, 1, 2] {
+        orders.push(
+            place_at(store, &ids, NOW.plus_millis(second * 1_000))
+                .await
+                .id,
+        );
+    }
+    let early = lease(store, NOW, 5).await;
+    assert_eq!(
+        (early.entries.len(), early.next_due),
+        (0, Some(NOW.plus_millis(1_000)))
+    );
+    let leased = lease(store, NOW.plus_millis(9_000), 2).await;
+    let subjects: Vec<_> = leased.entries.iter().map(|lease| lease.subject).collect();
+    assert_eq!(subjects, orders[1..]);
+    let rest = lease(store, NOW.plus_millis(9_000), 5).await;
+    assert_eq!(rest.entries.len(), 1, "what is leased is left alone");
+    let again = lease(store, NOW.plus_millis(9_000 + LEASE_MS), 5).await;
+    let leases = again.entries.iter();
+    let counts: Vec<_> = leases.map(|it| (it.attempt, it.received)).collect();
+    assert_eq!(counts, [(2, 2); 3], "until its time is up");
+}
+
+pub(crate) async fn a_lease_is_settled_or_delayed_only_by_whoever_has_it(store: &dyn Store) {
+    let ids = ids();
+    let order = place_at(store, &ids, NOW).await;
+    let one = async |now| -> Lease { lease(store, now, 5).await.entries[0] };
+    let lost = one(NOW).await;
+    let held = one(NOW.plus_millis(LEASE_MS)).await;
+    let delay = |lease, by: i64| Change::Delay {
+        lease,
+        due_at: NOW.plus_millis(by),
+        error: Some("away".into()),
+    };
+    assert_eq!(
+        commit(store, vec![Change::Settle(lost)]).await,
+        Committed::Refused(0)
+    );
+    assert_eq!(
+        commit(store, vec![delay(lost, 1)]).await,
+        Committed::Refused(0)
+    );
+    assert_eq!(
+        commit(store, vec![delay(held, 60_000)]).await,
+        Committed::Done
+    );
+    let none = lease(store, NOW.plus_millis(59_999), 5).await;
+    assert_eq!(none.next_due, Some(NOW.plus_millis(60_000)));
+    let again = one(NOW.plus_millis(60_000)).await;
+    assert_eq!(
+        (again.attempt, again.received),
+        (3, 1),
+        "a delay is progress"
+    );
+
+    // More to do: earlier than it was due, and it cannot be settled by who does not know of it.
+    let wake = Wake {
+        consumer: Consumer::Fulfil,
+        subject: order.id,
+        head: again.head + 1,
+        due_at: NOW,
+    };
+    commit(store, vec![Change::Wake(wake)]).await;
+    assert_eq!(
+        commit(store, vec![Change::Settle(again)]).await,
+        Committed::Refused(0)
+    );
+    let newest = one(NOW).await;
+    assert_eq!(
+        commit(store, vec![Change::Settle(newest)]).await,
+        Committed::Done
+    );
+    assert_eq!(
+        lease(store, NOW.plus_millis(900_000), 5).await,
+        Leased::default()
+    );
+}
+
+pub(crate) async fn a_wake_moves_the_signal(store: &dyn Store) {
+    let ids = ids();
+    let mut signal = store.signal();
+    stocked(store, &ids, 5).await;
+    assert!(!signal.has_changed().unwrap(), "there is nothing to do");
+    store.commit(Arc::new(placing(&ids, "k"))).await.unwrap();
+    signal.changed().await.unwrap();
+}
+
+pub(crate) async fn stock_never_goes_below_what_is_held_or_nothing(store: &dyn Store) {
+    let ids = ids();
+    assert_eq!(store.stock(&[pen()]).await.unwrap(), [None]);
+    let moved = |on_hand, reserved, was| {
+        Change::Stock(Movement {
+            item_id: pen(),
+            on_hand,
+            reserved,
+            was,
+        })
+    };
+    for (on_hand, reserved) in [(0, 1), (-1, 0), (0, -1)] {
+        let change = vec![moved(on_hand, reserved, None)];
+        assert_eq!(commit(store, change).await, Committed::Refused(0));
+    }
+    stocked(store, &ids, 3).await;
+    let (on_hand, reserved) = (3, 0);
+    let there = Some(Stock { on_hand, reserved });
+    assert_eq!(store.stock(&[pen()]).await.unwrap(), [there]);
+    assert_eq!(
+        commit(store, vec![moved(0, 4, None)]).await,
+        Committed::Refused(0)
+    );
+    assert_eq!(
+        commit(store, vec![moved(1, 0, Some(2))]).await,
+        Committed::Refused(0)
+    );
+
+    // At once: each takes one, and the last ones find nothing.
+    let order = place_at(store, &ids, NOW).await;
+    let takes = (0..5).map(|_| commit(store, vec![moved(0, 1, None), moved(0, -1, None)]));
+    for take in takes {
+        assert_eq!(take.await, Committed::Done);
+    }
+    drive(store, &ids, order, |_| false).await;
+    let on_hand = 1;
+    assert_eq!(
+        store.stock(&[pen()]).await.unwrap(),
+        [Some(Stock { on_hand, reserved })]
+    );
+    sound(store).await;
+}
+
+pub(crate) async fn a_refused_movement_takes_no_neighbour_with_it(store: &dyn Store) {
+    let ids = ids();
+    stocked(store, &ids, 2).await;
+    let write_set = |item_id: &str| {
+        let mut placing = placing(&ids, &format!("of {item_id}"));
+        let movement = Movement {
+            item_id: ItemId::parse(item_id).unwrap(),
+            on_hand: -2,
+            reserved: 0,
+            was: None,
+        };
+        placing.changes.push(Change::Stock(movement));
+        Arc::new(placing)
+    };
+    let (taken, none) = tokio::join!(
+        store.commit(write_set("pen")),
+        store.commit(write_set("ink"))
+    );
+    assert_eq!(taken.unwrap(), Committed::Done);
+    assert_eq!(none.unwrap(), Committed::Refused(3));
+}
+
+pub(crate) async fn an_order_is_driven_to_its_end_and_all_of_it_is_kept(store: &dyn Store) {
+    let ids = ids();
+    stocked(store, &ids, 5).await;
+    let order = place_at(store, &ids, NOW).await;
+    let order = drive(store, &ids, order, |_| false).await;
+    let kinds: Vec<_> = store.transfers(order.id).await.unwrap();
+    let kinds: Vec<_> = kinds
+        .iter()
+        .map(|it| (it.kind, matches!(it.asset, Asset::Item(_)), it.amount))
+        .collect();
+    let expected = [
+        (TransferKind::Pending, true, 2),
+        (TransferKind::Pending, false, 300),
+        (TransferKind::Posted(2), false, 300),
+        (TransferKind::Posted(1), true, 2),
+    ];
+    assert_eq!(kinds, expected);
+    let events = store.events(order.id).await.unwrap();
+    let sequences: Vec<u32> = events.iter().map(|event| event.sequence).collect();
+    assert_eq!(sequences, (1..=order.newest_sequence).collect::<Vec<_>>());
+    sound(store).await;
+
+    // A late worker comes from an old version.
+    let mut late = occasion(&ids, NOW);
+    late.order_id = order.id;
+    let stale = Change::Order {
+        was: order.version - 1,
+        now: Box::new(order.clone()),
+    };
+    assert_eq!(commit(store, vec![stale]).await, Committed::Refused(0));
+}
+
+pub(crate) async fn a_reset_keeps_what_is_on_hand_and_lets_go_of_what_is_held(store: &dyn Store) {
+    let ids = ids();
+    stocked(store, &ids, 5).await;
+    let first = place_at(store, &ids, NOW).await;
+    drive(store, &ids, first, |_| false).await;
+    let second = place_at(store, &ids, NOW).await;
+    drive(store, &ids, second, |order| order.version == 2).await;
+    let (on_hand, reserved) = (3, 2);
+    assert_eq!(
+        store.stock(&[pen()]).await.unwrap(),
+        [Some(Stock { on_hand, reserved })]
+    );
+    for _ in 0..2 {
+        store.reset().await.unwrap();
+        let reserved = 0;
+        assert_eq!(
+            store.stock(&[pen()]).await.unwrap(),
+            [Some(Stock { on_hand, reserved })]
+        );
+        sound(store).await;
+    }
+    assert_eq!(
+        lease(store, NOW.plus_millis(900_000), 5).await,
+        Leased::default()
+    );
+}
