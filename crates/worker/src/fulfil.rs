@@ -1,6 +1,7 @@
 //! Drives one order to its end: receive, read, call, decide, commit.
 
 use crate::drain::{Handler, Verdict};
+use crate::mutant::{Mutant, planted};
 use crate::providers::Provider;
 use async_trait::async_trait;
 use domain::fulfil::{
@@ -106,7 +107,18 @@ impl Fulfil {
         } else {
             &self.inventory
         };
-        let answer = provider.call(call).await;
+        let answer = if planted(Mutant::NoVoid) && call.kind == CallKind::Void {
+            Answer::Done
+        } else if planted(Mutant::EffectIdATry) {
+            let round = call.round + 1_000 * case.order.progress.tries;
+            let call = Call {
+                round,
+                ..call.clone()
+            };
+            provider.call(&call).await
+        } else {
+            provider.call(call).await
+        };
 
         let holds = call.kind == CallKind::Reserve && self.rules.inventory == Inventory::Own;
         let counted = if holds && answer == Answer::Done {

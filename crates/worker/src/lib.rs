@@ -6,6 +6,7 @@
 
 pub mod drain;
 pub mod fulfil;
+mod mutant;
 pub mod providers;
 
 pub use drain::{Drain, Handler, Limits, Verdict};

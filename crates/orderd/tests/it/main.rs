@@ -30,4 +30,5 @@ mod products;
 mod races;
 mod receipt;
 mod redis;
+mod saga;
 mod service;

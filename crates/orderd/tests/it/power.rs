@@ -40,6 +40,8 @@ fn forgetful(mutant: Option<&'static str>) -> (Site, Cut) {
         ("LD_PRELOAD", library),
         ("POWERLOSS_DIR", site.live.clone()),
         ("POWERLOSS_SHADOW", shadow.clone()),
+        // A payment service outside does not forget when this machine does.
+        ("ORDERD_SIMULATED_BOOKS", site.beside("bank").join("books")),
     ];
     (
         site,

@@ -240,79 +240,82 @@ async fn ledger_and_events_cannot_be_changed_by_hand() {
     }
 }
 
+/// What breaks each promise, behind the back of the store.
+const DAMAGES: [(Check, &str); 21] = [
+    (
+        Check::AllOrNothing,
+        "delete from line_rows where order_id = (select max(order_id) from order_rows)",
+    ),
+    (
+        Check::AllOrNothing,
+        "drop trigger ledger_is_never_deleted; delete from ledger_rows",
+    ),
+    (
+        Check::AllOrNothing,
+        "drop trigger events_are_never_deleted; delete from event_rows",
+    ),
+    (Check::AllOrNothing, "delete from wake_rows"),
+    (Check::AllOrNothing, "delete from order_rows"),
+    (Check::OneOrderPerKey, "delete from order_rows"),
+    (
+        Check::OneOrderPerKey,
+        "update key_rows set order_id = (select max(order_id) from order_rows)",
+    ),
+    (Check::OneOrderPerKey, "update key_rows set key = 'same'"),
+    (
+        Check::LedgerAgrees,
+        "update line_rows set quantity = quantity + 1",
+    ),
+    (
+        Check::LedgerAgrees,
+        "update order_rows set total_minor = total_minor + 1",
+    ),
+    (
+        Check::LedgerAgrees,
+        "drop trigger ledger_is_never_updated; update ledger_rows set currency = 'EUR'",
+    ),
+    (Check::AppendOnly, "drop trigger ledger_is_never_updated"),
+    (
+        Check::AppendOnly,
+        "drop trigger orders_move_along_the_table",
+    ),
+    (
+        Check::TransfersAgree,
+        "update order_rows set captured_minor = captured_minor - 1",
+    ),
+    (
+        Check::TransfersAgree,
+        "drop trigger transfers_are_never_deleted;
+             delete from transfer_rows where number = (select max(number) from transfer_rows)",
+    ),
+    (
+        Check::TransfersAgree,
+        "insert into transfer_rows select subject, number + 10, kind, pending_number, item_id,
+               debit, credit, amount, reason, occurred_at from transfer_rows where kind = 2",
+    ),
+    (
+        Check::StockAgrees,
+        "update stock_rows set on_hand = on_hand + 1",
+    ),
+    (
+        Check::StockAgrees,
+        "update stock_rows set reserved = reserved + 1",
+    ),
+    (Check::StockAgrees, "delete from stock_rows"),
+    (
+        Check::NothingStuck,
+        "update order_rows set status = 1, version = version + 1 where status = 0",
+    ),
+    (
+        Check::NothingStuck,
+        "drop trigger orders_move_along_the_table;
+             update order_rows set status = 4, version = version + 1 where status = 0",
+    ),
+];
+
 #[tokio::test]
 async fn the_audit_finds_each_kind_of_damage() {
-    for (check, sql) in [
-        (
-            Check::AllOrNothing,
-            "delete from line_rows where order_id = (select max(order_id) from order_rows)",
-        ),
-        (
-            Check::AllOrNothing,
-            "drop trigger ledger_is_never_deleted; delete from ledger_rows",
-        ),
-        (
-            Check::AllOrNothing,
-            "drop trigger events_are_never_deleted; delete from event_rows",
-        ),
-        (Check::AllOrNothing, "delete from wake_rows"),
-        (Check::AllOrNothing, "delete from order_rows"),
-        (Check::OneOrderPerKey, "delete from order_rows"),
-        (
-            Check::OneOrderPerKey,
-            "update key_rows set order_id = (select max(order_id) from order_rows)",
-        ),
-        (Check::OneOrderPerKey, "update key_rows set key = 'same'"),
-        (
-            Check::LedgerAgrees,
-            "update line_rows set quantity = quantity + 1",
-        ),
-        (
-            Check::LedgerAgrees,
-            "update order_rows set total_minor = total_minor + 1",
-        ),
-        (
-            Check::LedgerAgrees,
-            "drop trigger ledger_is_never_updated; update ledger_rows set currency = 'EUR'",
-        ),
-        (Check::AppendOnly, "drop trigger ledger_is_never_updated"),
-        (
-            Check::AppendOnly,
-            "drop trigger orders_move_along_the_table",
-        ),
-        (
-            Check::TransfersAgree,
-            "update order_rows set captured_minor = captured_minor - 1",
-        ),
-        (
-            Check::TransfersAgree,
-            "drop trigger transfers_are_never_deleted;
-             delete from transfer_rows where number = (select max(number) from transfer_rows)",
-        ),
-        (
-            Check::TransfersAgree,
-            "insert into transfer_rows select subject, number + 10, kind, pending_number, item_id,
-               debit, credit, amount, reason, occurred_at from transfer_rows where kind = 2",
-        ),
-        (
-            Check::StockAgrees,
-            "update stock_rows set on_hand = on_hand + 1",
-        ),
-        (
-            Check::StockAgrees,
-            "update stock_rows set reserved = reserved + 1",
-        ),
-        (Check::StockAgrees, "delete from stock_rows"),
-        (
-            Check::NothingStuck,
-            "update order_rows set status = 1, version = version + 1 where status = 0",
-        ),
-        (
-            Check::NothingStuck,
-            "drop trigger orders_move_along_the_table;
-             update order_rows set status = 4, version = version + 1 where status = 0",
-        ),
-    ] {
+    for (check, sql) in DAMAGES {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("orders.db");
         used(&path).await;

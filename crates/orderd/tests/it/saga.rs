@@ -1,0 +1,285 @@
+//! Orders driven to their end by the real binary, while the simulated payment service fails, loses
+//! answers and hangs, and the process is killed: each is completed and charged once, or undone, and
+//! the books agree to the unit.
+
+use crate::harness::{Server, Site, alone, say, seed, setting};
+use crate::load::{Client, Placing, Random};
+use rusqlite::{Connection, OpenFlags};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Orders in CI; `ORDERD_HARNESS_ORDERS` raises it.
+const ORDERS: u64 = 500;
+/// Kills in CI; `ORDERD_HARNESS_KILLS` raises it.
+const KILLS: u64 = 10;
+/// Every order has ended so long after the last fault.
+const END_MAX: Duration = Duration::from_mins(1);
+
+/// What goes wrong: shares of calls.
+struct Faults {
+    failure: &'static str,
+    lost: &'static str,
+    hang: &'static str,
+    /// Whether tries follow each other fast, where many of them fail.
+    fast: bool,
+}
+
+/// What became of the orders.
+struct End {
+    statuses: BTreeMap<String, u64>,
+    findings: Result<(), String>,
+    /// From the last order placed, or the last kill, until all had ended.
+    took: Duration,
+}
+
+impl End {
+    fn of(&self, status: &str) -> u64 {
+        self.statuses.get(status).copied().unwrap_or_default()
+    }
+
+    fn violations(&self, orders: u64) -> Vec<String> {
+        let mut found: Vec<String> = self.findings.clone().err().into_iter().collect();
+        let ended = self.of("completed") + self.of("failed");
+        if ended != orders {
+            found.push(format!(
+                "{ended} of {orders} have ended: {:?}",
+                self.statuses
+            ));
+        }
+        found
+    }
+}
+
+#[test]
+fn orders_are_completed_and_charged_once_though_calls_fail_and_the_process_is_killed() {
+    let orders = setting("ORDERD_HARNESS_ORDERS").unwrap_or(ORDERS);
+    let kills = setting("ORDERD_HARNESS_KILLS").unwrap_or(KILLS);
+    let faults = Faults {
+        failure: "0.2",
+        lost: "0.05",
+        hang: "0.005",
+        fast: false,
+    };
+    let end = run("saga", None, &faults, orders, kills);
+    assert_eq!(end.violations(orders), Vec::<String>::new());
+    // Of two steps with five tries each, one order in 1,500 runs out of them; lost answers and
+    // hanging calls come on top.
+    let given_up_max = 3 + orders / 200;
+    assert!(end.of("failed") <= given_up_max, "{:?}", end.statuses);
+    assert!(end.took <= END_MAX, "it took {:?}", end.took);
+}
+
+#[test]
+fn where_half_of_the_calls_fail_the_rest_is_undone() {
+    let orders = setting("ORDERD_HARNESS_ORDERS").unwrap_or(ORDERS) / 5;
+    let faults = Faults {
+        failure: "0.5",
+        lost: "0.0",
+        hang: "0.0",
+        fast: true,
+    };
+    let end = run("saga, half", None, &faults, orders, 0);
+    assert_eq!(end.violations(orders), Vec::<String>::new());
+    assert!(end.of("completed") >= orders * 8 / 10, "{:?}", end.statuses);
+}
+
+#[test]
+fn where_all_calls_fail_nobody_is_charged_and_it_goes_on_once_they_do_not() {
+    let _turn = alone();
+    let site = site(None, seed());
+    let mut sick = site;
+    sick.environment
+        .push(("ORDERD_SIMULATED_FAILURE_RATE", "1.0".into()));
+    sick.environment
+        .push(("ORDERD_FULFILMENT_RETRY_BASE", "20ms".into()));
+    let server = sick.start().unwrap();
+    let orders = ORDERS / 5;
+    stock(&server);
+    place(&server, "sick", orders);
+    // Until each was tried and given back, or given up.
+    let begun = Instant::now();
+    while waiting(&sick, "attempt = 0") > 0 && begun.elapsed() < END_MAX {
+        thread::sleep(Duration::from_millis(20)); // a poll, not a guess
+    }
+    let statuses = statuses(&sick);
+    assert_eq!(statuses.get("completed"), None, "{statuses:?}");
+    assert_eq!(charged(&sick), 0);
+    server.kill();
+    sick.environment
+        .retain(|(name, _)| *name != "ORDERD_SIMULATED_FAILURE_RATE");
+    sick.environment
+        .push(("ORDERD_SIMULATED_FAILURE_RATE", "0.0".into()));
+    let _server = sick.start().unwrap();
+    let end = wait(&sick, Instant::now());
+    report("saga, all", None, &end, orders, 0);
+    assert_eq!(end.violations(orders), Vec::<String>::new());
+    assert!(end.of("completed") > 0, "{:?}", end.statuses);
+}
+
+#[cfg(feature = "mutants")]
+#[test]
+fn an_effect_id_for_each_try_is_caught() {
+    caught("effect-id-a-try");
+}
+
+#[cfg(feature = "mutants")]
+#[test]
+fn money_that_is_not_let_go_of_is_caught() {
+    caught("no-void");
+}
+
+#[cfg(feature = "mutants")]
+fn caught(mutant: &'static str) {
+    let faults = Faults {
+        failure: "0.5",
+        lost: "0.1",
+        hang: "0.0",
+        fast: true,
+    };
+    let orders = ORDERS / 5;
+    let end = run("saga", Some(mutant), &faults, orders, 0);
+    assert!(
+        !end.violations(orders).is_empty(),
+        "{mutant} was not caught"
+    );
+}
+
+fn site(mutant: Option<&'static str>, seed: u64) -> Site {
+    let mut site = Site::new(mutant);
+    let settings = [
+        ("ORDERD_SIMULATED_SEED", (seed % 1_000_000).to_string()),
+        ("ORDERD_SIMULATED_LATENCY_MS", "1".to_owned()),
+        ("ORDERD_LOG_LEVEL", "warn".to_owned()),
+    ];
+    let settings = settings.map(|(name, value)| (name, value.into()));
+    site.environment.extend(settings);
+    site
+}
+
+fn run(
+    harness: &str,
+    mutant: Option<&'static str>,
+    faults: &Faults,
+    orders: u64,
+    kills: u64,
+) -> End {
+    let _turn = alone();
+    let seed = seed();
+    let mut site = site(mutant, seed);
+    let rates = [
+        ("ORDERD_SIMULATED_FAILURE_RATE", faults.failure),
+        ("ORDERD_SIMULATED_LOST_ANSWER_RATE", faults.lost),
+        ("ORDERD_SIMULATED_HANG_RATE", faults.hang),
+    ];
+    site.environment
+        .extend(rates.map(|(name, rate)| (name, rate.into())));
+    if faults.fast {
+        site.environment
+            .push(("ORDERD_FULFILMENT_RETRY_BASE", "20ms".into()));
+        site.environment
+            .push(("ORDERD_FULFILMENT_RETRY_MAX", "500ms".into()));
+    }
+    let mut random = Random::new(seed);
+    let mut server = site.start().unwrap();
+    stock(&server);
+    let rounds = kills + 1;
+    for round in 0..rounds {
+        let part = orders * (round + 1) / rounds - orders * round / rounds;
+        place(&server, &format!("{round}"), part);
+        if round < kills {
+            thread::sleep(Duration::from_millis(random.below(300))); // some time to get somewhere
+            server.kill();
+            server = site.start().unwrap();
+        }
+    }
+    let end = wait(&site, Instant::now());
+    report(harness, mutant, &end, orders, kills);
+    end
+}
+
+fn report(harness: &str, mutant: Option<&str>, end: &End, orders: u64, kills: u64) {
+    let line = json!({
+        "harness": harness, "mutant": mutant, "orders": orders, "kills": kills,
+        "statuses": end.statuses, "seconds_to_end": end.took.as_secs(),
+        "violations": end.violations(orders),
+    });
+    say(&line.to_string());
+}
+
+/// A product with a price, and more than enough of it.
+fn stock(server: &Server) {
+    let mut client = Client::connect(server.address).unwrap();
+    let mut post = |path: &'static str, body: Value| {
+        let placing = Placing {
+            path,
+            key: path.replace('/', "-"),
+            body: body.to_string(),
+        };
+        let answer = client.place(&placing).unwrap();
+        assert!(answer.status < 300, "{path}: {}", answer.status);
+    };
+    let product = json!({ "product_id": "pen", "name": "Pen", "price_minor": 150 });
+    post("/v1/products", product);
+    post(
+        "/v1/stock/pen",
+        json!({ "change": 1_000_000, "reason": "delivery" }),
+    );
+}
+
+fn place(server: &Server, prefix: &str, orders: u64) {
+    let mut client = Client::connect(server.address).unwrap();
+    for number in 0..orders {
+        let item = if number % 2 == 0 { "pen" } else { "ink" };
+        let body = json!({
+            "customer_id": "ada",
+            "lines": [{ "item_id": item, "quantity": 1 + number % 3 }, { "item_id": "pen", "quantity": 1 }],
+        });
+        let placing = Placing {
+            path: "/v1/orders",
+            key: format!("{prefix}-{number}"),
+            body: body.to_string(),
+        };
+        assert_eq!(client.place(&placing).unwrap().status, 201);
+    }
+}
+
+/// Waits until nothing is left to do, or it takes too long; then checks everything.
+fn wait(site: &Site, since: Instant) -> End {
+    while waiting(site, "true") > 0 && since.elapsed() < END_MAX + Duration::from_mins(1) {
+        thread::sleep(Duration::from_millis(20)); // a poll, not a guess
+    }
+    End {
+        took: since.elapsed(),
+        statuses: statuses(site),
+        findings: site.verify(),
+    }
+}
+
+fn read<T>(site: &Site, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> T {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection = Connection::open_with_flags(site.database(), flags).unwrap();
+    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+    query(&connection).unwrap()
+}
+
+fn waiting(site: &Site, which: &str) -> u64 {
+    let sql = format!("select count(*) from outbox where {which}");
+    read(site, |it| it.query_row(&sql, [], |row| row.get(0)))
+}
+
+fn statuses(site: &Site) -> BTreeMap<String, u64> {
+    read(site, |connection| {
+        connection
+            .prepare("select status, count(*) from orders group by status")?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect()
+    })
+}
+
+/// How much money was taken, by the orders.
+fn charged(site: &Site) -> i64 {
+    let sql = "select coalesce(sum(captured_minor), 0) from order_rows";
+    read(site, |it| it.query_row(sql, [], |row| row.get(0)))
+}
