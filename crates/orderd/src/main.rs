@@ -10,6 +10,7 @@ mod clock;
 mod completions;
 mod config;
 mod dev;
+mod dlq;
 mod doctor;
 mod exit;
 mod healthcheck;
@@ -22,6 +23,7 @@ mod progress;
 mod reset;
 mod seed;
 mod serve;
+mod stock;
 mod target;
 mod telemetry;
 mod token;
@@ -69,10 +71,14 @@ enum Command {
     Serve(serve::Args),
     /// Try everything: a temporary database with demo orders
     Dev(dev::Args),
-    /// Place, show and list orders of a running server
+    /// Place, show, list, watch and cancel orders of a running server
     Order(order::Args),
     /// Make, show and list the products of a running server
     Product(product::Args),
+    /// See and change how many of an item a running server has
+    Stock(stock::Args),
+    /// See orders that were given up, and bring them back
+    Dlq(dlq::Args),
     /// Make and revoke access tokens
     Token(token::Args),
     /// Look at the cache of a running server, or empty it
@@ -108,6 +114,8 @@ fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
         Command::Dev(args) => dev::run(&args, globals),
         Command::Order(args) => wait_for(order::run(args, globals)),
         Command::Product(args) => wait_for(product::run(args, globals)),
+        Command::Stock(args) => wait_for(stock::run(args, globals)),
+        Command::Dlq(args) => wait_for(dlq::run(args, globals)),
         Command::Token(args) => wait_for(token::run(args, globals)),
         Command::Cache(args) => wait_for(cache::run(args, globals)),
         Command::Migrate(args) => wait_for(migrate::run(args, globals)),

@@ -1,5 +1,7 @@
 //! `orderd order`: orders of a running server, from the command line.
 
+mod watch;
+
 use crate::Globals;
 use crate::client::{self, Answer, Server, ServerArgs, encoded};
 use crate::exit::{Code, Exit};
@@ -9,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use watch::Until;
 
 /// The most orders that one request lists.
 const PAGE_MAX: usize = 100;
@@ -30,6 +33,24 @@ enum Verb {
     List(List),
     /// Show one order
     Show {
+        /// The order's id
+        id: String,
+    },
+    /// Cancel an order whose money was not taken yet
+    Cancel {
+        /// The order's id
+        id: String,
+        /// Why; kept in its timeline
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Show all that happened to an order
+    Timeline {
+        /// The order's id
+        id: String,
+    },
+    /// Show what happens to an order until it has ended
+    Watch {
         /// The order's id
         id: String,
     },
@@ -80,6 +101,9 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
         Verb::Create(order) => create(&server, order, globals).await?,
         Verb::List(query) => list(&server, query, globals).await?,
         Verb::Show { id } => show(&server, &id, globals).await?,
+        Verb::Cancel { id, reason } => cancel(&server, &id, reason.as_deref(), globals).await?,
+        Verb::Timeline { id } => watch::timeline(&server, &id, Until::Now, globals).await?,
+        Verb::Watch { id } => watch::timeline(&server, &id, Until::Ended, globals).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -117,6 +141,19 @@ async fn create(server: &Server, order: Create, globals: &Globals) -> anyhow::Re
     if answer.header("idempotent-replayed") == Some("true") {
         eprintln!("This key placed the order before; nothing was added.");
     }
+    print_order(&answer, globals)
+}
+
+async fn cancel(
+    server: &Server,
+    id: &str,
+    reason: Option<&str>,
+    globals: &Globals,
+) -> anyhow::Result<()> {
+    let path = format!("/v1/orders/{}/cancel", encoded(id));
+    let headers = [("content-type", "application/json")];
+    let body = json!({ "reason": reason }).to_string();
+    let answer = client::send(server, "POST", &path, &headers, body.as_bytes()).await?;
     print_order(&answer, globals)
 }
 
@@ -203,6 +240,15 @@ fn print_order(answer: &Answer, globals: &Globals) -> anyhow::Result<()> {
     println!(
         "order     {id}\nstatus    {status}\ncustomer  {customer}\ntotal     {total}\ncreated   {created}"
     );
+    if let Some(failure) = order["failure"].as_object() {
+        let word = |name: &str| failure[name].as_str().unwrap_or_default();
+        println!(
+            "failure   {} at {}: {}",
+            word("reason"),
+            word("step"),
+            word("detail")
+        );
+    }
     for line in order["lines"].as_array().into_iter().flatten() {
         let what = text(line, "item_id")
             .or(text(line, "name"))

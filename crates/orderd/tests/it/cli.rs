@@ -358,3 +358,74 @@ fn reads_and_writes_are_benched_in_the_proportion_that_was_asked_for() {
         assert_eq!(summary["exactly_once"]["different"], 0, "{summary}");
     }
 }
+
+#[test]
+fn an_order_is_watched_to_its_end_and_one_that_was_given_up_is_brought_back() {
+    let mut site = site();
+    let environment = [
+        ("ORDERD_SIMULATED_DECLINE_RATE", "1.0"),
+        ("ORDERD_SIMULATED_FAILURE_RATE", "0.0"),
+    ];
+    site.environment
+        .extend(environment.map(|(name, value)| (name, value.into())));
+    let server = site.start().unwrap();
+    let set = ["stock", "set", "pen", "5", "--reason", "stocktaking"];
+    assert!(asked(&site, &server, &set).contains("available  5"));
+    let create = [
+        "order",
+        "create",
+        "--customer",
+        "c1",
+        "--line",
+        "pen:2",
+        "--json",
+    ];
+    let id = json(&asked(&site, &server, &create))["order_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let watched = asked(&site, &server, &["order", "watch", &id]);
+    for event in [
+        "order.created",
+        "stock.reserved",
+        "payment.declined",
+        "order.failed",
+    ] {
+        assert!(watched.contains(event), "{watched}");
+    }
+    let shown = asked(&site, &server, &["order", "show", &id]);
+    assert!(
+        shown.contains("failure   payment_declined at authorise"),
+        "{shown}"
+    );
+    let adjust = ["stock", "adjust", "pen", "-1", "--reason", "broken"];
+    assert!(asked(&site, &server, &adjust).contains("on hand    4"));
+    let show = ["stock", "show", "pen"];
+    assert!(asked(&site, &server, &show).contains("reserved   0"));
+
+    let letters = asked(&site, &server, &["dlq", "list", "--json"]);
+    let letter = json(&letters)["letter_id"].as_str().unwrap().to_owned();
+    let shown = asked(&site, &server, &["dlq", "show", &letter]);
+    assert!(
+        shown.contains("payment_declined") && shown.contains(&id),
+        "{shown}"
+    );
+    let dry = asked(&site, &server, &["dlq", "redrive", "--all", "--dry-run"]);
+    assert_eq!(dry, "1 letters match; 0 orders are tried anew.\n");
+    let redriven = asked(&site, &server, &["dlq", "redrive", &letter]);
+    assert!(redriven.contains("redriven"), "{redriven}");
+    asked(&site, &server, &["order", "watch", &id]);
+    let letters = asked(&site, &server, &["dlq", "list", "--json"]);
+    let letter = json(&letters)["letter_id"].as_str().unwrap().to_owned();
+    let discard = ["dlq", "discard", &letter, "--reason", "the card is gone"];
+    assert!(asked(&site, &server, &discard).contains("discarded"));
+    assert_eq!(asked(&site, &server, &["dlq", "list"]), "");
+    let late = orderd(&site, &["order", "cancel", &id, "--reason", "late"])
+        .args(["--url", &format!("http://{}", server.address)])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&late.stderr);
+    assert_eq!(late.status.code(), Some(1), "{said}");
+    assert!(said.contains("illegal_transition"), "{said}");
+    assert_eq!(site.verify(), Ok(()));
+}

@@ -1,23 +1,19 @@
 //! Fulfilment, with providers that do as a script says and a clock that is moved by hand.
 
-use crate::harness::setting;
 use crate::service::{Answer as Reply, ORDER, Service};
 use async_trait::async_trait;
 use domain::fulfil::{Answer, Call, CallKind, Inventory, Refused, Retry, Rules};
-use domain::{Clock, Consumer, Status};
+use domain::{Clock, Consumer};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use store::Store;
 use store::faulty::{Fault, Faulty};
-use store::{OrderQuery, Store};
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 use worker::providers::books::Books;
 use worker::{Drain, Fulfil, Limits, Provider};
 
-const LEASE_MS: i64 = 5_000;
+pub(crate) const LEASE_MS: i64 = 5_000;
 const DEADLINE_MS: i64 = 900_000;
 
 type Script = dyn Fn(&Call, u64) -> Option<Answer> + Send + Sync;
@@ -27,7 +23,7 @@ type Script = dyn Fn(&Call, u64) -> Option<Answer> + Send + Sync;
 pub(crate) struct Scripted {
     script: Box<Script>,
     after: Box<Script>,
-    books: Books,
+    pub(crate) books: Books,
     calls: Mutex<Vec<String>>,
     count: AtomicU64,
 }
@@ -45,7 +41,7 @@ impl Scripted {
         Self::new(script, |_, _| None)
     }
 
-    fn new(
+    pub(crate) fn new(
         script: impl Fn(&Call, u64) -> Option<Answer> + Send + Sync + 'static,
         after: impl Fn(&Call, u64) -> Option<Answer> + Send + Sync + 'static,
     ) -> Arc<Self> {
@@ -59,7 +55,7 @@ impl Scripted {
     }
 
     /// The calls so far, in their words.
-    fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         self.calls.lock().unwrap().clone()
     }
 }
@@ -77,7 +73,7 @@ impl Provider for Scripted {
     }
 }
 
-fn failed() -> Answer {
+pub(crate) fn failed() -> Answer {
     Answer::Failed("away".into(), None)
 }
 
@@ -112,13 +108,16 @@ fn drain_over(service: &Service, store: Arc<dyn Store>, provider: Arc<Scripted>)
         inventory: provider,
         lease_ms: LEASE_MS,
     };
-    let limits = Limits {
+    Drain::new(store, clock, Consumer::Fulfil, limits(), fulfil)
+}
+
+pub(crate) fn limits() -> Limits {
+    Limits {
         batch: 5,
         concurrency: 256,
         lease_ms: LEASE_MS,
         received_max: 5,
-    };
-    Drain::new(store, clock, Consumer::Fulfil, limits, fulfil)
+    }
 }
 
 /// Lets the worker work, and moves the clock on, until nothing is left to do.
@@ -135,7 +134,7 @@ pub(crate) async fn settle(service: &Service, drain: &Drain<Fulfil>) {
     panic!("there is still something to do");
 }
 
-async fn place(service: &Service, key: &str, body: &str) -> String {
+pub(crate) async fn place(service: &Service, key: &str, body: &str) -> String {
     let key = [("idempotency-key", key)];
     let placed = service
         .send("POST", "/v1/orders", &key, body.to_owned())
@@ -144,7 +143,7 @@ async fn place(service: &Service, key: &str, body: &str) -> String {
     placed.field("order_id")
 }
 
-async fn order(service: &Service, id: &str) -> Value {
+pub(crate) async fn order(service: &Service, id: &str) -> Value {
     let answer: Reply = service.get(&format!("/v1/orders/{id}")).await;
     answer.json()
 }
@@ -268,144 +267,11 @@ async fn what_cannot_be_done_is_undone_whatever_was_lost() {
     }
 }
 
-async fn set_stock(service: &Service, item_id: &str, on_hand: u64) {
-    let body = json!({ "on_hand": on_hand, "reason": "stocktaking" }).to_string();
-    let set = service
-        .send("PUT", &format!("/v1/stock/{item_id}"), &[], body)
-        .await;
-    assert_eq!(set.status, 200, "{}", set.body);
-}
-
-async fn stock(service: &Service, item_id: &str) -> Value {
-    service.get(&format!("/v1/stock/{item_id}")).await.json()
-}
-
-async fn kinds(service: &Service, id: &str) -> Vec<String> {
+pub(crate) async fn kinds(service: &Service, id: &str) -> Vec<String> {
     let timeline = service.get(&format!("/v1/orders/{id}/timeline")).await;
     let items = timeline.json()["items"].as_array().unwrap().clone();
     let kind = |item: &Value| item["kind"].as_str().unwrap().replace(".v1", "");
     items.iter().map(kind).collect()
-}
-
-#[tokio::test]
-async fn stock_is_held_taken_and_never_oversold() {
-    let service = Service::new();
-    set_stock(&service, "pen", 5).await;
-    let (first, second) = (
-        place(&service, "a", ORDER).await,
-        place(&service, "b", &ORDER.replace(":2", ":4")).await,
-    );
-    let provider = Scripted::before(|call, number| {
-        // The first order waits for its capture, and holds its stock meanwhile.
-        (call.kind == CallKind::Capture && number == 2).then(failed)
-    });
-    let drain = drain(&service, provider);
-    drain.pass().await.unwrap();
-    let held = json!({ "item_id": "pen", "on_hand": 5, "reserved": 2, "available": 3 });
-    assert_eq!(stock(&service, "pen").await, held);
-    assert_eq!(
-        order(&service, &second).await["failure"]["reason"],
-        "stock_unavailable"
-    );
-    assert_eq!(order(&service, &second).await["status"], "failed");
-
-    settle(&service, &drain).await;
-    assert_eq!(order(&service, &first).await["status"], "completed");
-    let taken = json!({ "item_id": "pen", "on_hand": 3, "reserved": 0, "available": 3 });
-    assert_eq!(stock(&service, "pen").await, taken);
-    assert_eq!(
-        kinds(&service, &first).await,
-        [
-            "order.created",
-            "order.processing",
-            "stock.reserved",
-            "payment.authorised",
-            "order.try_failed",
-            "payment.captured",
-            "order.completed"
-        ]
-    );
-    assert_eq!(service.findings().await, []);
-}
-
-/// Buyers come all at once: the loop works on many orders at a time.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_buyers_of_few_units_buy_exactly_those() {
-    let rounds = setting("ORDERD_HARNESS_ROUNDS").unwrap_or(2);
-    for _ in 0..rounds {
-        let service = Service::new();
-        set_stock(&service, "pen", 100).await;
-        let one = ORDER.replace(":2", ":1");
-        for buyer in 0..1_000 {
-            place(&service, &format!("{buyer}"), &one).await;
-        }
-        let stop = CancellationToken::new();
-        let mut signal = service.app.store.signal();
-        let drain = drain(&service, Scripted::willing());
-        let work = drain.run(stop.clone());
-        let watch = async {
-            while left(&service).await > 0 {
-                let _moved = timeout(Duration::from_millis(20), signal.changed()).await;
-            }
-            stop.cancel();
-        };
-        tokio::join!(work, watch);
-
-        let sold = json!({ "item_id": "pen", "on_hand": 0, "reserved": 0, "available": 0 });
-        assert_eq!(stock(&service, "pen").await, sold);
-        assert_eq!(with_status(&service, "completed").await, 100);
-        assert_eq!(with_status(&service, "failed").await, 900);
-        assert_eq!(service.findings().await, []);
-    }
-}
-
-/// How many orders are not at their end.
-async fn left(service: &Service) -> usize {
-    let mut left = 0;
-    for status in ["created", "processing", "compensating"] {
-        left += with_status(service, status).await;
-    }
-    left
-}
-
-async fn with_status(service: &Service, status: &str) -> usize {
-    let query = OrderQuery {
-        customer_id: None,
-        status: Status::parse(status),
-        from: None,
-        before: None,
-        limit: 10_000,
-    };
-    service.app.store.orders(query).await.unwrap().items.len()
-}
-
-#[tokio::test]
-async fn stock_is_counted_from_the_first_time_on_and_what_is_held_stays() {
-    let service = Service::new();
-    let none = service.get("/v1/stock/pen").await;
-    none.assert_problem(404, "not_found");
-    set_stock(&service, "pen", 2).await;
-    let adjust = async |change: i64| {
-        let body = json!({ "change": change, "reason": "delivery" }).to_string();
-        service.send("POST", "/v1/stock/pen", &[], body).await
-    };
-    assert_eq!(adjust(3).await.json()["on_hand"], 5);
-    place(&service, "k", ORDER).await;
-    let hold = Scripted::before(|call, _| (call.kind != CallKind::Reserve).then(failed));
-    drain(&service, hold).pass().await.unwrap();
-    adjust(-4).await.assert_problem(409, "stock_held");
-    assert_eq!(adjust(-3).await.json()["available"], 0);
-    for (body, field) in [
-        (r#"{"reason":"x"}"#, "/change"),
-        (r#"{"change":0,"reason":"x"}"#, "/change"),
-        (r#"{"change":1}"#, "/reason"),
-        (r#"{"change":"1","reason":"x"}"#, "/change"),
-        (r#"{"change":1,"reason":"x","by":"me"}"#, "/by"),
-    ] {
-        let answer = service.send("POST", "/v1/stock/pen", &[], body).await;
-        answer.assert_problem(422, "validation_failed");
-        assert!(answer.field("detail").contains(field), "{}", answer.body);
-    }
 }
 
 #[tokio::test]
@@ -452,146 +318,6 @@ async fn an_order_can_be_cancelled_until_its_capture_is_asked_for() {
     late.assert_problem(409, "illegal_transition");
     assert!(late.field("detail").contains("Refund"), "{}", late.body);
     assert_eq!(service.findings().await, []);
-}
-
-async fn letters(service: &Service, query: &str) -> Vec<Value> {
-    let list = service.get(&format!("/v1/dead-letters{query}")).await;
-    list.json()["items"].as_array().unwrap().clone()
-}
-
-async fn post(service: &Service, path: &str, body: &str) -> Reply {
-    service.send("POST", path, &[], body.to_owned()).await
-}
-
-#[tokio::test]
-async fn an_order_that_was_given_up_is_brought_back_once() {
-    let service = Service::new();
-    let id = place(&service, "k", ORDER).await;
-    let declining = Scripted::before(|call, _| {
-        let refused = Answer::Refused(Refused::Declined, "no money".into());
-        (call.kind == CallKind::Authorise && call.round == 1).then_some(refused)
-    });
-    let worker = drain(&service, Arc::clone(&declining));
-    settle(&service, &worker).await;
-    let waiting = letters(&service, "?reason=payment_declined").await;
-    let letter_id = waiting[0]["letter_id"].as_str().unwrap();
-    assert_eq!(
-        (waiting.len(), &waiting[0]["compensated"]),
-        (1, &json!("yes"))
-    );
-    assert_eq!(letters(&service, "?reason=poison").await.len(), 0);
-
-    let redrive = format!("/v1/dead-letters/{letter_id}/redrive");
-    for _ in 0..2 {
-        let redriven = post(&service, &redrive, "").await;
-        assert_eq!(
-            (redriven.status, &*redriven.field("state")),
-            (200, "redriven")
-        );
-    }
-    settle(&service, &worker).await;
-    let order = order(&service, &id).await;
-    assert_eq!(
-        (&order["status"], &order["failure"]),
-        (&json!("completed"), &Value::Null)
-    );
-    let redriven = kinds(&service, &id).await;
-    assert_eq!(
-        redriven
-            .iter()
-            .filter(|kind| *kind == "order.redriven")
-            .count(),
-        1
-    );
-    assert_eq!(letters(&service, "").await.len(), 0);
-    assert_eq!(letters(&service, "?state=all").await.len(), 1);
-    assert_eq!(declining.books.totals(), (1, 1, 0));
-    assert_eq!(service.findings().await, []);
-}
-
-#[tokio::test]
-async fn letters_are_discarded_with_a_reason_and_brought_back_by_filter() {
-    let service = Service::new();
-    for n in 0..5 {
-        place(&service, &format!("{n}"), ORDER).await;
-    }
-    let declining = Scripted::before(|call, _| {
-        let refused = Answer::Refused(Refused::Declined, "no money".into());
-        (call.kind == CallKind::Authorise && call.round == 1).then_some(refused)
-    });
-    let worker = drain(&service, declining);
-    settle(&service, &worker).await;
-    let waiting = letters(&service, "").await;
-    let path = |n: usize, verb: &str| {
-        let id = waiting[n]["letter_id"].as_str().unwrap();
-        format!("/v1/dead-letters/{id}/{verb}")
-    };
-    post(&service, &path(0, "discard"), "{}")
-        .await
-        .assert_problem(422, "validation_failed");
-    let discarded = post(&service, &path(0, "discard"), r#"{"reason":"a test"}"#).await;
-    assert_eq!(discarded.field("state"), "discarded");
-    post(&service, &path(0, "redrive"), "")
-        .await
-        .assert_problem(409, "illegal_transition");
-
-    let all = "/v1/dead-letters/redrive";
-    let dry = post(&service, all, r#"{"dry_run":true}"#).await;
-    assert_eq!(dry.json(), json!({ "matching": 4, "redriven": 0 }));
-    let capped = post(&service, all, r#"{"limit":1,"reason":"payment_declined"}"#).await;
-    assert_eq!(capped.json(), json!({ "matching": 1, "redriven": 1 }));
-    let rest = post(&service, all, "{}").await;
-    assert_eq!(rest.json(), json!({ "matching": 3, "redriven": 3 }));
-    post(&service, all, r#"{"limit":0}"#)
-        .await
-        .assert_problem(422, "validation_failed");
-    settle(&service, &worker).await;
-    assert_eq!(with_status(&service, "completed").await, 4);
-    assert_eq!(with_status(&service, "failed").await, 1);
-    assert_eq!(service.findings().await, []);
-}
-
-#[tokio::test]
-async fn what_cannot_be_undone_waits_for_a_person() {
-    for (ruling, end) in [("undo", "failed"), ("complete", "completed")] {
-        let service = Service::new();
-        let id = place(&service, "k", ORDER).await;
-        // It is authorised, and nobody is told; and then it cannot be voided for a long time.
-        let stuck = Scripted::new(
-            |call, number| (call.kind == CallKind::Void && number < 26).then(failed),
-            |call, _| (call.kind == CallKind::Authorise).then(failed),
-        );
-        let worker = drain(&service, Arc::clone(&stuck));
-        settle(&service, &worker).await;
-        assert_eq!(
-            order(&service, &id).await["status"],
-            "needs_review",
-            "{:?}",
-            stuck.calls()
-        );
-        let waiting = letters(&service, "?reason=compensation_failed").await;
-        assert_eq!(waiting[0]["compensated"], "partial");
-        let letter = waiting[0]["letter_id"].as_str().unwrap();
-        let redrive = format!("/v1/dead-letters/{letter}/redrive");
-        post(&service, &redrive, "")
-            .await
-            .assert_problem(409, "illegal_transition");
-
-        let path = format!("/v1/orders/{id}/ruling");
-        post(&service, &path, r#"{"ruling":"undo"}"#)
-            .await
-            .assert_problem(422, "validation_failed");
-        let body = json!({ "ruling": ruling, "reason": "looked it up" }).to_string();
-        let ruled = post(&service, &path, &body).await;
-        assert_eq!(ruled.status, 200, "{}", ruled.body);
-        settle(&service, &worker).await;
-        assert_eq!(order(&service, &id).await["status"], end);
-        assert_eq!(
-            letters(&service, "?reason=compensation_failed").await.len(),
-            0
-        );
-        assert_eq!(service.findings().await, []);
-    }
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ struct Faults {
     hang: &'static str,
     /// Whether tries follow each other fast, where many of them fail.
     fast: bool,
+    /// How many tries of a step may fail; empty for the default.
+    tries: &'static str,
 }
 
 /// What became of the orders.
@@ -61,12 +63,11 @@ fn orders_are_completed_and_charged_once_though_calls_fail_and_the_process_is_ki
         lost: "0.05",
         hang: "0.005",
         fast: false,
+        tries: "",
     };
     let end = run("saga", None, &faults, orders, kills);
     assert_eq!(end.violations(orders), Vec::<String>::new());
-    // Of two steps with five tries each, one order in 1,500 runs out of them; lost answers and
-    // hanging calls come on top.
-    let given_up_max = 3 + orders / 200;
+    let given_up_max = 1 + orders / 1_000;
     assert!(end.of("failed") <= given_up_max, "{:?}", end.statuses);
     assert!(end.took <= END_MAX, "it took {:?}", end.took);
 }
@@ -79,6 +80,7 @@ fn where_half_of_the_calls_fail_the_rest_is_undone() {
         lost: "0.0",
         hang: "0.0",
         fast: true,
+        tries: "",
     };
     let end = run("saga, half", None, &faults, orders, 0);
     assert_eq!(end.violations(orders), Vec::<String>::new());
@@ -137,6 +139,7 @@ fn caught(mutant: &'static str) {
         lost: "0.1",
         hang: "0.0",
         fast: true,
+        tries: "2",
     };
     let orders = ORDERS / 5;
     let end = run("saga", Some(mutant), &faults, orders, 0);
@@ -180,6 +183,10 @@ fn run(
             .push(("ORDERD_FULFILMENT_RETRY_BASE", "20ms".into()));
         site.environment
             .push(("ORDERD_FULFILMENT_RETRY_MAX", "500ms".into()));
+    }
+    if !faults.tries.is_empty() {
+        site.environment
+            .push(("ORDERD_FULFILMENT_TRIES", faults.tries.into()));
     }
     let mut random = Random::new(seed);
     let mut server = site.start().unwrap();
