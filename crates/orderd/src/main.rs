@@ -20,6 +20,7 @@ mod order;
 mod port;
 mod product;
 mod progress;
+mod providers;
 mod reset;
 mod seed;
 mod serve;
@@ -79,6 +80,8 @@ enum Command {
     Stock(stock::Args),
     /// See orders that were given up, and bring them back
     Dlq(dlq::Args),
+    /// Serve the simulated payment and inventory services over HTTP
+    Providers(providers::Args),
     /// Make and revoke access tokens
     Token(token::Args),
     /// Look at the cache of a running server, or empty it
@@ -116,6 +119,7 @@ fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
         Command::Product(args) => wait_for(product::run(args, globals)),
         Command::Stock(args) => wait_for(stock::run(args, globals)),
         Command::Dlq(args) => wait_for(dlq::run(args, globals)),
+        Command::Providers(args) => providers::run(args, globals),
         Command::Token(args) => wait_for(token::run(args, globals)),
         Command::Cache(args) => wait_for(cache::run(args, globals)),
         Command::Migrate(args) => wait_for(migrate::run(args, globals)),

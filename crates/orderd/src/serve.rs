@@ -306,11 +306,7 @@ impl Server {
         let Settings {
             server, shutdown, ..
         } = &config.settings;
-        let limits = Limits {
-            connections_max: server.connections_max,
-            header_timeout: server.header_timeout,
-            idle_timeout: server.idle_timeout,
-        };
+        let limits = Limits::of(server);
         let address = listener.local_addr()?;
         let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
         let router = api::router(Arc::clone(&app));

@@ -11,12 +11,14 @@ use toml::de::{DeTable, DeValue};
 
 /// Names from outside that stand for a setting: those that users of the older systems, and of
 /// Rust programs, know.
-pub(super) const ALIASES: [(&str, &str); 8] = [
+pub(super) const ALIASES: [(&str, &str); 10] = [
     ("ORDERD_LISTEN", "server.listen"),
     ("DATABASE_URL", "database.url"),
     ("PORT", "server.listen"),
     ("ADMIN_PASSWORD", "admin.password"),
     ("REDIS_URL", "cache.redis_url"),
+    ("PAYMENT_API_URL", "payments.api_url"),
+    ("INVENTORY_API_URL", "inventory.api_url"),
     ("ORDERS_CACHE_TTL", "cache.ttl"),
     ("CACHE_DISABLED", "cache.disabled"),
     ("RUST_LOG", "log.level"),

@@ -11,7 +11,8 @@ mod sources;
 mod values;
 
 pub(crate) use settings::{
-    Anonymous, Fulfil, LogFormat, PaymentProvider, RateLimit, Settings, Switch, parse_duration,
+    Anonymous, Fulfil, LogFormat, PaymentProvider, RateLimit, Server, Settings, Switch,
+    parse_duration,
 };
 pub(crate) use values::{DEFAULTS, Values};
 
@@ -184,9 +185,10 @@ fn warnings(sources: &Sources, defaults: &Values, settings: &Settings) -> Vec<St
 /// The value of a setting as people may see it.
 pub(crate) fn shown(key: &str, value: &Value) -> Value {
     match (key, value.as_str()) {
-        ("database.url" | "cache.redis_url", Some(url)) => {
-            Value::String(store::open::redacted(url))
-        }
+        (
+            "database.url" | "cache.redis_url" | "payments.api_url" | "inventory.api_url",
+            Some(url),
+        ) => Value::String(store::open::redacted(url)),
         (key, Some(text)) if SECRETS.contains(&key) && !text.is_empty() => {
             Value::String("***".to_owned())
         }

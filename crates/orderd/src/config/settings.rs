@@ -47,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) fulfilment: Fulfilment,
     /// `[payments]`
     pub(crate) payments: Payments,
+    /// `[inventory]`
+    pub(crate) inventory: Inventory,
     /// `[simulated]`
     pub(crate) simulated: Simulated,
     /// `[log]`
@@ -298,14 +300,27 @@ pub(crate) struct Fulfilment {
 pub(crate) struct Payments {
     /// Which service.
     pub(crate) provider: PaymentProvider,
+    /// Where it is; empty where there is none.
+    pub(crate) api_url: String,
+}
+
+/// Who is asked for stock.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Inventory {
+    /// Where the service is; empty where stock is kept here.
+    pub(crate) api_url: String,
 }
 
 /// Which payment service.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PaymentProvider {
-    /// The simulated one on loopback; elsewhere it has to be asked for.
+    /// The one at the URL, if there is one; else the simulated one on loopback. Elsewhere it has to
+    /// be asked for.
     Auto,
+    /// The one at the URL.
+    Http,
     /// The simulated one.
     Simulated,
 }

@@ -11,7 +11,13 @@ use toml::{Table, Value};
 pub(crate) const DEFAULTS: &str = include_str!("../../../../config.default.toml");
 
 /// Settings whose value nobody may see, and that can be kept in a file of their own.
-pub(super) const SECRETS: [&str; 3] = ["admin.password", "cache.redis_url", "database.url"];
+pub(super) const SECRETS: [&str; 5] = [
+    "admin.password",
+    "cache.redis_url",
+    "database.url",
+    "inventory.api_url",
+    "payments.api_url",
+];
 
 /// What was found, by key: `idempotency.retention`.
 pub(crate) type Values = BTreeMap<String, Found>;

@@ -9,6 +9,7 @@ mod waiting;
 pub(crate) use waiting::Waiting;
 
 use crate::clock;
+use crate::config::Server;
 use crate::wire::Wire;
 use api::Peer;
 use axum::Router;
@@ -48,6 +49,17 @@ pub(crate) struct Limits {
     pub(crate) header_timeout: Duration,
     /// Time without a request.
     pub(crate) idle_timeout: Duration,
+}
+
+impl Limits {
+    /// What is configured.
+    pub(crate) const fn of(server: &Server) -> Self {
+        Self {
+            connections_max: server.connections_max,
+            header_timeout: server.header_timeout,
+            idle_timeout: server.idle_timeout,
+        }
+    }
 }
 
 /// Accepts connections until `stop`, then no more; `connections` can be waited for.

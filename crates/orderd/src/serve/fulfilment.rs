@@ -4,16 +4,17 @@ use crate::config::{PaymentProvider, Settings};
 use crate::exit::{Code, Exit};
 use crate::port;
 use api::App;
-use domain::Consumer;
 use domain::fulfil::{Inventory, Retry, Rules};
+use domain::{Clock, Consumer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::open::{Location, locate};
 use worker::providers::books::Books;
 use worker::providers::guarded::Guarded;
+use worker::providers::http::Http;
 use worker::providers::simulated::{Behaviour, Simulated};
-use worker::{Drain, Fulfil, Limits};
+use worker::{Drain, Fulfil, Limits, Provider};
 
 /// How often an order is received, with nothing written about it, before it is buried.
 const RECEIVED_MAX: u32 = 5;
@@ -22,42 +23,30 @@ const RECEIVED_MAX: u32 = 5;
 /// somebody has to want the simulated ones.
 pub(crate) fn guard_payments(settings: &Settings) -> Result<(), Exit> {
     let asked_for = settings.payments.provider == PaymentProvider::Simulated;
-    if asked_for || !settings.worker.enabled || port::is_loopback(settings.server.listen.ip()) {
+    let on_loopback = port::is_loopback(settings.server.listen.ip());
+    if asked_for || on_loopback || !settings.worker.enabled || !is_simulated(settings) {
         return Ok(());
     }
     Err(Exit::new(
         Code::Configuration,
         &format!("Refusing to listen at {}.", settings.server.listen),
         "others can reach this address, and payments would only be simulated.",
-        "if that is what you want: ORDERD_PAYMENTS_PROVIDER=simulated, or in orderd.toml: \
-         [payments] provider = \"simulated\"; to only record orders: ORDERD_WORKER_ENABLED=false",
+        "say where the payment service is: PAYMENT_API_URL=https://…; or, if that is what you want: \
+         ORDERD_PAYMENTS_PROVIDER=simulated; or only record orders: ORDERD_WORKER_ENABLED=false",
     ))
 }
 
 /// The loop that drives orders to their end.
 pub(crate) fn drain(settings: &Settings, app: &App) -> anyhow::Result<Drain<Fulfil>> {
-    let books = Arc::new(open_books(settings)?);
     let lease_ms = millis(settings.worker.lease);
-    let provider = |name, books: &Arc<Books>| {
-        let behaviour = behaviour(settings);
-        let simulated = Simulated::new(behaviour, Arc::clone(books), Arc::clone(&app.clock));
-        let fulfilment = &settings.fulfilment;
-        Arc::new(Guarded::new(
-            simulated,
-            Arc::clone(&app.clock),
-            name,
-            fulfilment.call_timeout,
-            fulfilment.calls_max,
-        ))
-    };
     let fulfil = Fulfil {
         store: Arc::clone(&app.store),
         clock: Arc::clone(&app.clock),
         ids: Arc::clone(&app.ids),
         random: Box::new(rand::random::<u64>),
         rules: rules(settings),
-        payments: provider("payment", &books),
-        inventory: provider("inventory", &Arc::new(Books::in_memory())),
+        payments: payments(settings, &app.clock)?,
+        inventory: inventory(settings, &app.clock)?,
         lease_ms,
     };
     let limits = Limits {
@@ -70,12 +59,85 @@ pub(crate) fn drain(settings: &Settings, app: &App) -> anyhow::Result<Drain<Fulf
     Ok(Drain::new(store, clock, Consumer::Fulfil, limits, fulfil))
 }
 
+/// Who is asked for money.
+fn payments(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Provider>> {
+    let url = &settings.payments.api_url;
+    if is_simulated(settings) {
+        let books = Some(Arc::new(open_books(settings)?));
+        let simulated = Simulated::new(behaviour(settings), books, Arc::clone(clock));
+        return Ok(guarded(simulated, settings, clock, "payment"));
+    }
+    Ok(guarded(
+        http(url, "payments.api_url")?,
+        settings,
+        clock,
+        "payment",
+    ))
+}
+
+/// Who is asked for stock; where it is kept here, nobody, but the simulated failures are in front.
+fn inventory(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Provider>> {
+    let url = &settings.inventory.api_url;
+    if url.is_empty() {
+        let behaviour = if is_simulated(settings) {
+            behaviour(settings)
+        } else {
+            Behaviour::default()
+        };
+        let simulated = Simulated::new(behaviour, None, Arc::clone(clock));
+        return Ok(guarded(simulated, settings, clock, "inventory"));
+    }
+    Ok(guarded(
+        http(url, "inventory.api_url")?,
+        settings,
+        clock,
+        "inventory",
+    ))
+}
+
+fn is_simulated(settings: &Settings) -> bool {
+    match settings.payments.provider {
+        PaymentProvider::Simulated => true,
+        PaymentProvider::Auto => settings.payments.api_url.is_empty(),
+        PaymentProvider::Http => false,
+    }
+}
+
+fn guarded(
+    provider: impl Provider + 'static,
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    name: &'static str,
+) -> Arc<dyn Provider> {
+    let fulfilment = &settings.fulfilment;
+    let (timeout, calls_max) = (fulfilment.call_timeout, fulfilment.calls_max);
+    Arc::new(Guarded::new(
+        provider,
+        Arc::clone(clock),
+        name,
+        timeout,
+        calls_max,
+    ))
+}
+
+fn http(url: &str, setting: &str) -> Result<Http, Exit> {
+    Http::new(url).map_err(|error| {
+        let what = format!("Cannot use the URL in {setting}.");
+        let fix = format!("write {setting} = \"https://example.org/v1\".");
+        Exit::new(Code::Configuration, &what, error, &fix)
+    })
+}
+
 /// How orders are fulfilled here.
 pub(crate) fn rules(settings: &Settings) -> Rules {
     let fulfilment = &settings.fulfilment;
     let count = |setting: usize| u32::try_from(setting).unwrap_or(u32::MAX);
     Rules {
-        inventory: Inventory::Own,
+        inventory: if settings.inventory.api_url.is_empty() {
+            Inventory::Own
+        } else {
+            Inventory::Outside
+        },
         tries_max: count(fulfilment.tries),
         tries_max_to_end: count(fulfilment.tries_to_end),
         deadline_ms: millis(fulfilment.deadline),
@@ -91,14 +153,29 @@ pub(crate) fn words(settings: &Settings) -> String {
     if !settings.worker.enabled {
         return "off: orders are recorded, nobody is paid".to_owned();
     }
+    let inventory = if settings.inventory.api_url.is_empty() {
+        "stock is kept here".to_owned()
+    } else {
+        format!(
+            "stock from {}",
+            store::open::redacted(&settings.inventory.api_url)
+        )
+    };
+    if !is_simulated(settings) {
+        let url = store::open::redacted(&settings.payments.api_url);
+        return format!("on; payments by {url}, {inventory}");
+    }
     let percent = f64::from(settings.simulated.failure_rate) / 1e4;
-    format!("on; payments are SIMULATED, {percent} % of calls fail")
+    format!("on; payments are SIMULATED and {percent} % of calls fail, {inventory}")
 }
 
-/// The file with the books of the simulated payment service.
+/// The file with the books of the simulated services, where there are any to look at.
 pub(crate) fn books_path(settings: &Settings) -> Option<PathBuf> {
     if !settings.simulated.books.is_empty() {
         return Some(PathBuf::from(&settings.simulated.books));
+    }
+    if !is_simulated(settings) {
+        return None;
     }
     match locate(&settings.database.url) {
         Ok(Location::Sqlite(path)) => Some(beside(&path)),
@@ -126,7 +203,8 @@ fn open_books(settings: &Settings) -> anyhow::Result<Books> {
     })
 }
 
-fn behaviour(settings: &Settings) -> Behaviour {
+/// How the simulated services behave.
+pub(crate) fn behaviour(settings: &Settings) -> Behaviour {
     let simulated = &settings.simulated;
     Behaviour {
         failures: simulated.failure_rate,

@@ -1,5 +1,5 @@
-//! The books of the simulated payment service against the orders: one charge for what was
-//! completed, none for what was not, and nothing left authorised.
+//! The books of the simulated services against the orders: one charge for what was completed, none
+//! for what was not, and nothing left authorised or reserved.
 
 use super::{PRINTED_MAX, Verdict};
 use domain::{Money, Order, OrderId, Status};
@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Instant;
 use store::{OrderQuery, Store};
-use worker::providers::books::{self, Charge};
+use worker::providers::books::{self, Charge, Held};
 
 /// How many orders are read at a time.
 const PAGE: usize = 1_000;
@@ -97,6 +97,15 @@ fn of_order(order: &Ended, charges: &[Charge]) -> impl Iterator<Item = String> +
                 "{amount} was captured, it comes to {}",
                 order.total.as_minor()
             ));
+        }
+        let stock_fits = match charge.stock {
+            Held::Nothing => true,
+            Held::Reserved => false,
+            Held::Committed => paid && charge.captured,
+            Held::Released => !charge.captured,
+        };
+        if !stock_fits {
+            problems.push(format!("it has ended, and its stock is {:?}", charge.stock));
         }
         if charge.authorised.is_some() && !charge.captured && !charge.voided {
             problems.push("it has ended, and is still authorised".to_owned());

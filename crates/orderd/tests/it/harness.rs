@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -75,6 +75,28 @@ impl Site {
         };
         server.wait_until_ready(started)?;
         Ok(server)
+    }
+
+    /// Starts the simulated services.
+    pub(crate) fn providers(&self, address: SocketAddr, books: &Path) -> Server {
+        let mut command = self.command("providers");
+        command
+            .args(["--listen", &address.to_string(), "--books"])
+            .arg(books)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let server = Server {
+            child: command.spawn().unwrap(),
+            address,
+            ready_after: Duration::ZERO,
+        };
+        let started = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(started.elapsed() < START_MAX, "the providers do not start");
+            thread::sleep(Duration::from_millis(5)); // a poll, not a guess
+        }
+        server
     }
 
     /// Whether `orderd verify`, run beside the server, finds everything in order.

@@ -1,5 +1,4 @@
-//! The books of the simulated payment service: what took effect, by effect id, whoever asked how
-//! often. One line of JSON in a file for everything that took effect, written before the answer
+//! The books of the simulated services: what took effect, by effect id, whoever asked how often. One line of JSON in a file for everything that took effect, written before the answer
 //! leaves, so that they outlive a process that is killed.
 
 use domain::fulfil::{Answer, Call, CallKind, Refused};
@@ -29,6 +28,22 @@ pub struct Charge {
     pub captured: bool,
     /// Whether it was let go of; nothing takes effect afterwards.
     pub voided: bool,
+    /// What became of its stock, where that is kept here as well.
+    pub stock: Held,
+}
+
+/// What became of the stock of one order in one round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Held {
+    /// It was not asked for.
+    #[default]
+    Nothing,
+    /// It is held.
+    Reserved,
+    /// It was taken.
+    Committed,
+    /// It was let go of; nothing takes effect afterwards.
+    Released,
 }
 
 impl Books {
@@ -112,7 +127,25 @@ impl Charge {
                 let voided = true;
                 (Self { voided, ..self }, Answer::Done)
             }
-            CallKind::Reserve | CallKind::Commit | CallKind::Release => (self, Answer::Done),
+            CallKind::Reserve | CallKind::Commit | CallKind::Release => self.after_stock(call.kind),
+        }
+    }
+}
+
+impl Charge {
+    fn after_stock(self, kind: CallKind) -> (Self, Answer) {
+        let to = |stock| (Self { stock, ..self }, Answer::Done);
+        match (kind, self.stock) {
+            (CallKind::Reserve, Held::Nothing) => to(Held::Reserved),
+            (CallKind::Reserve, Held::Reserved | Held::Committed)
+            | (CallKind::Commit, Held::Committed)
+            | (CallKind::Release, Held::Released) => (self, Answer::Done),
+            (CallKind::Commit, Held::Reserved) => to(Held::Committed),
+            (CallKind::Release, Held::Nothing | Held::Reserved) => to(Held::Released),
+            (_, was) => {
+                let why = format!("it is {was:?}").to_lowercase();
+                (self, Answer::Refused(Refused::OutOfStock, why.into()))
+            }
         }
     }
 }
@@ -138,7 +171,9 @@ pub fn read(path: &Path) -> io::Result<HashMap<(OrderId, u32), Charge>> {
             "authorise" => charge.authorised = Some(amount),
             "capture" => charge.captured = true,
             "void" => charge.voided = true,
-            _ => {}
+            "reserve" => charge.stock = Held::Reserved,
+            "commit" => charge.stock = Held::Committed,
+            _ => charge.stock = Held::Released,
         }
     }
     Ok(charges)
@@ -148,12 +183,16 @@ fn entry(line: &str) -> Option<((OrderId, u32), &'static str, i64)> {
     let json: Value = serde_json::from_str(line).ok()?;
     let mut parts = json.get("effect_id")?.as_str()?.split(':');
     let order_id = OrderId::parse(parts.next()?)?;
-    let kind = match parts.next()? {
-        "authorise" => "authorise",
-        "capture" => "capture",
-        "void" => "void",
-        _ => return None,
-    };
+    let kinds = [
+        "authorise",
+        "capture",
+        "void",
+        "reserve",
+        "commit",
+        "release",
+    ];
+    let kind = parts.next()?;
+    let kind = kinds.into_iter().find(|known| *known == kind)?;
     let round = parts.next()?.parse().ok()?;
     Some(((order_id, round), kind, json.get("amount_minor")?.as_i64()?))
 }

@@ -2,6 +2,7 @@
 
 pub mod books;
 pub mod guarded;
+pub mod http;
 pub mod simulated;
 
 use async_trait::async_trait;
@@ -12,14 +13,4 @@ use domain::fulfil::{Answer, Call};
 pub trait Provider: Send + Sync {
     /// Asks. Asking again under the same effect id takes effect no second time.
     async fn call(&self, call: &Call) -> Answer;
-}
-
-/// A service that says yes to everything.
-pub struct Willing;
-
-#[async_trait]
-impl Provider for Willing {
-    async fn call(&self, _call: &Call) -> Answer {
-        Answer::Done
-    }
 }

@@ -29,21 +29,25 @@ pub struct Behaviour {
     pub seed: u64,
 }
 
+/// What is said where an answer is lost: whoever serves this over a network lets it break off.
+pub const LOST: &str = "the answer was lost: simulated";
+
 /// All of a million.
 pub const MILLION: u32 = 1_000_000;
 
 /// A service that behaves so.
 pub struct Simulated {
     behaviour: Behaviour,
-    books: Arc<Books>,
+    /// `None` for one that keeps none: it fails at times, and else says yes.
+    books: Option<Arc<Books>>,
     clock: Arc<dyn Clock>,
     calls: AtomicU64,
 }
 
 impl Simulated {
-    /// A service that keeps `books`.
+    /// A service that keeps `books`, or none.
     #[must_use]
-    pub fn new(behaviour: Behaviour, books: Arc<Books>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(behaviour: Behaviour, books: Option<Arc<Books>>, clock: Arc<dyn Clock>) -> Self {
         Self {
             behaviour,
             books,
@@ -79,9 +83,10 @@ impl Provider for Simulated {
         if self.declines(call) {
             return Answer::Refused(Refused::Declined, "simulated".into());
         }
-        let answer = self.books.apply(call, self.clock.now());
+        let books = self.books.as_ref();
+        let answer = books.map_or(Answer::Done, |books| books.apply(call, self.clock.now()));
         if happens(2, self.behaviour.lost_answers) {
-            return Answer::Failed("the answer was lost: simulated".into(), None);
+            return Answer::Failed(LOST.into(), None);
         }
         answer
     }
