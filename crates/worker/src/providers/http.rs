@@ -3,7 +3,7 @@
 //! Every call is a `POST {base}/{call}` of `{effect_id, order_id, of, amount_minor, currency}` or
 //! `{effect_id, order_id, of, lines}`, with the effect id as its `Idempotency-Key`; `of` is the
 //! effect id that is captured, voided, committed or released. A look is a
-//! `GET {base}/capture/{effect_id}`. What a status means is in [`answer_of`].
+//! `GET {base}/capture/{effect_id}`. 408, 425, 429 and 5xx may pass and are asked again; any other 4xx never will.
 
 use super::Provider;
 use async_trait::async_trait;
@@ -120,7 +120,7 @@ fn body(call: &Call, effect_id: &str) -> Value {
     body
 }
 
-/// What a status means. 408, 425, 429 and 5xx may pass; any other 4xx never will.
+/// What a status means.
 fn answer_of(kind: CallKind, status: u16, after_s: Option<i64>, body: &[u8]) -> Answer {
     let json: Option<Value> = serde_json::from_slice(body).ok();
     let code = json.as_ref().and_then(|json| json.get("code")?.as_str());
