@@ -62,9 +62,17 @@ fn site() -> Site {
     site
 }
 
+/// Where orders stay as they were placed.
+fn still_site() -> Site {
+    let mut site = site();
+    site.environment
+        .push(("ORDERD_WORKER_ENABLED", "false".into()));
+    site
+}
+
 #[test]
 fn an_order_is_placed_once_however_often_it_is_asked_for_and_then_listed_and_shown() {
-    let site = site();
+    let site = still_site();
     let server = site.start().unwrap();
     let create = [
         "order",
@@ -175,10 +183,7 @@ fn seeding_again_adds_only_what_is_not_there_be_it_at_a_server_or_alone() {
 
 #[test]
 fn a_reset_removes_all_orders_once_it_was_confirmed() {
-    let mut site = site();
-    // Nothing is being paid for.
-    site.environment
-        .push(("ORDERD_WORKER_ENABLED", "false".into()));
+    let site = still_site();
     let server = site.start().unwrap();
     asked(&site, &server, &["seed", "--count", "120"]);
 
