@@ -2,15 +2,14 @@
 //! form, and which prices an order gets.
 
 use crate::App;
-use crate::layers::Context;
-use crate::placing::{Answered, no_replay};
+use crate::keyed::Keyed;
+use crate::placing::Answered;
 use crate::problem::{Code, Problem};
 use axum::http::HeaderValue;
-use domain::idempotency::{self, Body, Fingerprint, Key, Operation, Reply, Scope};
 use domain::product::Prices;
 use domain::{
-    Change, Claim, Currency, ItemId, Line, Money, Name, Product, Record, RecordId, RecordKind,
-    Timestamp, WriteSet,
+    Change, Currency, ItemId, Line, Money, Name, Product, Record, RecordId, RecordKind, Timestamp,
+    WriteSet,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -108,61 +107,29 @@ pub(crate) fn change(id: &ItemId, was: u32, body: Option<Box<[u8]>>) -> WriteSet
 /// A product to make, and the answer that says so.
 pub(crate) struct New {
     pub(crate) product: Product,
-    pub(crate) operation: Operation,
-    pub(crate) key: Option<(Key, Fingerprint)>,
+    pub(crate) keyed: Option<Keyed>,
     pub(crate) body: Vec<u8>,
 }
 
 /// Makes a product, once however often it is asked for under one key; the body of the answer.
-pub(crate) async fn create(
-    app: &App,
-    context: &Context,
-    new: &New,
-) -> Result<(Vec<u8>, Answered), Problem> {
-    let now = app.clock.now();
-    let retention = app.settings.retention;
-    let claim = new.key.clone().map(|(key, fingerprint)| Claim {
-        scope: Scope {
-            principal: context.principal.clone(),
-            operation: new.operation,
-            key,
-        },
-        fingerprint,
-        reply: Reply {
-            status: 201,
-            body: Body::Stored(new.body.as_slice().into()),
-        },
-        order_id: None,
-        created_at: now,
-        forget_before: retention.forget_before(now),
-    });
-    let write_set = Arc::new(WriteSet {
-        claim,
+pub(crate) async fn create(app: &App, new: &New) -> Result<(Vec<u8>, Answered), Problem> {
+    let claim = |keyed: &Keyed| keyed.claim(app, 201, &new.body, None);
+    let write_set = WriteSet {
+        claim: new.keyed.as_ref().map(claim),
         ..change(&new.product.id, 0, Some(encode(&new.product)))
-    });
+    };
 
-    match app.store.commit(Arc::clone(&write_set)).await? {
+    match app.store.commit(Arc::new(write_set)).await? {
         Committed::Done => {
-            if new.key.is_some() {
+            if new.keyed.is_some() {
                 app.metrics.keys_new.inc();
             }
             Ok((new.body.clone(), Answered::First))
         }
         Committed::Refused(_) => Err(Problem::new(Code::ProductExists, "Product already exists.")),
         Committed::Seen(seen) => {
-            let claim = write_set.claim.as_ref();
-            let claim = claim.expect("only a claim meets a record");
-            let reply = idempotency::replay(&seen, &claim.fingerprint, now, &retention)
-                .map_err(|refusal| no_replay(app, refusal))?;
-            app.metrics.keys_replayed.inc();
-            app.replays.note(&claim.scope);
-            match &reply.body {
-                Body::Stored(body) => Ok((body.to_vec(), Answered::Again)),
-                Body::Rendered(_) => Err(store::Error::Corrupt(
-                    "the answer for a product is kept, not rendered".to_owned(),
-                )
-                .into()),
-            }
+            let keyed = new.keyed.as_ref().expect("only a claim meets a record");
+            Ok((keyed.replay(app, &seen)?, Answered::Again))
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use store::Committed;
 
 /// How often a change that lost a race is decided anew.
-const TRIES: usize = 10;
+pub(crate) const TRIES: usize = 10;
 
 /// Changes an order as `decide` says; the order as it is then.
 pub(crate) async fn order(
@@ -34,10 +34,10 @@ pub(crate) async fn order(
 }
 
 /// What is written for something that a person does to an order under fulfilment; the worker is
-/// woken to go on from there.
+/// woken to go on from there. Nothing that people do reads the transfers.
 pub(crate) fn operated(
     app: &App,
-    order: Order,
+    case: Case,
     act: impl FnOnce(Case, &mut Moment<'_>) -> Result<Decision, Refusal>,
 ) -> Result<WriteSet, Refusal> {
     let now = app.clock.now();
@@ -47,9 +47,7 @@ pub(crate) fn operated(
         random: 0,
         ids: &mut ids,
     };
-    // Nothing that people do reads the transfers.
-    let transfers = Vec::new();
-    let decision = act(Case { order, transfers }, &mut moment)?;
+    let decision = act(case, &mut moment)?;
     let order = &decision.case.order;
     let wake = Change::Wake(Wake {
         consumer: Consumer::Fulfil,

@@ -12,6 +12,7 @@ mod contracts;
 mod cursor;
 mod extract;
 mod fields;
+mod keyed;
 mod layers;
 mod metrics;
 mod operations;

@@ -196,6 +196,28 @@ impl IntoResponse for Problem {
     }
 }
 
+/// The problem of an order that cannot move like that.
+fn illegal(from: Status, to: Status) -> Problem {
+    let allowed: Vec<&str> = from.allowed().iter().map(|to| to.as_str()).collect();
+    let allowed = match allowed[..] {
+        [] => "nothing".to_owned(),
+        _ => allowed.join(", "),
+    };
+    let instead = match (from, to) {
+        (Status::Completed, Status::Cancelled) => " Refund it instead.",
+        (Status::Created, Status::Refunded) => " Cancel it instead.",
+        _ => "",
+    };
+    let (from, to) = (from.as_str(), to.as_str());
+    Problem::new(
+        Code::IllegalTransition,
+        format!(
+            "The order is {from} and cannot become {to} now; from there it can become: \
+             {allowed}.{instead}"
+        ),
+    )
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
@@ -231,27 +253,14 @@ impl From<Refusal> for Problem {
                 Code::StockHeld,
                 format!("There are not so many to take: {reserved} are held for orders."),
             ),
-            Refusal::IllegalTransition { from, to } => {
-                let allowed: Vec<&str> = from.allowed().iter().map(|to| to.as_str()).collect();
-                let refund = if from == Status::Completed && to == Status::Cancelled {
-                    " Refund it instead."
-                } else {
-                    ""
-                };
-                Self::new(
-                    Code::IllegalTransition,
-                    format!(
-                        "The order is {} and cannot become {} now; from there it can become: {}.{refund}",
-                        from.as_str(),
-                        to.as_str(),
-                        if allowed.is_empty() {
-                            "nothing".to_owned()
-                        } else {
-                            allowed.join(", ")
-                        },
-                    ),
-                )
-            }
+            Refusal::RefundTooLarge { left } => Self::new(
+                Code::RefundTooLarge,
+                match left.as_minor() {
+                    ..=0 => "All that was taken is given back, or asked to be.".to_owned(),
+                    left => format!("No more than {left} minor units are left to be given back."),
+                },
+            ),
+            Refusal::IllegalTransition { from, to } => illegal(from, to),
             Refusal::KeyReused => Self::new(
                 Code::IdempotencyKeyReused,
                 "This Idempotency-Key was used before with another body; nothing was written.",

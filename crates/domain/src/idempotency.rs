@@ -70,15 +70,18 @@ pub enum Operation {
     CreateProduct,
     /// `POST /products`.
     CreateContractProduct,
+    /// `POST /v1/orders/{order_id}/refunds`.
+    RequestRefund,
 }
 
 impl Operation {
     /// Every operation that takes a key.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::PlaceOrder,
         Self::PlaceContractOrder,
         Self::CreateProduct,
         Self::CreateContractProduct,
+        Self::RequestRefund,
     ];
 
     /// The HTTP method.
@@ -88,7 +91,8 @@ impl Operation {
             Self::PlaceOrder
             | Self::PlaceContractOrder
             | Self::CreateProduct
-            | Self::CreateContractProduct => "POST",
+            | Self::CreateContractProduct
+            | Self::RequestRefund => "POST",
         }
     }
 
@@ -100,6 +104,7 @@ impl Operation {
             Self::PlaceContractOrder => "/orders",
             Self::CreateProduct => "/v1/products",
             Self::CreateContractProduct => "/products",
+            Self::RequestRefund => "/v1/orders/{order_id}/refunds",
         }
     }
 
@@ -111,6 +116,7 @@ impl Operation {
             Self::PlaceContractOrder => 2,
             Self::CreateProduct => 3,
             Self::CreateContractProduct => 4,
+            Self::RequestRefund => 5,
         }
     }
 

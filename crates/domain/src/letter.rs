@@ -1,5 +1,6 @@
 //! Dead letters: orders that were given up, each with what an operator has to know of it.
 
+use crate::fulfil::CallKind;
 use crate::order::{Aim, Failure, Reason, Step};
 use crate::{Change, Order, OrderId, RecordId, RecordKind, Status, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,20 @@ impl Letter {
             state: LetterState::Waiting,
             failed_at_ms: now.as_millis(),
             note: None,
+        }
+    }
+
+    /// The letter of a completed order that could not get a refund done in `tries`.
+    #[must_use]
+    pub fn of_refund(order: &Order, tries: u32, detail: &str, now: Timestamp) -> Self {
+        Self {
+            reason: Reason::RetriesExhausted.as_str().to_owned(),
+            step: Some(CallKind::Refund.as_str().to_owned()),
+            round: order.progress.round,
+            version: order.version + 1,
+            tries,
+            compensated: Compensated::No,
+            ..Self::poison(order.id, detail, now)
         }
     }
 

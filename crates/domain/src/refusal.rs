@@ -36,6 +36,11 @@ pub enum Refusal {
         /// How many are held.
         reserved: u64,
     },
+    /// More would be given back than was taken.
+    RefundTooLarge {
+        /// What is left to be given back, in minor units.
+        left: Money,
+    },
     /// The order cannot move like that from where it is.
     IllegalTransition {
         /// Where it is.

@@ -44,6 +44,13 @@ enum Verb {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Give money of a completed order back
+    Refund(Refund),
+    /// List the refunds of an order
+    Refunds {
+        /// The order's id
+        id: String,
+    },
     /// Show all that happened to an order
     Timeline {
         /// The order's id
@@ -68,6 +75,24 @@ struct Create {
     #[arg(long = "line", value_name = "ITEM[:QTY]", required = true, value_parser = line)]
     lines: Vec<Line>,
     /// The idempotency key: the same key never places a second order [default: a new one]
+    #[arg(long)]
+    key: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct Refund {
+    /// The order's id
+    id: String,
+    /// How much, in minor units such as cents [default: all that is left]
+    #[arg(long, value_name = "MINOR")]
+    amount: Option<i64>,
+    /// Why; kept in its timeline
+    #[arg(long)]
+    reason: String,
+    /// The goods came back: put them into the stock again
+    #[arg(long)]
+    restock: bool,
+    /// The idempotency key: the same key never asks for a second refund [default: a new one]
     #[arg(long)]
     key: Option<String>,
 }
@@ -102,6 +127,8 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
         Verb::List(query) => list(&server, query, globals).await?,
         Verb::Show { id } => show(&server, &id, globals).await?,
         Verb::Cancel { id, reason } => cancel(&server, &id, reason.as_deref(), globals).await?,
+        Verb::Refund(refund) => self::refund(&server, refund, globals).await?,
+        Verb::Refunds { id } => refunds(&server, &id, globals).await?,
         Verb::Timeline { id } => watch::timeline(&server, &id, Until::Now, globals).await?,
         Verb::Watch { id } => watch::timeline(&server, &id, Until::Ended, globals).await?,
     }
@@ -118,7 +145,20 @@ async fn create(server: &Server, order: Create, globals: &Globals) -> anyhow::Re
     if let Some(name) = order.name {
         body["customer_name"] = name.into();
     }
-    let key = match order.key {
+    let again = "This key placed the order before; nothing was added.";
+    let answer = send_keyed(server, "/v1/orders", &body, order.key, again).await?;
+    print_order(&answer, globals)
+}
+
+/// Sends a request that takes effect once under its key; `again` is said where it had before.
+async fn send_keyed(
+    server: &Server,
+    path: &str,
+    body: &Value,
+    key: Option<String>,
+    again: &str,
+) -> anyhow::Result<Answer> {
+    let key = match key {
         Some(key) => key,
         None => fresh_key()?,
     };
@@ -129,19 +169,50 @@ async fn create(server: &Server, order: Create, globals: &Globals) -> anyhow::Re
         ("content-type", "application/json"),
         ("idempotency-key", key.as_str()),
     ];
-    let answer = client::send(
-        server,
-        "POST",
-        "/v1/orders",
-        &headers,
-        body.to_string().as_bytes(),
-    )
-    .await?;
+    let body = body.to_string();
+    let answer = client::send(server, "POST", path, &headers, body.as_bytes()).await?;
     answer.json()?;
     if answer.header("idempotent-replayed") == Some("true") {
-        eprintln!("This key placed the order before; nothing was added.");
+        eprintln!("{again}");
     }
-    print_order(&answer, globals)
+    Ok(answer)
+}
+
+async fn refund(server: &Server, refund: Refund, globals: &Globals) -> anyhow::Result<()> {
+    let path = format!("/v1/orders/{}/refunds", encoded(&refund.id));
+    let mut body = json!({ "reason": refund.reason, "restock": refund.restock });
+    if let Some(amount) = refund.amount {
+        body["amount_minor"] = amount.into();
+    }
+    let again = "This key asked for the refund before; nothing was added.";
+    let answer = send_keyed(server, &path, &body, refund.key, again).await?;
+    print_refunds(&[serde_json::from_slice(&answer.body)?], globals)
+}
+
+async fn refunds(server: &Server, id: &str, globals: &Globals) -> anyhow::Result<()> {
+    let path = format!("/v1/orders/{}/refunds", encoded(id));
+    let answer = client::send(server, "GET", &path, &[], b"").await?;
+    answer.json()?;
+    let page: Page<'_> = serde_json::from_slice(&answer.body)?;
+    print_refunds(&page.items, globals)
+}
+
+/// One JSON object a line, or a row each.
+fn print_refunds(refunds: &[&RawValue], globals: &Globals) -> anyhow::Result<()> {
+    for refund in refunds {
+        if globals.json {
+            println!("{refund}");
+            continue;
+        }
+        let refund: Value = serde_json::from_str(refund.get())?;
+        let cell = |name| text(&refund, name).unwrap_or_default();
+        let (id, status, reason) = (cell("refund_id"), cell("status"), cell("reason"));
+        println!(
+            "{id}  {status:<9}  {:>10}  {reason}",
+            refund["amount_minor"]
+        );
+    }
+    Ok(())
 }
 
 async fn cancel(

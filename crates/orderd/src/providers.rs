@@ -19,7 +19,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use domain::fulfil::{Answer, Call, CallKind, Refused};
-use domain::{Currency, Money, OrderId};
+use domain::{Currency, EventId, Money, OrderId};
 use serde_json::{Value, json};
 use std::io;
 use std::path::PathBuf;
@@ -104,7 +104,12 @@ async fn payment(
     Path(word): Path<String>,
     body: String,
 ) -> Response {
-    let kinds = [CallKind::Authorise, CallKind::Capture, CallKind::Void];
+    let kinds = [
+        CallKind::Authorise,
+        CallKind::Capture,
+        CallKind::Void,
+        CallKind::Refund,
+    ];
     called(&service, &kinds, &word, &body).await
 }
 
@@ -144,6 +149,7 @@ async fn look(State(service): State<Arc<Simulated>>, Path(effect_id): Path<Strin
         kind: CallKind::Look,
         order_id,
         round,
+        refund_id: None,
         amount: Money::ZERO,
         currency: Currency::USD,
         lines: Vec::new(),
@@ -154,7 +160,16 @@ async fn look(State(service): State<Arc<Simulated>>, Path(effect_id): Path<Strin
 /// The call that a body describes.
 fn read(kind: CallKind, body: &str) -> Option<Call> {
     let json: Value = serde_json::from_str(body).ok()?;
-    let (order_id, round) = effect(json.get("effect_id")?.as_str()?, kind)?;
+    let effect_id = json.get("effect_id")?.as_str()?;
+    let refund_id = match kind {
+        CallKind::Refund => Some(EventId::parse(effect_id.rsplit_once(':')?.1)?),
+        _ => None,
+    };
+    // A refund is of a round by what it refunds.
+    let (order_id, round) = match refund_id {
+        Some(_) => effect(json.get("of")?.as_str()?, CallKind::Capture)?,
+        None => effect(effect_id, kind)?,
+    };
     let (amount, currency) = if kind.is_payment() {
         let amount = Money::from_minor(json.get("amount_minor")?.as_i64()?);
         (amount, Currency::parse(json.get("currency")?.as_str()?)?)
@@ -165,6 +180,7 @@ fn read(kind: CallKind, body: &str) -> Option<Call> {
         kind,
         order_id,
         round,
+        refund_id,
         amount,
         currency,
         lines: Vec::new(),

@@ -8,7 +8,9 @@ use domain::fulfil::{
     Answer, Call, CallKind, Case, Decision, Inventory, Moment, Next, Refused, Rules, Then,
     answered, next,
 };
-use domain::{Change, Clock, EventId, Ids, ItemId, Lease, OrderId, Status, Timestamp, WriteSet};
+use domain::{
+    Change, Clock, EventId, Ids, ItemId, Lease, OrderId, Refund, Status, Timestamp, WriteSet,
+};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Committed, Error, Store};
@@ -98,7 +100,16 @@ impl Fulfil {
         } else {
             self.store.transfers(id).await?
         };
-        Ok(Some(Case { order, transfers }))
+        let refunds = if order.status == Status::Completed {
+            Refund::told_by(&self.store.events(id).await?)
+        } else {
+            Vec::new()
+        };
+        Ok(Some(Case {
+            order,
+            transfers,
+            refunds,
+        }))
     }
 
     async fn ask(&self, case: Case, call: &Call) -> Result<Decision, Error> {
@@ -110,9 +121,11 @@ impl Fulfil {
         let answer = if planted(Mutant::NoVoid) && call.kind == CallKind::Void {
             Answer::Done
         } else if planted(Mutant::EffectIdATry) {
-            let round = call.round + 1_000 * case.order.progress.tries;
             let call = Call {
-                round,
+                round: call.round + 1_000 * case.order.progress.tries,
+                refund_id: call
+                    .refund_id
+                    .map(|_| EventId::new(self.ids.mint(self.clock.now()))),
                 ..call.clone()
             };
             provider.call(&call).await

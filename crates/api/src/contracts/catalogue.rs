@@ -5,6 +5,7 @@
 use crate::catalogue::{self, New};
 use crate::extract::{self, Query, TextPath};
 use crate::fields::{Faults, Fields, Wrong, text};
+use crate::keyed::Keyed;
 use crate::layers::Context;
 use crate::placing::Answered;
 use crate::problem::{Code, Problem};
@@ -16,7 +17,7 @@ use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::header::{CONTENT_TYPE, LINK};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use domain::idempotency::{Fingerprint, Operation};
+use domain::idempotency::Operation;
 use domain::json::Json;
 use domain::text::Text;
 use domain::{Currency, Money, Product};
@@ -87,13 +88,12 @@ pub(crate) async fn create(
     })?;
     let operation = Operation::CreateContractProduct;
     let new = New {
-        operation,
-        key: key.map(|key| (key, Fingerprint::of(operation, &body))),
+        keyed: key.map(|key| Keyed::new(&context, operation, key, &body)),
         body: to_bytes(&ProductBody::of(&product)),
         product,
     };
 
-    let (body, answer) = catalogue::create(&app, &context, &new).await?;
+    let (body, answer) = catalogue::create(&app, &new).await?;
 
     let mut response = (StatusCode::CREATED, [(CONTENT_TYPE, JSON)], body).into_response();
     if answer == Answered::Again {

@@ -63,6 +63,8 @@ pub enum Code {
     ProductExists,
     /// `rate_limited`
     RateLimited,
+    /// `refund_too_large`
+    RefundTooLarge,
     /// `request_timeout`
     RequestTimeout,
     /// `simulated_failure`
@@ -328,6 +330,13 @@ static ROWS: [Row; Code::ALL.len()] = [
         "Wait for as long as Retry-After says, then go on more slowly; RateLimit says how much is left. Wrong tokens and passwords are limited to five a minute.",
     ),
     row(
+        "refund_too_large",
+        409,
+        No,
+        "Not so much is left to be given back",
+        "An order gives back what was captured of it, less what was given back or is about to be. GET /v1/orders/{order_id}/refunds lists that; leave amount_minor out for all that is left.",
+    ),
+    row(
         "request_timeout",
         408,
         Yes,
@@ -380,7 +389,7 @@ static ROWS: [Row; Code::ALL.len()] = [
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::AdminDisabled,
         Self::AdminUnauthorized,
         Self::AmountOverflow,
@@ -410,6 +419,7 @@ impl Code {
         Self::PriceChanged,
         Self::ProductExists,
         Self::RateLimited,
+        Self::RefundTooLarge,
         Self::RequestTimeout,
         Self::SimulatedFailure,
         Self::StockHeld,

@@ -33,6 +33,8 @@ fn the_document_is_openapi_3_1_and_has_every_route() {
             "/v1/orders/batch",
             "/v1/orders/{order_id}",
             "/v1/orders/{order_id}/cancel",
+            "/v1/orders/{order_id}/refunds",
+            "/v1/orders/{order_id}/refunds/{refund_id}",
             "/v1/orders/{order_id}/ruling",
             "/v1/orders/{order_id}/timeline",
             "/v1/products",

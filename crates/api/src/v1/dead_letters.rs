@@ -3,7 +3,7 @@
 use super::fulfilment::{conflict, reason};
 use super::orders::JSON;
 use crate::extract::{self, Query, TextPath};
-use crate::fields::{Faults, Fields, Wrong};
+use crate::fields::{Faults, Fields, Wrong, boolean};
 use crate::layers::Context;
 use crate::preconditions::Preconditions;
 use crate::problem::{Code, Problem};
@@ -15,12 +15,12 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_TYPE, LINK};
 use axum::response::{IntoResponse, Response};
+use domain::fulfil::{self, Case};
 use domain::json::Json;
 use domain::letter::{Compensated, LetterState};
 use domain::order::Reason;
 use domain::{
     Change, Consumer, Letter, Name, OrderId, RecordId, RecordKind, Timestamp, Wake, WriteSet,
-    fulfil,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -253,7 +253,7 @@ pub(crate) async fn redrive_all(
     let reason = fields.optional("reason", &mut faults, reason_word);
     let limit = fields.optional("limit", &mut faults, up_to_max);
     let per_second = fields.optional("per_second", &mut faults, up_to_max);
-    let dry_run = fields.optional("dry_run", &mut faults, yes_or_no);
+    let dry_run = fields.optional("dry_run", &mut faults, boolean);
     fields.only(&["reason", "limit", "per_second", "dry_run"], &mut faults);
     faults.check(Some(()))?;
     let wanted = Wanted {
@@ -463,7 +463,7 @@ async fn bring_back(
         changing::order(app, id, &anything, |order| {
             let act =
                 |case, moment: &mut fulfil::Moment<'_>| fulfil::redrive(case, why.clone(), moment);
-            let mut write_set = changing::operated(app, order, act)?;
+            let mut write_set = changing::operated(app, Case::new(order), act)?;
             for change in &mut write_set.changes {
                 if let Change::Wake(wake) = change {
                     wake.due_at = due_at;
@@ -531,11 +531,4 @@ fn up_to_max(json: &Json) -> Result<u64, Wrong> {
     number
         .filter(|number| (1..=REDRIVE_MAX).contains(number))
         .ok_or_else(|| Wrong::new("value", "must be a whole number from 1 to 1,000"))
-}
-
-fn yes_or_no(json: &Json) -> Result<bool, Wrong> {
-    match json {
-        Json::Bool(value) => Ok(*value),
-        _ => Err(Wrong::new("type", "must be true or false")),
-    }
 }

@@ -12,7 +12,7 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::response::{IntoResponse, Response};
-use domain::fulfil::{self, Ruling};
+use domain::fulfil::{self, Case, Ruling};
 use domain::json::Json;
 use domain::{Event, EventId, Name, Order, OrderId, RecordKind, Timestamp};
 use serde::Serialize;
@@ -164,7 +164,7 @@ pub(crate) async fn cancel(
         let act = |case, moment: &mut fulfil::Moment<'_>| {
             fulfil::cancel(case, &app.settings.rules, why.clone(), moment)
         };
-        Ok(changing::operated(&app, order, act)?)
+        Ok(changing::operated(&app, Case::new(order), act)?)
     })
     .await?;
 
@@ -209,7 +209,7 @@ pub(crate) async fn rule(
         let act = |case, moment: &mut fulfil::Moment<'_>| {
             fulfil::rule(case, ruling, &app.settings.rules, why.clone(), moment)
         };
-        let mut write_set = changing::operated(&app, order, act)?;
+        let mut write_set = changing::operated(&app, Case::new(order), act)?;
         write_set.changes.extend(letter.clone());
         Ok(write_set)
     })

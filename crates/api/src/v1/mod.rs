@@ -9,5 +9,6 @@ pub(crate) mod fulfilment;
 pub(crate) mod idempotency_keys;
 pub(crate) mod orders;
 pub(crate) mod products;
+pub(crate) mod refunds;
 pub(crate) mod stock;
 pub(crate) mod tokens;

@@ -4,6 +4,7 @@ use crate::cached::is_known;
 use crate::catalogue::{self, New, etag};
 use crate::extract::{self, Query, TextPath};
 use crate::fields::{Faults, Fields, Wrong, amount, currency, text};
+use crate::keyed::Keyed;
 use crate::layers::Context;
 use crate::placing::Answered;
 use crate::preconditions::Preconditions;
@@ -17,7 +18,7 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, LINK, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use domain::idempotency::{Fingerprint, Operation};
+use domain::idempotency::Operation;
 use domain::json::Json;
 use domain::text::Text;
 use domain::{ItemId, Product, Timestamp};
@@ -116,13 +117,12 @@ pub(crate) async fn create(
     let product = read(&app, &body, None)?;
     let operation = Operation::CreateProduct;
     let new = New {
-        operation,
-        key: key.map(|key| (key, Fingerprint::of(operation, &body))),
+        keyed: key.map(|key| Keyed::new(&context, operation, key, &body)),
         body: to_bytes(&ProductBody::of(&product, 1)),
         product,
     };
 
-    let (body, answer) = catalogue::create(&app, &context, &new).await?;
+    let (body, answer) = catalogue::create(&app, &new).await?;
 
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::CREATED;

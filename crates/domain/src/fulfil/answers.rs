@@ -2,7 +2,9 @@
 
 use super::call::{Answer, Refused};
 use super::draft::{Draft, Moment};
-use super::{Case, Decision, Inventory, Rules, Then, ended, enter, resolve, review, undo, undone};
+use super::{
+    Case, Decision, Inventory, Rules, Then, ended, enter, refunding, resolve, review, undo, undone,
+};
 use crate::order::{Reason, Step};
 use crate::stock::asked_for;
 use crate::transfer::{Asset, TransferKind};
@@ -25,6 +27,9 @@ pub fn answered(
             case,
             then,
         };
+    }
+    if case.order.status == Status::Completed {
+        return refunding::answered(case, answer, rules, moment);
     }
     let step = case.order.progress.step.unwrap_or(Step::Reserve);
     let was_created = case.order.status == Status::Created;

@@ -1,7 +1,7 @@
 //! What is asked of a payment or inventory service, and what it can answer.
 
 use crate::order::Step;
-use crate::{Currency, ItemId, Money, Name, Order, OrderId};
+use crate::{Currency, EventId, ItemId, Money, Name, Order, OrderId, Refund};
 use std::fmt;
 
 /// One call. Whoever repeats it uses the same effect id, so that it takes effect once.
@@ -13,6 +13,8 @@ pub struct Call {
     pub order_id: OrderId,
     /// The round of the order.
     pub round: u32,
+    /// Which refund it is, where it is one.
+    pub refund_id: Option<EventId>,
     /// The amount that it is about.
     pub amount: Money,
     /// The currency of the amount.
@@ -38,6 +40,8 @@ pub enum CallKind {
     Void,
     /// Let go of the reserved stock; whatever comes later under that id is refused.
     Release,
+    /// Give some of what was captured back.
+    Refund,
 }
 
 impl Call {
@@ -55,16 +59,31 @@ impl Call {
             kind,
             order_id: order.id,
             round: order.progress.round,
+            refund_id: None,
             amount: order.total_minor,
             currency: order.currency,
             lines,
         }
     }
 
-    /// The name under which this call takes effect once: `{order_id}:{step}:{round}`.
+    /// The call that gives money back.
+    #[must_use]
+    pub fn refund(order: &Order, refund: &Refund) -> Self {
+        Self {
+            refund_id: Some(refund.id),
+            amount: refund.amount,
+            ..Self::new(CallKind::Refund, order)
+        }
+    }
+
+    /// The name under which this call takes effect once: `{order_id}:{step}:{round}`, or that of
+    /// a refund, `{order_id}:refund:{refund_id}`.
     #[must_use]
     pub fn effect_id(&self) -> String {
-        self.effect_id_of(self.kind)
+        match self.refund_id {
+            Some(refund_id) => format!("{}:{}:{refund_id}", self.order_id, self.kind),
+            None => self.effect_id_of(self.kind),
+        }
     }
 
     /// The effect id of another call for the same order and round.
@@ -92,7 +111,7 @@ impl CallKind {
     #[must_use]
     pub const fn is_payment(self) -> bool {
         match self {
-            Self::Authorise | Self::Capture | Self::Look | Self::Void => true,
+            Self::Authorise | Self::Capture | Self::Look | Self::Void | Self::Refund => true,
             Self::Reserve | Self::Commit | Self::Release => false,
         }
     }
@@ -108,6 +127,7 @@ impl CallKind {
             Self::Commit => "commit",
             Self::Void => "void",
             Self::Release => "release",
+            Self::Refund => "refund",
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::letter::Letter;
 use crate::order::{Failure, Reason, Step};
 use crate::stock::Movement;
 use crate::transfer::{Asset, Subject, TransferKind};
-use crate::{Change, Event, EventId, EventKind, ItemId, Timestamp, Transfer};
+use crate::{Change, Event, EventId, EventKind, ItemId, Status, Timestamp, Transfer, refund};
 use serde_json::Value;
 
 /// What a decision needs from outside the rules.
@@ -64,7 +64,7 @@ impl<'d, 'm> Draft<'d, 'm> {
     pub(super) fn event(&mut self, kind: EventKind, payload: Option<Value>) {
         let order = &mut self.case.order;
         order.newest_sequence += 1;
-        self.changes.push(Change::Event(Event {
+        let event = Event {
             id: (self.moment.ids)(),
             order_id: order.id,
             sequence: order.newest_sequence,
@@ -72,7 +72,11 @@ impl<'d, 'm> Draft<'d, 'm> {
             payload: payload.map(|payload| payload.to_string().into()),
             occurred_at: self.moment.now,
             traceparent: None,
-        }));
+        };
+        if order.status == Status::Completed {
+            refund::follow(&mut self.case.refunds, &event);
+        }
+        self.changes.push(Change::Event(event));
     }
 
     pub(super) fn stock(&mut self, item_id: ItemId, on_hand: i64, reserved: i64) {
@@ -84,9 +88,12 @@ impl<'d, 'm> Draft<'d, 'm> {
         }));
     }
 
-    /// A movement between the customers and the shop.
+    /// A movement between the customers and the shop; a reversal goes the other way.
     pub(super) fn transfer(&mut self, kind: TransferKind, asset: Asset, amount: u64) {
-        let (debit, credit) = asset.sale();
+        let (debit, credit) = match (asset.sale(), kind) {
+            ((debit, credit), TransferKind::Reversal) => (credit, debit),
+            (sale, _) => sale,
+        };
         let number = u32::try_from(self.case.transfers.len()).unwrap_or(u32::MAX) + 1;
         let transfer = Transfer {
             subject: Subject::Order(self.case.order.id),
@@ -105,7 +112,11 @@ impl<'d, 'm> Draft<'d, 'm> {
 
     /// Puts the order among the dead letters.
     pub(super) fn letter(&mut self, failure: &Failure) {
-        let letter = Letter::of(&self.case.order, failure, self.moment.now);
+        self.bury(&Letter::of(&self.case.order, failure, self.moment.now));
+    }
+
+    /// Adds a new dead letter.
+    pub(super) fn bury(&mut self, letter: &Letter) {
         self.changes.push(letter.change(0));
     }
 

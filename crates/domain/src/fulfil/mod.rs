@@ -11,17 +11,19 @@ mod answers;
 pub mod call;
 mod draft;
 mod operate;
+mod refunding;
 pub mod retry;
 
 pub use answers::answered;
 pub use call::{Answer, Call, CallKind, Refused};
 pub use draft::Moment;
 pub use operate::{Ruling, cancel, redrive, rule};
+pub use refunding::refund;
 pub use retry::Retry;
 
 use crate::order::{Aim, Failure, Reason, Step};
 use crate::transfer::{self, Asset, TransferKind};
-use crate::{Change, EventKind, Order, Status, Timestamp, Transfer};
+use crate::{Change, EventKind, Order, Refund, Status, Timestamp, Transfer};
 use draft::Draft;
 
 /// An order under fulfilment, with all that was moved for it.
@@ -31,6 +33,20 @@ pub struct Case {
     pub order: Order,
     /// Its transfers, in the order of their numbers.
     pub transfers: Vec<Transfer>,
+    /// Its refunds, the oldest first; only a completed order has any.
+    pub refunds: Vec<Refund>,
+}
+
+impl Case {
+    /// An order of which nothing else is known.
+    #[must_use]
+    pub const fn new(order: Order) -> Self {
+        Self {
+            order,
+            transfers: Vec::new(),
+            refunds: Vec::new(),
+        }
+    }
 }
 
 /// How orders are fulfilled here.
@@ -119,6 +135,10 @@ pub fn next(case: &Case, rules: &Rules, moment: &mut Moment<'_>) -> Next {
             write(undone(Draft::new(case.clone(), moment)))
         }
         (Status::Processing | Status::Compensating, Some(step)) => ask(CallKind::of(step)),
+        (Status::Completed, _) => match refunding::due(case, rules) {
+            Some(refund) => Next::Ask(Call::refund(order, refund)),
+            None => Next::Rest,
+        },
         _ => Next::Rest,
     }
 }

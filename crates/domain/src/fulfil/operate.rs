@@ -62,11 +62,17 @@ pub fn cancel(
     })
 }
 
-/// An order that was given up is tried anew: the next round, with effect ids of its own.
+/// An order that was given up is tried anew: the next round, with effect ids of its own. The
+/// refunds of a completed one are tried again under those that they have.
 ///
 /// # Errors
 /// [`Refusal::IllegalTransition`].
 pub fn redrive(case: Case, why: Value, moment: &mut Moment<'_>) -> Result<Decision, Refusal> {
+    if case.order.status == Status::Completed {
+        let mut draft = Draft::new(case, moment);
+        draft.event(EventKind::OrderRedriven, Some(why));
+        return Ok(draft.end(Then::GoOn));
+    }
     if case.order.status != Status::Failed {
         return Err(illegal(&case.order, Status::Created));
     }
@@ -122,7 +128,7 @@ pub fn rule(
     Ok(draft.end(Then::GoOn))
 }
 
-fn illegal(order: &Order, to: Status) -> Refusal {
+pub(super) fn illegal(order: &Order, to: Status) -> Refusal {
     Refusal::IllegalTransition {
         from: order.status,
         to,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 const TRIES: u32 = 3;
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
-fn rules(inventory: Inventory) -> Rules {
+pub(super) fn rules(inventory: Inventory) -> Rules {
     Rules {
         inventory,
         tries_max: 2,
@@ -32,7 +32,7 @@ fn line(item_id: &str, quantity: u64) -> Line {
     }
 }
 
-fn placed() -> Case {
+pub(super) fn placed() -> Case {
     let draft = Asked {
         contract: Contract(0),
         customer_id: CustomerId::parse("ada"),
@@ -57,13 +57,10 @@ fn placed() -> Case {
             Change::Place(order, _) => Some(*order),
             _ => None,
         });
-    Case {
-        order: order.unwrap(),
-        transfers: Vec::new(),
-    }
+    Case::new(order.unwrap())
 }
 
-fn at<T>(now: Timestamp, act: impl FnOnce(&mut Moment<'_>) -> T) -> T {
+pub(super) fn at<T>(now: Timestamp, act: impl FnOnce(&mut Moment<'_>) -> T) -> T {
     let mut id = 10;
     let mut ids = || {
         id += 1;
@@ -76,7 +73,7 @@ fn at<T>(now: Timestamp, act: impl FnOnce(&mut Moment<'_>) -> T) -> T {
     })
 }
 
-fn counted() -> Vec<ItemId> {
+pub(super) fn counted() -> Vec<ItemId> {
     vec![ItemId::parse("pen").unwrap()]
 }
 
@@ -96,7 +93,11 @@ fn answers(kind: CallKind) -> Vec<Answer> {
             Answer::Refused(Refused::Declined, "no".into()),
             failed,
         ],
-        CallKind::Authorise | CallKind::Capture | CallKind::Commit | CallKind::Release => vec![
+        CallKind::Authorise
+        | CallKind::Capture
+        | CallKind::Commit
+        | CallKind::Release
+        | CallKind::Refund => vec![
             Answer::Done,
             Answer::Refused(Refused::Declined, "no".into()),
             failed,

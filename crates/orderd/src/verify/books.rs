@@ -2,12 +2,13 @@
 //! for what was not, and nothing left authorised or reserved.
 
 use super::{PRINTED_MAX, Verdict};
-use domain::{Money, Order, OrderId, Status};
-use std::collections::HashMap;
+use domain::refund::RefundState;
+use domain::{EventId, Money, Order, OrderId, Refund, Status};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Instant;
 use store::{OrderQuery, Store};
-use worker::providers::books::{self, Charge, Held};
+use worker::providers::books::{self, Charge, Entries, Held};
 
 /// How many orders are read at a time.
 const PAGE: usize = 1_000;
@@ -16,14 +17,19 @@ const PAGE: usize = 1_000;
 struct Ended {
     status: Status,
     total: Money,
+    refunded: Money,
 }
 
 pub(super) async fn verify(store: &dyn Store, path: &Path) -> anyhow::Result<Verdict> {
     let started = Instant::now();
     // The orders first: what has ended stays so, and its charges are in the books by then.
     let orders = ended(store).await?;
+    let Entries {
+        charges: by_round,
+        refunds,
+    } = books::read(path)?;
     let mut charges: HashMap<OrderId, Vec<Charge>> = HashMap::new();
-    for ((order_id, _round), charge) in books::read(path)? {
+    for ((order_id, _round), charge) in by_round {
         charges.entry(order_id).or_default().push(charge);
     }
     let mut problems: Vec<String> = orders
@@ -33,6 +39,7 @@ pub(super) async fn verify(store: &dyn Store, path: &Path) -> anyhow::Result<Ver
             of_order(order, charges).map(move |problem| format!("order {id}: {problem}"))
         })
         .collect();
+    problems.extend(wrong_refunds(store, path, &orders, refunds).await?);
     problems.sort();
     let findings_count = problems.len();
     problems.truncate(PRINTED_MAX);
@@ -74,8 +81,75 @@ fn relevant(order: &Order) -> Option<(OrderId, Ended)> {
     let seen = Ended {
         status: order.status,
         total: order.total_minor,
+        refunded: order.refunded_minor,
     };
     (order.fulfil && ended).then_some((order.id, seen))
+}
+
+/// What was given back of each order, by refund.
+type PaidOut = HashMap<OrderId, BTreeMap<EventId, i64>>;
+
+/// What is wrong with the refunds.
+async fn wrong_refunds(
+    store: &dyn Store,
+    path: &Path,
+    orders: &HashMap<OrderId, Ended>,
+    paid_out: PaidOut,
+) -> anyhow::Result<Vec<String>> {
+    let mut told = Vec::new();
+    for (id, order) in orders {
+        if paid_out.contains_key(id) || order.refunded != Money::ZERO {
+            told.push((*id, Refund::told_by(&store.events(*id).await?)));
+        }
+    }
+    let problems = |paid_out: &PaidOut| -> Vec<String> {
+        let nothing = BTreeMap::new();
+        let of_order = |(id, told): &(OrderId, Vec<Refund>)| {
+            let id = *id;
+            let wrong = of_refunds(told, paid_out.get(&id).unwrap_or(&nothing));
+            wrong.map(move |problem| format!("order {id}: {problem}"))
+        };
+        told.iter().flat_map(of_order).collect()
+    };
+    let mut found = problems(&paid_out);
+    if !found.is_empty() {
+        // A refund that came about between the two looks is wrong in one of them only.
+        let later = problems(&books::read(path)?.refunds);
+        found.retain(|problem| later.contains(problem));
+    }
+    Ok(found)
+}
+
+/// What is wrong with what was given back of an order, by refund.
+fn of_refunds(
+    told: &[Refund],
+    paid_out: &BTreeMap<EventId, i64>,
+) -> impl Iterator<Item = String> + use<> {
+    let mut problems = Vec::new();
+    for refund in told {
+        let paid = paid_out.get(&refund.id).copied();
+        let amount = refund.amount.as_minor();
+        let fits = match refund.state {
+            RefundState::Pending => paid.is_none_or(|paid| paid == amount),
+            RefundState::Succeeded => paid == Some(amount),
+            RefundState::Failed => paid.is_none(),
+        };
+        if !fits {
+            let (id, state) = (refund.id, refund.state.as_str());
+            let paid = paid.unwrap_or_default();
+            problems.push(format!(
+                "refund {id} of {amount} {state}, {paid} was given back"
+            ));
+        }
+    }
+    let known = |id: &EventId| told.iter().any(|refund| refund.id == *id);
+    let unknown = paid_out.iter().filter(|(id, _)| !known(id));
+    problems.extend(
+        unknown.map(|(id, paid)| {
+            format!("{paid} was given back as refund {id}, which nobody asked for")
+        }),
+    );
+    problems.into_iter()
 }
 
 /// What is wrong with the charges of an order that has ended.

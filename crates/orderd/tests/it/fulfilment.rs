@@ -96,7 +96,11 @@ pub(crate) fn drain(service: &Service, provider: Arc<Scripted>) -> Drain<Fulfil>
     drain_over(service, Arc::clone(&service.app.store), provider)
 }
 
-fn drain_over(service: &Service, store: Arc<dyn Store>, provider: Arc<Scripted>) -> Drain<Fulfil> {
+pub(crate) fn drain_over(
+    service: &Service,
+    store: Arc<dyn Store>,
+    provider: Arc<Scripted>,
+) -> Drain<Fulfil> {
     let clock: Arc<dyn Clock> = Arc::clone(&service.app.clock);
     let fulfil = Fulfil {
         store: Arc::clone(&store),

@@ -31,6 +31,7 @@ mod products;
 mod races;
 mod receipt;
 mod redis;
+mod refunds;
 mod saga;
 mod service;
 mod stock;

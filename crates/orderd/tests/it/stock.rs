@@ -11,7 +11,7 @@ use store::OrderQuery;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-async fn set_stock(service: &Service, item_id: &str, on_hand: u64) {
+pub(crate) async fn set_stock(service: &Service, item_id: &str, on_hand: u64) {
     let body = json!({ "on_hand": on_hand, "reason": "stocktaking" }).to_string();
     let set = service
         .send("PUT", &format!("/v1/stock/{item_id}"), &[], body)
@@ -19,7 +19,7 @@ async fn set_stock(service: &Service, item_id: &str, on_hand: u64) {
     assert_eq!(set.status, 200, "{}", set.body);
 }
 
-async fn stock(service: &Service, item_id: &str) -> Value {
+pub(crate) async fn stock(service: &Service, item_id: &str) -> Value {
     service.get(&format!("/v1/stock/{item_id}")).await.json()
 }
 

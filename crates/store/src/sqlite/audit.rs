@@ -136,21 +136,32 @@ const TRANSFERS_AGREE: &str = "
     )
     where problem is not null and order_id > :after order by order_id limit :limit";
 
+/// A letter says of an order why nothing goes on.
 const NOTHING_STUCK: &str = "
-    select * from (
-      select order_id, random, 'it is under way, without a step or a deadline' as problem
+    select order_id, random, problem from (
+      select order_id, random, 'it is under way, without a step or a deadline' as problem,
+        false as may_rest
       from order_rows where status in (1, 3) and (step is null or deadline_at is null)
       union all
-      select order_id, random, 'it failed, and there is no letter of it' from order_rows as o
-      where status = 4 and not exists (select 1 from record_rows
-        where kind = 'letter' and id > printf('%08x-%04x-7%03x-%04x-%012x', o.order_id >> 28,
-            (o.order_id >> 12) & 65535, o.order_id & 4095, 32768 | (o.random >> 48),
-            o.random & 281474976710655) || ':'
-        and id < printf('%08x-%04x-7%03x-%04x-%012x', o.order_id >> 28,
-            (o.order_id >> 12) & 65535, o.order_id & 4095, 32768 | (o.random >> 48),
-            o.random & 281474976710655) || ';')
-    )
-    where order_id > :after order by order_id limit :limit";
+      select order_id, random, 'it failed, and there is no letter of it', true
+      from order_rows where status = 4
+      union all
+      select order_id, random, 'a refund of it is pending, and nobody will be woken', true
+      from (
+        select event_id - after_order as order_id, sum(iif(kind = 21, 1, -1)) as pending
+        from event_rows where kind between 21 and 23 group by 1
+      ) join order_rows using (order_id)
+      where pending > 0 and not exists (select 1 from wake_rows as w
+        where w.consumer = 1 and w.order_id = order_rows.order_id)
+    ) as suspect
+    where order_id > :after and not (may_rest and exists (select 1 from record_rows
+      where kind = 'letter' and id > printf('%08x-%04x-7%03x-%04x-%012x', suspect.order_id >> 28,
+          (suspect.order_id >> 12) & 65535, suspect.order_id & 4095, 32768 | (random >> 48),
+          random & 281474976710655) || ':'
+      and id < printf('%08x-%04x-7%03x-%04x-%012x', suspect.order_id >> 28,
+          (suspect.order_id >> 12) & 65535, suspect.order_id & 4095, 32768 | (random >> 48),
+          random & 281474976710655) || ';'))
+    order by order_id limit :limit";
 
 /// Items are few, and a page shows enough of what is wrong with them.
 const STOCK_AGREES: &str = "

@@ -88,7 +88,10 @@ pub(crate) async fn drive(
         ids: &mut event_ids,
     };
     let transfers = store.transfers(order.id).await.unwrap();
-    let mut case = Case { order, transfers };
+    let mut case = Case {
+        transfers,
+        ..Case::new(order)
+    };
     while !until(&case.order) {
         let decision: Decision = match next(&case, &rules, &mut moment) {
             Next::Rest => break,

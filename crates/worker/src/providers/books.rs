@@ -1,10 +1,11 @@
-//! The books of the simulated services: what took effect, by effect id, whoever asked how often. One line of JSON in a file for everything that took effect, written before the answer
-//! leaves, so that they outlive a process that is killed.
+//! The books of the simulated services: what took effect, by effect id, whoever asked how often.
+//! One line of JSON in a file for everything that took effect, written before the answer leaves, so
+//! that they outlive a process that is killed.
 
 use domain::fulfil::{Answer, Call, CallKind, Refused};
-use domain::{OrderId, Timestamp};
+use domain::{EventId, OrderId, Timestamp};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -15,8 +16,17 @@ pub struct Books(Mutex<Open>);
 
 #[derive(Default)]
 struct Open {
-    charges: HashMap<(OrderId, u32), Charge>,
+    entries: Entries,
     file: Option<File>,
+}
+
+/// All that took effect.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Entries {
+    /// The charges, by order and round.
+    pub charges: HashMap<(OrderId, u32), Charge>,
+    /// What was given back of an order, in minor units, by refund.
+    pub refunds: HashMap<OrderId, BTreeMap<EventId, i64>>,
 }
 
 /// What became of the charge of one order in one round.
@@ -58,29 +68,41 @@ impl Books {
     /// # Errors
     /// Those of the file.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let charges = read(path)?;
+        let entries = read(path)?;
         let file = File::options().create(true).append(true).open(path)?;
         let file = Some(file);
-        Ok(Self(Mutex::new(Open { charges, file })))
+        Ok(Self(Mutex::new(Open { entries, file })))
     }
 
     /// Has a call take effect, if it did not before and still can.
     pub fn apply(&self, call: &Call, now: Timestamp) -> Answer {
         let mut open = self.lock();
         let key = (call.order_id, call.round);
-        let was = open.charges.get(&key).copied().unwrap_or_default();
+        let was = open.entries.charges.get(&key).copied().unwrap_or_default();
+        if let Some(refund_id) = call.refund_id {
+            let there = open.entries.refunds.get(&call.order_id);
+            if there.is_some_and(|refunds| refunds.contains_key(&refund_id)) {
+                return Answer::Done;
+            }
+            let given_back: i64 = there.into_iter().flat_map(BTreeMap::values).sum();
+            let taken = if was.captured { was.authorised } else { None };
+            let amount = call.amount.as_minor();
+            if given_back + amount > taken.unwrap_or_default() {
+                return declined("not so much was captured");
+            }
+            if let Err(failed) = open.note(call, now) {
+                return failed;
+            }
+            let refunds = open.entries.refunds.entry(call.order_id).or_default();
+            refunds.insert(refund_id, amount);
+            return Answer::Done;
+        }
         let (charge, answer) = was.after(call);
         if charge != was {
-            if let Some(file) = &mut open.file {
-                let line = json!({
-                    "at_ms": now.as_millis(), "effect_id": call.effect_id(),
-                    "amount_minor": call.amount.as_minor(), "currency": call.currency.as_str(),
-                });
-                if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
-                    return Answer::Failed(format!("the books: {error}").into(), None);
-                }
+            if let Err(failed) = open.note(call, now) {
+                return failed;
             }
-            open.charges.insert(key, charge);
+            open.entries.charges.insert(key, charge);
         }
         answer
     }
@@ -89,7 +111,8 @@ impl Books {
     #[must_use]
     pub fn totals(&self) -> (usize, usize, usize) {
         let open = self.lock();
-        let count = |of: fn(&Charge) -> bool| open.charges.values().filter(|it| of(it)).count();
+        let charges = &open.entries.charges;
+        let count = |of: fn(&Charge) -> bool| charges.values().filter(|it| of(it)).count();
         (
             count(|charge| charge.authorised.is_some()),
             count(|charge| charge.captured),
@@ -97,25 +120,54 @@ impl Books {
         )
     }
 
+    /// How much was given back in all, in minor units.
+    #[must_use]
+    pub fn refunded(&self) -> i64 {
+        let open = self.lock();
+        open.entries
+            .refunds
+            .values()
+            .flat_map(BTreeMap::values)
+            .sum()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Open {
+    /// Writes down that a call takes effect.
+    fn note(&mut self, call: &Call, now: Timestamp) -> Result<(), Answer> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        let line = json!({
+            "at_ms": now.as_millis(), "effect_id": call.effect_id(),
+            "amount_minor": call.amount.as_minor(), "currency": call.currency.as_str(),
+        });
+        file.write_all(format!("{line}\n").as_bytes())
+            .map_err(|error| Answer::Failed(format!("the books: {error}").into(), None))
+    }
+}
+
+fn declined(why: &str) -> Answer {
+    Answer::Refused(Refused::Declined, why.into())
+}
+
 impl Charge {
     /// What a call makes of it, and what is answered.
     fn after(self, call: &Call) -> (Self, Answer) {
-        let refused = |why: &str| Answer::Refused(Refused::Declined, why.into());
         match call.kind {
-            CallKind::Authorise if self.voided => (self, refused("it was voided before")),
+            CallKind::Authorise if self.voided => (self, declined("it was voided before")),
             CallKind::Authorise => {
                 let authorised = self.authorised.or(Some(call.amount.as_minor()));
                 (Self { authorised, ..self }, Answer::Done)
             }
             CallKind::Capture | CallKind::Look if self.captured => (self, Answer::Done),
-            CallKind::Capture if self.voided => (self, refused("it was voided before")),
+            CallKind::Capture if self.voided => (self, declined("it was voided before")),
             CallKind::Capture if self.authorised.is_none() => {
-                (self, refused("it was not authorised"))
+                (self, declined("it was not authorised"))
             }
             CallKind::Capture => {
                 let captured = true;
@@ -128,6 +180,7 @@ impl Charge {
                 (Self { voided, ..self }, Answer::Done)
             }
             CallKind::Reserve | CallKind::Commit | CallKind::Release => self.after_stock(call.kind),
+            CallKind::Refund => (self, declined("it has no name")),
         }
     }
 }
@@ -150,49 +203,50 @@ impl Charge {
     }
 }
 
-/// Every charge of the books in a file, in no order; none where there is no file.
+/// The books in a file; empty where there is no file.
 ///
 /// # Errors
 /// Those of the file, and a line that is not of such books.
-pub fn read(path: &Path) -> io::Result<HashMap<(OrderId, u32), Charge>> {
+pub fn read(path: &Path) -> io::Result<Entries> {
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Entries::default()),
         Err(error) => return Err(error),
     };
-    let mut charges: HashMap<(OrderId, u32), Charge> = HashMap::new();
+    let mut entries = Entries::default();
     for line in BufReader::new(file).lines() {
         let line = line?;
-        let (key, kind, amount) = entry(&line).ok_or_else(|| {
+        entries.add(&line).ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidData, format!("not an entry: {line}"))
         })?;
-        let charge = charges.entry(key).or_default();
+    }
+    Ok(entries)
+}
+
+impl Entries {
+    /// Adds what a line says; `None` where it says nothing.
+    fn add(&mut self, line: &str) -> Option<()> {
+        let json: Value = serde_json::from_str(line).ok()?;
+        let amount = json.get("amount_minor")?.as_i64()?;
+        let mut parts = json.get("effect_id")?.as_str()?.split(':');
+        let (order_id, kind, last) = (parts.next()?, parts.next()?, parts.next()?);
+        let order_id = OrderId::parse(order_id)?;
+        if kind == "refund" {
+            let refunds = self.refunds.entry(order_id).or_default();
+            refunds.insert(EventId::parse(last)?, amount);
+            return Some(());
+        }
+        let charge = self.charges.entry((order_id, last.parse().ok()?));
+        let charge = charge.or_default();
         match kind {
             "authorise" => charge.authorised = Some(amount),
             "capture" => charge.captured = true,
             "void" => charge.voided = true,
             "reserve" => charge.stock = Held::Reserved,
             "commit" => charge.stock = Held::Committed,
-            _ => charge.stock = Held::Released,
+            "release" => charge.stock = Held::Released,
+            _ => return None,
         }
+        Some(())
     }
-    Ok(charges)
-}
-
-fn entry(line: &str) -> Option<((OrderId, u32), &'static str, i64)> {
-    let json: Value = serde_json::from_str(line).ok()?;
-    let mut parts = json.get("effect_id")?.as_str()?.split(':');
-    let order_id = OrderId::parse(parts.next()?)?;
-    let kinds = [
-        "authorise",
-        "capture",
-        "void",
-        "reserve",
-        "commit",
-        "release",
-    ];
-    let kind = parts.next()?;
-    let kind = kinds.into_iter().find(|known| *known == kind)?;
-    let round = parts.next()?.parse().ok()?;
-    Some(((order_id, round), kind, json.get("amount_minor")?.as_i64()?))
 }

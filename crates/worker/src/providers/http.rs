@@ -2,8 +2,9 @@
 //!
 //! Every call is a `POST {base}/{call}` of `{effect_id, order_id, of, amount_minor, currency}` or
 //! `{effect_id, order_id, of, lines}`, with the effect id as its `Idempotency-Key`; `of` is the
-//! effect id that is captured, voided, committed or released. A look is a
-//! `GET {base}/capture/{effect_id}`. 408, 425, 429 and 5xx may pass and are asked again; any other 4xx never will.
+//! effect id that is captured, voided, refunded, committed or released. A look is a
+//! `GET {base}/capture/{effect_id}`. 408, 425, 429 and 5xx may pass and are asked again; any other
+//! 4xx never will.
 
 use super::Provider;
 use async_trait::async_trait;
@@ -98,6 +99,7 @@ impl Provider for Http {
 fn body(call: &Call, effect_id: &str) -> Value {
     let of = match call.kind {
         CallKind::Capture | CallKind::Void | CallKind::Look => Some(CallKind::Authorise),
+        CallKind::Refund => Some(CallKind::Capture),
         CallKind::Commit | CallKind::Release => Some(CallKind::Reserve),
         CallKind::Authorise | CallKind::Reserve => None,
     };

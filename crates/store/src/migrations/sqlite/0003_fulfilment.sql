@@ -85,6 +85,23 @@ select
     as failed_at
 from record_rows where kind = 'letter';
 
+drop view idempotency_records;
+
+create view idempotency_records as
+select
+  key as idempotency_key,
+  coalesce(principal, '') as principal,
+  case operation when 1 then 'POST /v1/orders' when 2 then 'POST /orders'
+    when 3 then 'POST /v1/products' when 4 then 'POST /products'
+    when 5 then 'POST /v1/orders/{order_id}/refunds' end as operation,
+  lower(hex(digest)) as fingerprint,
+  k.status,
+  printf('%08x-%04x-7%03x-%04x-%012x', o.order_id >> 28, (o.order_id >> 12) & 65535,
+    o.order_id & 4095, 32768 | (random >> 48), random & 281474976710655) as order_id,
+  strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(k.created_at, o.created_at) / 1000.0, 'unixepoch')
+    as created_at
+from key_rows as k left join order_rows as o using (order_id);
+
 drop view events;
 
 create view events as
