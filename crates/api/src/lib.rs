@@ -8,9 +8,11 @@ mod admin;
 mod cached;
 mod catalogue;
 mod changing;
+mod cloud_event;
 mod contracts;
 mod cursor;
 mod extract;
+mod feed;
 mod fields;
 mod keyed;
 mod layers;
@@ -35,9 +37,9 @@ pub use settings::{Anonymous, PasswordDigest, Settings};
 
 use domain::{Clock, Ids};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use store::Store;
 use store::cache::Cache;
+use tokio_util::sync::CancellationToken;
 
 /// What an [`App`] is made of.
 pub struct Parts {
@@ -71,8 +73,10 @@ pub struct App {
     pub cursor_key: [u8; 32],
     /// What is counted; shown at `/metrics`.
     pub metrics: Metrics,
-    /// Set once a stop was asked for: `/readyz` says 503 from then on.
-    pub draining: AtomicBool,
+    /// Cancelled once a stop was asked for: `/readyz` says 503 from then on, and streams end.
+    pub stopping: CancellationToken,
+    /// Tells what is committed.
+    pub(crate) feed: Arc<feed::Feed>,
     /// Keeps a store that stays away from filling the log.
     pub(crate) outages: problem::Outages,
     /// How often keys were replayed.
@@ -84,7 +88,7 @@ pub struct App {
 }
 
 impl App {
-    /// An app that has counted nothing and drains nothing.
+    /// An app that has counted nothing and stops for nobody yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts {
@@ -97,7 +101,8 @@ impl App {
         } = parts;
         Self {
             metrics: Metrics::new(settings.version),
-            draining: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
+            feed: Arc::new(feed::Feed::new(Arc::clone(&store))),
             outages: problem::Outages::default(),
             replays: replays::Replays::default(),
             limiter: access::Limiter::new(settings.rate),

@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use utoipa::ToSchema;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -79,7 +78,7 @@ pub(crate) async fn livez() -> Response {
 )]
 pub(crate) async fn readyz(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     let checks = [
-        ("accepting", !app.draining.load(Ordering::Relaxed)),
+        ("accepting", !app.stopping.is_cancelled()),
         ("store", app.store.stats().await.is_ok()),
     ];
     let ready = checks.iter().all(|(_, ok)| *ok);

@@ -4,8 +4,8 @@ use crate::contracts::{basket, catalogue};
 use crate::layers::OutermostLayer;
 use crate::problem::{self, Code, Problem};
 use crate::v1::{
-    batch, cache, dead_letters, fulfilment, idempotency_keys, orders, products, refunds, stock,
-    tokens,
+    batch, cache, dead_letters, events, fulfilment, idempotency_keys, orders, products, refunds,
+    stock, tokens,
 };
 use crate::{App, admin, contracts, operations};
 use axum::Router;
@@ -56,6 +56,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(fulfilment::rule))
         .routes(routes!(refunds::request, refunds::list))
         .routes(routes!(refunds::show))
+        .routes(routes!(events::stream))
         .routes(routes!(stock::show, stock::set, stock::adjust))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::redrive_all))

@@ -35,10 +35,7 @@ impl OrderId {
     /// The least id that [`Ids`] could mint at `time`: a bound for "placed since then".
     #[must_use]
     pub fn least_at(time: Timestamp) -> Self {
-        Self(from_halves(
-            time.as_millis().cast_unsigned() << COUNTER_BITS,
-            0,
-        ))
+        Self(least_at(time))
     }
 }
 
@@ -59,6 +56,18 @@ impl EventId {
     #[must_use]
     pub const fn as_uuid(self) -> Uuid {
         self.0
+    }
+
+    /// When it was minted.
+    #[must_use]
+    pub fn minted_at(self) -> Timestamp {
+        Timestamp::from_millis((first_half(self.0) >> COUNTER_BITS).cast_signed())
+    }
+
+    /// The least id that [`Ids`] could mint at `time`.
+    #[must_use]
+    pub fn least_at(time: Timestamp) -> Self {
+        Self(least_at(time))
     }
 }
 
@@ -133,6 +142,10 @@ pub fn second_half(id: Uuid) -> u64 {
 pub fn from_halves(first: u64, second: u64) -> Uuid {
     let high = (first >> COUNTER_BITS << 16) | 0x7000 | (first & 0xfff);
     Uuid::from_u64_pair(high, (second & (u64::MAX >> 2)) | (1 << 63))
+}
+
+fn least_at(time: Timestamp) -> Uuid {
+    from_halves(time.as_millis().cast_unsigned() << COUNTER_BITS, 0)
 }
 
 fn parse(text: &str) -> Option<Uuid> {

@@ -23,7 +23,6 @@ use signals::{Signal, Signals};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use store::cache::{Cache, Driver};
 use store::open::{Access, Options};
@@ -348,7 +347,7 @@ impl Server {
                 Some(error)
             }
         };
-        self.app.draining.store(true, Ordering::Relaxed);
+        self.app.stopping.cancel();
         self.stop.cancel();
         self.connections.close();
         tokio::select! {

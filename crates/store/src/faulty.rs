@@ -1,15 +1,15 @@
 //! A store that fails when told to: for tests that put a fault at every call.
 
 use crate::{
-    Check, Committed, Error, Finding, LeaseClaim, Leased, OrderQuery, Page, RecordPage,
-    RecordQuery, Stats, Store,
+    Check, Committed, Error, EventQuery, Finding, LeaseClaim, Leased, Live, OrderQuery, Page,
+    RecordPage, RecordQuery, Stats, Store,
 };
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
-use domain::{Event, ItemId, Order, OrderId, Record, RecordId, Stock, Transfer, WriteSet};
+use domain::{Event, EventId, ItemId, Order, OrderId, Record, RecordId, Stock, Transfer, WriteSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,14 @@ impl Store for Faulty {
 
     async fn events(&self, order_id: OrderId) -> Result<Vec<Event>, Error> {
         self.call(self.inner.events(order_id)).await
+    }
+
+    async fn events_after(&self, query: EventQuery) -> Result<Page<Event, EventId>, Error> {
+        self.call(self.inner.events_after(query)).await
+    }
+
+    fn live(&self) -> broadcast::Receiver<Live> {
+        self.inner.live()
     }
 
     async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error> {

@@ -23,7 +23,7 @@ use domain::{
 };
 use std::fmt;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// A place where orders are kept. Every backend keeps the same promises; the contract suite in
 /// `tests/it` says which.
@@ -46,6 +46,13 @@ pub trait Store: Send + Sync {
 
     /// The events of an order, in their sequence.
     async fn events(&self, order_id: OrderId) -> Result<Vec<Event>, Error>;
+
+    /// A page of the events of all orders, by their ids.
+    async fn events_after(&self, query: EventQuery) -> Result<Page<Event, EventId>, Error>;
+
+    /// What is committed from now on, by this process or another, in the order of the commits.
+    /// Whoever lags behind is told so and has to read what was missed.
+    fn live(&self) -> broadcast::Receiver<Live>;
 
     /// Makes wakes of a consumer that are due at `now` its own until `until`, the longest due first.
     async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error>;
@@ -95,6 +102,24 @@ pub enum Committed {
     Seen(Box<Seen>),
     /// Nothing was written: the guard of the change with this number (from 0) failed.
     Refused(usize),
+}
+
+/// What was just committed.
+#[derive(Clone, Debug)]
+pub enum Live {
+    /// These, together.
+    Group(Arc<[Arc<WriteSet>]>),
+    /// It is not known what; it has to be read.
+    Gap,
+}
+
+/// Which events to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Only those after this one.
+    pub after: EventId,
+    /// The most events of a page, at least 1.
+    pub limit: usize,
 }
 
 /// Which wakes to lease.

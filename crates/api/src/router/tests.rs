@@ -28,6 +28,7 @@ fn the_document_is_openapi_3_1_and_has_every_route() {
             "/v1/dead-letters/{letter_id}",
             "/v1/dead-letters/{letter_id}/discard",
             "/v1/dead-letters/{letter_id}/redrive",
+            "/v1/events",
             "/v1/idempotency-keys/{key}",
             "/v1/orders",
             "/v1/orders/batch",

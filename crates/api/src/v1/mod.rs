@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod cache;
 pub(crate) mod dead_letters;
 pub(crate) mod draft;
+pub(crate) mod events;
 pub(crate) mod fulfilment;
 pub(crate) mod idempotency_keys;
 pub(crate) mod orders;

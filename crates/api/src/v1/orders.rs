@@ -1,5 +1,7 @@
 //! `/v1/orders`: place one, read one, list them.
 
+mod waiting;
+
 use super::draft;
 use crate::extract::{self, OrderPath, Query};
 use crate::fields::{Faults, Fields};
@@ -115,9 +117,13 @@ pub(crate) fn created(placed: Placed, location: &str) -> Response {
     params(
         ("order_id" = String, Path, description = "The order"),
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version at hand"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`, with `If-None-Match`: answer once the order is another, or after N seconds, at most 30"),
     ),
     responses(
-        (status = 200, description = "The order", body = OrderBody, headers(("ETag" = String, description = "Its version"))),
+        (status = 200, description = "The order", body = OrderBody, headers(
+            ("ETag" = String, description = "Its version"),
+            ("Preference-Applied" = String, description = "How many seconds the answer was waited for at the most"),
+        )),
         (status = 304, description = "The version at hand is the latest"),
         (status = 404, description = "There is no such order", body = crate::problem::Document),
     )
@@ -127,14 +133,21 @@ pub(crate) async fn show(
     OrderPath(id): OrderPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if let Some(wait) = waiting::wanted(&headers) {
+        return waiting::shown(&app, id, &headers, wait).await;
+    }
+    let (entry, source) = detail(&app, id).await?;
+    Ok(cached::shown(entry, source, &headers))
+}
+
+/// An order as it is now.
+async fn detail(app: &App, id: OrderId) -> Result<(Entry, Source), Problem> {
     let fill = async {
-        let order = visible(&app, id).await?;
+        let order = visible(app, id).await?;
         Ok(order.map(|order| cached::order(order.version, to_bytes(&OrderBody::of(&order)))))
     };
-    let (entry, source) = cached::read(&app, View::V1Detail(id), fill).await?;
-    let entry = entry.ok_or_else(extract::no_such_order)?;
-
-    Ok(cached::shown(entry, source, &headers))
+    let (entry, source) = cached::read(app, View::V1Detail(id), fill).await?;
+    Ok((entry.ok_or_else(extract::no_such_order)?, source))
 }
 
 /// The order with this id, unless nobody may see it any more.

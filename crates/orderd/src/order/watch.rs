@@ -5,11 +5,9 @@ use crate::Globals;
 use crate::client::{self, Server, encoded};
 use serde_json::Value;
 use std::io::IsTerminal;
-use std::time::Duration;
-use tokio::time::sleep;
 
-/// How long between two looks at an order that is under way.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long the server is asked to wait for an order that is under way to move.
+const WAIT: &str = "wait=10";
 
 /// Whether to wait for what is to come.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,6 +26,8 @@ pub(super) async fn timeline(
     globals: &Globals,
 ) -> anyhow::Result<()> {
     let path = format!("/v1/orders/{}/timeline", encoded(id));
+    let order = format!("/v1/orders/{}", encoded(id));
+    let mut etag: Option<String> = None;
     let mut shown = 0;
     loop {
         let timeline = client::send(server, "GET", &path, &[], b"").await?.json()?;
@@ -48,7 +48,10 @@ pub(super) async fn timeline(
             }
             return Ok(());
         }
-        sleep(LOOK_EVERY).await;
+        let mut headers = vec![("prefer", WAIT)];
+        headers.extend(etag.as_deref().map(|etag| ("if-none-match", etag)));
+        let order = client::send(server, "GET", &order, &headers, b"").await?;
+        etag = order.header("etag").map(ToOwned::to_owned);
     }
 }
 

@@ -22,6 +22,7 @@ mod fulfilment;
 mod generated;
 mod harness;
 mod idempotency;
+mod live;
 mod load;
 mod operations;
 mod orders;

@@ -4,7 +4,6 @@ use crate::service::{ORDER, Service};
 use api::Anonymous;
 use axum::body::Body;
 use axum::http::Request;
-use std::sync::atomic::Ordering;
 
 #[tokio::test]
 async fn the_front_page_says_where_things_are() {
@@ -24,7 +23,7 @@ async fn a_service_that_stops_is_alive_but_not_ready() {
     let verbose = service.get("/readyz?verbose").await;
     assert_eq!(verbose.body, "[+]accepting ok\n[+]store ok\nready\n");
 
-    service.app.draining.store(true, Ordering::Relaxed);
+    service.app.stopping.cancel();
     assert_eq!(service.get("/livez").await.status, 200);
     let verbose = service.get("/readyz?verbose").await;
     assert_eq!(verbose.status, 503);

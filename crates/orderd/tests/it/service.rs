@@ -189,6 +189,11 @@ impl Service {
         self.send_as_is(request.body(body.into()).unwrap()).await
     }
 
+    /// The routes, for whoever reads an answer piece by piece.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// Sends a request as it is.
     pub(crate) async fn send_as_is(&self, request: Request<Body>) -> Answer {
         let (parts, body) = self

@@ -23,13 +23,15 @@ mod writer;
 use crate::cache::Cache;
 use crate::open::{OpenError, Options};
 use crate::{
-    Check, Committed, Error, Finding, LeaseClaim, Leased, OrderQuery, Page, RecordPage,
-    RecordQuery, Stats, Store,
+    Check, Committed, Error, EventQuery, Finding, LeaseClaim, Leased, Live, OrderQuery, Page,
+    RecordPage, RecordQuery, Stats, Store,
 };
 use apply::Hashes;
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
-use domain::{Clock, Event, ItemId, Order, OrderId, Record, RecordId, Stock, Transfer, WriteSet};
+use domain::{
+    Clock, Event, EventId, ItemId, Order, OrderId, Record, RecordId, Stock, Transfer, WriteSet,
+};
 use index::{Found, Index};
 use readers::Readers;
 use records::Records;
@@ -38,11 +40,14 @@ use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use writer::Writer;
 
 /// The most orders of a page that is read by whoever asks, rather than handed over.
 const INLINE_MAX: usize = 100;
+
+/// The most groups that whoever listens may lag behind.
+const LIVE_MAX: usize = 256;
 
 /// What is in memory of the file; a commit brings it up to date before its answers leave.
 struct Memory {
@@ -52,6 +57,8 @@ struct Memory {
     cache: Arc<Cache>,
     /// Counts commits after which a consumer may have something to do.
     signal: watch::Sender<u64>,
+    /// Tells whoever listens what was committed.
+    live: broadcast::Sender<Live>,
 }
 
 impl Memory {
@@ -62,6 +69,7 @@ impl Memory {
             records: Records::default(),
             cache: Arc::clone(&options.cache),
             signal: watch::Sender::new(0),
+            live: broadcast::Sender::new(LIVE_MAX),
         }
     }
 }
@@ -173,6 +181,20 @@ impl Store for Sqlite {
         self.memory
             .readers
             .with(|reader| read::events(reader, order_id))
+    }
+
+    async fn events_after(&self, query: EventQuery) -> Result<Page<Event, EventId>, Error> {
+        let memory = Arc::clone(&self.memory);
+        blocking(move || {
+            memory
+                .readers
+                .with(|reader| read::events_after(reader, query))
+        })
+        .await
+    }
+
+    fn live(&self) -> broadcast::Receiver<Live> {
+        self.memory.live.subscribe()
     }
 
     async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error> {

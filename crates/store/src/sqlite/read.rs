@@ -5,7 +5,7 @@ use super::index::Found;
 use super::rows::{
     self, columns, customer_hash, event, failed, get, halves, line, status_code, uuid,
 };
-use crate::{Error, OrderQuery, Page};
+use crate::{Error, EventQuery, OrderQuery, Page};
 use domain::{Event, EventId, Order, OrderId};
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
@@ -190,6 +190,31 @@ pub(super) fn events(connection: &Connection, order_id: OrderId) -> Result<Vec<E
         events.push(event(row, order_id)?);
     }
     Ok(events)
+}
+
+/// A page of the events of all orders, by their ids.
+pub(super) fn events_after(
+    connection: &Connection,
+    query: EventQuery,
+) -> Result<Page<Event, EventId>, Error> {
+    let mut select = connection
+        .prepare_cached(
+            "select event_id, e.random, sequence, kind, payload,
+               coalesce(occurred_at, o.created_at), traceparent, o.order_id, o.random
+             from event_rows as e join order_rows as o on o.order_id = e.event_id - after_order
+             where event_id > ?1 order by event_id limit ?2",
+        )
+        .map_err(failed)?;
+    let after = halves(query.after.as_uuid()).0;
+    let mut rows = select.query(params![after, query.limit]).map_err(failed)?;
+    let mut items = Vec::with_capacity(query.limit);
+    while let Some(row) = rows.next().map_err(failed)? {
+        let order_id = OrderId::new(uuid(get(row, 7)?, get(row, 8)?));
+        items.push(event(row, order_id)?);
+    }
+    let is_full = items.len() == query.limit;
+    let next = items.last().map(|event| event.id).filter(|_| is_full);
+    Ok(Page { items, next })
 }
 
 /// The newest of all ids: an order's first event is minted after the order.

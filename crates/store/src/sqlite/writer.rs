@@ -8,7 +8,7 @@ use super::index::{Index, Move};
 use super::rows::{failed, halves};
 use super::{Memory, connection, outbox, reset, run};
 use crate::mutant::{Mutant, planted};
-use crate::{Committed, Error, LeaseClaim, Leased};
+use crate::{Committed, Error, LeaseClaim, Leased, Live};
 use domain::{Change, OrderId, WriteSet};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
@@ -182,6 +182,7 @@ impl Thread {
                     let removed = self.reset();
                     let tell = move || drop(answer.send(removed));
                     self.memory.cache.outdate_all(tell);
+                    drop(self.memory.live.send(Live::Gap));
                 }
                 Some(Job::Close(answer)) => {
                     drop(answer.send(self.close()));
@@ -212,6 +213,7 @@ impl Thread {
         self.report(&error, group.len());
         let fates = self.fates(&group);
         self.memory.records.forget();
+        drop(self.memory.live.send(Live::Gap));
         self.memory.cache.outdate_all(move || {
             for (waiting, fate) in group.into_iter().zip(fates) {
                 drop(waiting.answer.send(fate));
@@ -467,15 +469,20 @@ fn log_pages(connection: &Connection, sql: &'static str) -> Result<i64, Error> {
         .map_err(failed)
 }
 
-/// Outdates what a committed group changed, then answers it.
+/// Outdates what a committed group changed, answers it, and tells whoever listens.
 fn tell(memory: &Memory, group: Vec<Waiting>, outcomes: Vec<Outcome>) {
-    let done = group
-        .iter()
-        .zip(&outcomes)
-        .filter(|(_, outcome)| matches!(outcome, Outcome::Done));
+    let done = || {
+        let done = |(waiting, outcome): (_, &Outcome)| {
+            let waiting: &Waiting = waiting;
+            matches!(outcome, Outcome::Done).then_some(&waiting.write_set)
+        };
+        group.iter().zip(&outcomes).filter_map(done)
+    };
+    let live =
+        (memory.live.receiver_count() > 0).then(|| Live::Group(done().map(Arc::clone).collect()));
     let (mut any_order, mut any_record, mut any_wake) = (false, false, false);
     let mut moved = Vec::new();
-    for change in done.flat_map(|(waiting, _)| &waiting.write_set.changes) {
+    for change in done().flat_map(|write_set| &write_set.changes) {
         match change {
             Change::Place(..) => any_order = true,
             Change::Order { now, .. } => moved.push(now.id),
@@ -498,6 +505,10 @@ fn tell(memory: &Memory, group: Vec<Waiting>, outcomes: Vec<Outcome>) {
     }
     if any_wake {
         memory.signal.send_modify(|commits| *commits += 1);
+    }
+    if let Some(live) = live {
+        // Whoever listened may be gone.
+        drop(memory.live.send(live));
     }
 }
 

@@ -4,6 +4,7 @@ use crate::fixtures::{
     DAY_MS, NOW, draft, everything, fingerprint, ids, occasion, placed, placing, placing_at,
     recorded_only, scope,
 };
+pub(crate) use crate::live::*;
 pub(crate) use crate::records::*;
 use domain::idempotency::{Body, Key, Operation, Principal, Reply, Seen};
 use domain::place::Draft;
@@ -49,6 +50,8 @@ macro_rules! contract {
                 wakes_are_leased_when_they_are_due_the_longest_due_first,
                 a_lease_is_settled_or_delayed_only_by_whoever_has_it,
                 a_wake_moves_the_signal,
+                events_of_all_orders_are_read_by_their_ids_in_pages,
+                what_is_committed_is_told_and_nothing_else,
                 stock_never_goes_below_what_is_held_or_nothing,
                 a_refused_movement_takes_no_neighbour_with_it,
                 an_order_is_driven_to_its_end_and_all_of_it_is_kept,

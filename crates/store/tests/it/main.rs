@@ -4,6 +4,7 @@
 
 mod contract;
 mod fixtures;
+mod live;
 mod outbox;
 mod records;
 mod sqlite;

@@ -1,0 +1,205 @@
+//! What is committed, told to whoever listens: one reader for all of them, and none where nobody
+//! listens.
+
+use crate::cloud_event::cloud_event;
+use domain::{Change, Event, EventId, EventKind, Order, OrderId, WriteSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::{Live, Store};
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+/// The most events that a stream may lag behind; then it ends, and is resumed from where it was.
+const BEHIND_MAX: usize = 4_096;
+
+/// Tells what is committed.
+pub(crate) struct Feed {
+    store: Arc<dyn Store>,
+    /// `None` where nobody knows what was committed.
+    events: broadcast::Sender<Option<Arc<Told>>>,
+    /// The reader; it ends with whoever listens.
+    tasks: TaskTracker,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    listeners: usize,
+    /// Ends the reader once nobody listens.
+    reader: Option<DropGuard>,
+    /// Who waits for an order to move.
+    waiting: HashMap<OrderId, watch::Sender<()>>,
+}
+
+/// An event that others are told.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) id: EventId,
+    pub(crate) order_id: OrderId,
+    pub(crate) kind: EventKind,
+    /// The event as JSON.
+    pub(crate) text: String,
+}
+
+impl Told {
+    /// `order` is that of the event.
+    pub(crate) fn of(event: &Event, order: Option<&Order>) -> Self {
+        Self {
+            id: event.id,
+            order_id: event.order_id,
+            kind: event.kind,
+            text: cloud_event(event, order),
+        }
+    }
+}
+
+/// All public events, from a moment on.
+pub(crate) struct Events {
+    receiver: broadcast::Receiver<Option<Arc<Told>>>,
+    _listener: Listener,
+}
+
+impl Events {
+    /// The next one; `None` where some were missed.
+    pub(crate) async fn next(&mut self) -> Option<Arc<Told>> {
+        self.receiver.recv().await.ok().flatten()
+    }
+}
+
+/// The moves of an order, from a moment on.
+pub(crate) struct Moves {
+    /// `None` once it is let go of.
+    receiver: Option<watch::Receiver<()>>,
+    id: OrderId,
+    listener: Listener,
+}
+
+impl Moves {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        if let Some(receiver) = &mut self.receiver {
+            // The sender is kept for as long as somebody waits.
+            drop(receiver.changed().await);
+        }
+    }
+}
+
+impl Drop for Moves {
+    fn drop(&mut self) {
+        self.receiver = None;
+        let mut open = self.listener.0.open();
+        if let Entry::Occupied(there) = open.waiting.entry(self.id)
+            && there.get().receiver_count() == 0
+        {
+            there.remove();
+        }
+    }
+}
+
+/// Keeps the reader reading.
+struct Listener(Arc<Feed>);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut open = self.0.open();
+        open.listeners -= 1;
+        if open.listeners == 0 {
+            open.reader = None;
+        }
+    }
+}
+
+impl Feed {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            events: broadcast::Sender::new(BEHIND_MAX),
+            tasks: TaskTracker::new(),
+            open: Mutex::default(),
+        }
+    }
+
+    /// All public events from now on.
+    pub(crate) fn events(self: &Arc<Self>) -> Events {
+        let receiver = self.events.subscribe();
+        self.join();
+        Events {
+            receiver,
+            _listener: Listener(Arc::clone(self)),
+        }
+    }
+
+    /// The moves of one order from now on.
+    pub(crate) fn moves(self: &Arc<Self>, id: OrderId) -> Moves {
+        let receiver = match self.open().waiting.entry(id) {
+            Entry::Occupied(there) => there.get().subscribe(),
+            Entry::Vacant(free) => free.insert(watch::Sender::new(())).subscribe(),
+        };
+        self.join();
+        Moves {
+            receiver: Some(receiver),
+            id,
+            listener: Listener(Arc::clone(self)),
+        }
+    }
+
+    /// One more listens: what is committed after this returns is told.
+    fn join(self: &Arc<Self>) {
+        let mut open = self.open();
+        open.listeners += 1;
+        if open.reader.is_none() {
+            let (live, stop) = (self.store.live(), CancellationToken::new());
+            let read = Arc::clone(self).read(live);
+            let stopped = stop.clone();
+            self.tasks
+                .spawn(async move { stopped.run_until_cancelled(read).await });
+            open.reader = Some(stop.drop_guard());
+        }
+    }
+
+    async fn read(self: Arc<Self>, mut live: broadcast::Receiver<Live>) {
+        loop {
+            match live.recv().await {
+                Ok(Live::Group(group)) => group.iter().for_each(|write_set| self.tell(write_set)),
+                Ok(Live::Gap) | Err(broadcast::error::RecvError::Lagged(_)) => self.gap(),
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn tell(&self, write_set: &WriteSet) {
+        let mut order: Option<&Order> = None;
+        for change in &write_set.changes {
+            match change {
+                Change::Place(placed, _) => order = Some(placed),
+                Change::Order { now, .. } => {
+                    if let Some(waiting) = self.open().waiting.get(&now.id) {
+                        waiting.send_replace(());
+                    }
+                }
+                Change::Event(event)
+                    if event.kind.is_public() && self.events.receiver_count() > 0 =>
+                {
+                    let told = Told::of(event, order);
+                    // Whoever listened may be gone.
+                    drop(self.events.send(Some(Arc::new(told))));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Nobody knows what was committed: streams are resumed, and whoever waits looks again.
+    fn gap(&self) {
+        for waiting in self.open().waiting.values() {
+            waiting.send_replace(());
+        }
+        drop(self.events.send(None));
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
