@@ -52,6 +52,7 @@ pub(crate) fn operated(
     let wake = Change::Wake(Wake {
         consumer: Consumer::Fulfil,
         subject: order.id,
+        since: 1,
         head: order.newest_sequence,
         due_at: now,
     });

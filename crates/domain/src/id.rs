@@ -5,82 +5,73 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
 
-/// Names one order for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OrderId(Uuid);
+/// How many bits of a UUIDv7's first half count within a millisecond.
+const COUNTER_BITS: u32 = 12;
 
-/// Names one event for ever; consumers dedupe on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventId(Uuid);
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
 
-impl OrderId {
-    /// The order with this UUID.
-    #[must_use]
-    pub const fn new(id: Uuid) -> Self {
-        Self(id)
-    }
+        impl $name {
+            /// The one with this UUID.
+            #[must_use]
+            pub const fn new(id: Uuid) -> Self {
+                Self(id)
+            }
 
-    /// Reads the one spelling that orderd writes: 36 characters, lower case, with hyphens.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        parse(text).map(Self)
-    }
+            /// Reads the one spelling that orderd writes: 36 characters, lower case, with hyphens.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                parse(text).map(Self)
+            }
 
-    /// The UUID.
-    #[must_use]
-    pub const fn as_uuid(self) -> Uuid {
-        self.0
-    }
+            /// The UUID.
+            #[must_use]
+            pub const fn as_uuid(self) -> Uuid {
+                self.0
+            }
 
-    /// The least id that [`Ids`] could mint at `time`: a bound for "placed since then".
-    #[must_use]
-    pub fn least_at(time: Timestamp) -> Self {
-        Self(least_at(time))
-    }
+            /// When it was minted.
+            #[must_use]
+            pub fn minted_at(self) -> Timestamp {
+                Timestamp::from_millis((first_half(self.0) >> COUNTER_BITS).cast_signed())
+            }
+
+            /// The least id that [`Ids`] could mint at `time`: a bound for "since then".
+            #[must_use]
+            pub fn least_at(time: Timestamp) -> Self {
+                Self(from_halves(
+                    time.as_millis().cast_unsigned() << COUNTER_BITS,
+                    0,
+                ))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
 }
 
-impl EventId {
-    /// The event with this UUID.
-    #[must_use]
-    pub const fn new(id: Uuid) -> Self {
-        Self(id)
-    }
-
-    /// Reads the one spelling that orderd writes: 36 characters, lower case, with hyphens.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        parse(text).map(Self)
-    }
-
-    /// The UUID.
-    #[must_use]
-    pub const fn as_uuid(self) -> Uuid {
-        self.0
-    }
-
-    /// When it was minted.
-    #[must_use]
-    pub fn minted_at(self) -> Timestamp {
-        Timestamp::from_millis((first_half(self.0) >> COUNTER_BITS).cast_signed())
-    }
-
-    /// The least id that [`Ids`] could mint at `time`.
-    #[must_use]
-    pub fn least_at(time: Timestamp) -> Self {
-        Self(least_at(time))
-    }
+id! {
+    /// Names one order for ever.
+    OrderId
 }
-
-impl fmt::Display for OrderId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+id! {
+    /// Names one event for ever; consumers dedupe on it.
+    EventId
 }
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+id! {
+    /// Names a webhook endpoint.
+    EndpointId
+}
+id! {
+    /// Names one try to deliver an event to an endpoint.
+    DeliveryId
 }
 
 /// Mints UUIDv7s whose first halves only ever grow (RFC 9562, 6.2, method 1: the twelve bits after
@@ -91,8 +82,6 @@ pub struct Ids {
     random: Box<dyn Fn() -> u64 + Send + Sync>,
     last: AtomicU64,
 }
-
-const COUNTER_BITS: u32 = 12;
 
 impl Ids {
     /// Mints ids with the last 62 bits from `random`, which nobody outside may be able to guess.
@@ -142,10 +131,6 @@ pub fn second_half(id: Uuid) -> u64 {
 pub fn from_halves(first: u64, second: u64) -> Uuid {
     let high = (first >> COUNTER_BITS << 16) | 0x7000 | (first & 0xfff);
     Uuid::from_u64_pair(high, (second & (u64::MAX >> 2)) | (1 << 63))
-}
-
-fn least_at(time: Timestamp) -> Uuid {
-    from_halves(time.as_millis().cast_unsigned() << COUNTER_BITS, 0)
 }
 
 fn parse(text: &str) -> Option<Uuid> {

@@ -120,6 +120,7 @@ pub fn place(
         let wake = Wake {
             consumer: Consumer::Fulfil,
             subject: order_id,
+            since: 1,
             head: event.sequence,
             due_at: now,
         };

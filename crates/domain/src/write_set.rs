@@ -5,7 +5,7 @@
 
 use crate::idempotency::{Fingerprint, Reply, Scope};
 use crate::stock::Movement;
-use crate::{Event, LedgerEntry, Order, OrderId, Timestamp, Transfer};
+use crate::{Delivery, EndpointId, Event, LedgerEntry, Order, OrderId, Timestamp, Transfer};
 
 /// The most rows of one write set; DynamoDB takes no more in one transaction.
 pub const ROWS_MAX: usize = 100;
@@ -59,7 +59,8 @@ pub enum Change {
     Wake(Wake),
     /// What was leased is done. Guard: the lease is still ours, and there is nothing more to do.
     Settle(Lease),
-    /// What was leased is ours until then, or to be leased again then. Guard: it is still ours.
+    /// What was leased is ours until then, or to be leased again then; `since` and `tries` stay
+    /// with it. Guard: it is still ours.
     Delay {
         /// What was leased.
         lease: Lease,
@@ -68,6 +69,10 @@ pub enum Change {
         /// Why not now; `None` where it goes on.
         error: Option<Box<str>>,
     },
+    /// One more try to deliver an event to an endpoint, for its log. No guard.
+    Delivered(Delivery),
+    /// An endpoint is gone: nobody is woken for it any more, and its log goes as well. No guard.
+    Forget(EndpointId),
     /// A record made, changed or (without a body) removed. Guard: its version is `was`.
     Record {
         /// The record.
@@ -86,6 +91,8 @@ pub struct Wake {
     pub consumer: Consumer,
     /// On which order.
     pub subject: OrderId,
+    /// From which event of the order on; fulfilment looks at the order itself.
+    pub since: u32,
     /// Up to which event of the order.
     pub head: u32,
     /// Not before this time.
@@ -99,8 +106,12 @@ pub struct Lease {
     pub consumer: Consumer,
     /// The order that there is something to do on.
     pub subject: OrderId,
+    /// From which event of the order on.
+    pub since: u32,
     /// Up to which event of the order.
     pub head: u32,
+    /// How often the event `since` was tried in vain.
+    pub tries: u32,
     /// How often the wake was leased: the fence.
     pub attempt: u32,
     /// How often it was leased since whoever had it last wrote something.
@@ -112,14 +123,18 @@ pub struct Lease {
 pub enum Consumer {
     /// Drives one order to its end.
     Fulfil,
+    /// Tells an endpoint of events. A store wakes it for every public event of an order that it
+    /// wants, in the commit that writes the event.
+    Announce(EndpointId),
 }
 
 impl Consumer {
-    /// The word for it in SQL and logs.
+    /// The word for it in logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Fulfil => "fulfil",
+            Self::Announce(_) => "announce",
         }
     }
 }
@@ -144,6 +159,8 @@ pub enum RecordKind {
     Token,
     /// A dead letter; its id is the order's, and the version at which it was given up.
     Letter,
+    /// A webhook endpoint; its id is the endpoint's.
+    Endpoint,
 }
 
 impl RecordKind {
@@ -155,6 +172,7 @@ impl RecordKind {
             Self::Product => "product",
             Self::Token => "token",
             Self::Letter => "letter",
+            Self::Endpoint => "endpoint",
         }
     }
 }

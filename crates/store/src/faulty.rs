@@ -1,12 +1,15 @@
 //! A store that fails when told to: for tests that put a fault at every call.
 
 use crate::{
-    Check, Committed, Error, EventQuery, Finding, LeaseClaim, Leased, Live, OrderQuery, Page,
-    RecordPage, RecordQuery, Stats, Store,
+    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, Live,
+    OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
 };
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
-use domain::{Event, EventId, ItemId, Order, OrderId, Record, RecordId, Stock, Transfer, WriteSet};
+use domain::{
+    Delivery, DeliveryId, Event, EventId, ItemId, Order, OrderId, Record, RecordId, Stock,
+    Transfer, WriteSet,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{broadcast, watch};
@@ -106,6 +109,10 @@ impl Store for Faulty {
 
     fn live(&self) -> broadcast::Receiver<Live> {
         self.inner.live()
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, DeliveryId>, Error> {
+        self.call(self.inner.deliveries(query)).await
     }
 
     async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error> {

@@ -18,8 +18,8 @@ pub use open::{OpenError, open};
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
 use domain::{
-    Consumer, CustomerId, Event, EventId, ItemId, Lease, Order, OrderId, Record, RecordId,
-    RecordKind, Status, Stock, Timestamp, Transfer, WriteSet,
+    Consumer, CustomerId, Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Lease, Order,
+    OrderId, Record, RecordId, RecordKind, Status, Stock, Timestamp, Transfer, WriteSet,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -53,6 +53,9 @@ pub trait Store: Send + Sync {
     /// What is committed from now on, by this process or another, in the order of the commits.
     /// Whoever lags behind is told so and has to read what was missed.
     fn live(&self) -> broadcast::Receiver<Live>;
+
+    /// A page of the log of an endpoint, the newest try first.
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, DeliveryId>, Error>;
 
     /// Makes wakes of a consumer that are due at `now` its own until `until`, the longest due first.
     async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error>;
@@ -119,6 +122,19 @@ pub struct EventQuery {
     /// Only those after this one.
     pub after: EventId,
     /// The most events of a page, at least 1.
+    pub limit: usize,
+}
+
+/// Which tries to deliver events to an endpoint to list, the newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryQuery {
+    /// To whom.
+    pub endpoint_id: EndpointId,
+    /// Only those that came through.
+    pub succeeded: bool,
+    /// Only earlier ones than this.
+    pub before: Option<DeliveryId>,
+    /// The most of a page, at least 1.
     pub limit: usize,
 }
 

@@ -488,6 +488,7 @@ async fn wake(app: &App, id: OrderId, mark: Change, due_at: Timestamp) -> Result
     let wake = Change::Wake(Wake {
         consumer: Consumer::Fulfil,
         subject: id,
+        since: 1,
         head: order.newest_sequence,
         due_at,
     });

@@ -4,6 +4,7 @@
 
 use super::index::Found;
 use super::rows::{self, columns, customer_hash, failed, halves, scope_hash, status_code};
+use super::webhooks::{self, Subscriber};
 use super::{Indexes, books, moves, outbox, read};
 use crate::Error;
 use crate::mutant::{Mutant, planted};
@@ -48,6 +49,8 @@ impl Hashes {
 pub(super) struct Group<'g> {
     connection: &'g Connection,
     indexes: &'g Indexes,
+    /// Who is told of events.
+    subscribers: &'g [Subscriber],
     sql: Statements<'g>,
     /// The keys that this group took, and who. Nobody else may see them before the COMMIT.
     taken: HashMap<&'g Scope, &'g WriteSet>,
@@ -99,9 +102,10 @@ impl<'c> Statements<'c> {
                  on conflict do nothing",
             )?,
             wake: prepare(
-                "insert into wake_rows (consumer, order_id, head, due_at) values (?1, ?2, ?3, ?4)
+                "insert into wake_rows (consumer, order_id, head, due_at, since)
+                 values (?1, ?2, ?3, ?4, ?5)
                  on conflict do update set head = max(head, excluded.head),
-                   due_at = min(due_at, excluded.due_at)",
+                   since = min(since, excluded.since), due_at = min(due_at, excluded.due_at)",
             )?,
             key: prepare(
                 "insert into key_rows (record_id, principal, operation, key, scheme, digest,
@@ -117,11 +121,13 @@ impl<'g> Group<'g> {
     pub(super) fn begin(
         connection: &'g Connection,
         indexes: &'g Indexes,
+        subscribers: &'g [Subscriber],
         next_record: i64,
     ) -> Result<Self, Error> {
         Ok(Self {
             connection,
             indexes,
+            subscribers,
             sql: Statements::prepare(connection)?,
             taken: HashMap::new(),
             written: Written {
@@ -238,9 +244,15 @@ impl<'g> Group<'g> {
                 let events = moves::events_of(write_set, now);
                 moves::order(self.connection, &mut self.sql.event, *was, now, &events)
             }
-            Change::Event(event) if event.sequence == 1 => self.first_event(event, placed_at),
-            // Written with the order that it belongs to.
-            Change::Event(event) => Ok(moves::moves(write_set, event)),
+            Change::Event(event) => {
+                let written = match event.sequence {
+                    1 => self.first_event(event, placed_at)?,
+                    // Written with the order that it belongs to.
+                    _ => moves::moves(write_set, event),
+                };
+                webhooks::announce(self.connection, self.subscribers, event)?;
+                Ok(written)
+            }
             Change::Transfer(transfer) => books::transfer(self.connection, transfer),
             Change::Stock(movement) => books::stock(self.connection, movement),
             Change::Wake(wake) => outbox::wake(&mut self.sql.wake, wake),
@@ -250,6 +262,8 @@ impl<'g> Group<'g> {
                 due_at,
                 error,
             } => outbox::delay(self.connection, lease, *due_at, error.as_deref()),
+            Change::Delivered(delivery) => webhooks::delivered(self.connection, delivery),
+            Change::Forget(endpoint_id) => webhooks::forget(self.connection, *endpoint_id),
             Change::Record { id, was, body } => self.record(id, *was, body.as_deref()),
         }
     }

@@ -18,19 +18,21 @@ mod records;
 mod reset;
 mod rows;
 mod schema;
+mod webhooks;
 mod writer;
 
 use crate::cache::Cache;
 use crate::open::{OpenError, Options};
 use crate::{
-    Check, Committed, Error, EventQuery, Finding, LeaseClaim, Leased, Live, OrderQuery, Page,
-    RecordPage, RecordQuery, Stats, Store,
+    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, Live,
+    OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
 };
 use apply::Hashes;
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
 use domain::{
-    Clock, Event, EventId, ItemId, Order, OrderId, Record, RecordId, Stock, Transfer, WriteSet,
+    Clock, Delivery, DeliveryId, Event, EventId, ItemId, Order, OrderId, Record, RecordId, Stock,
+    Transfer, WriteSet,
 };
 use index::{Found, Index};
 use readers::Readers;
@@ -195,6 +197,12 @@ impl Store for Sqlite {
 
     fn live(&self) -> broadcast::Receiver<Live> {
         self.memory.live.subscribe()
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, DeliveryId>, Error> {
+        self.memory
+            .readers
+            .with(|reader| webhooks::deliveries(reader, &query))
     }
 
     async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error> {

@@ -13,6 +13,7 @@ pub(super) fn wake(upsert: &mut Statement<'_>, wake: &Wake) -> Result<bool, Erro
             halves(wake.subject.as_uuid()).0,
             wake.head,
             wake.due_at.as_millis(),
+            wake.since,
         ])
         .map(|_| true)
         .map_err(failed)
@@ -46,7 +47,7 @@ pub(super) fn delay(
 ) -> Result<bool, Error> {
     connection
         .prepare_cached(
-            "update wake_rows set due_at = ?4, received = 0, last_error = ?5
+            "update wake_rows set due_at = ?4, received = 0, last_error = ?5, since = ?6, tries = ?7
              where consumer = ?1 and order_id = ?2 and attempt = ?3",
         )
         .and_then(|mut update| {
@@ -56,6 +57,8 @@ pub(super) fn delay(
                 lease.attempt,
                 due_at.as_millis(),
                 error,
+                lease.since,
+                lease.tries,
             ])
         })
         .map(|rows| rows == 1)
@@ -102,7 +105,8 @@ pub(super) fn lease(connection: &Connection, claim: &LeaseClaim) -> Result<Lease
 fn due(connection: &Connection, claim: &LeaseClaim) -> Result<Vec<Lease>, Error> {
     let mut select = connection
         .prepare_cached(
-            "select order_id, coalesce(random, 0), head, w.attempt + 1, w.received + 1
+            "select order_id, coalesce(random, 0), head, w.attempt + 1, w.received + 1, since,
+               w.tries
              from wake_rows as w left join order_rows using (order_id)
              where consumer = ?1 and due_at <= ?2 order by due_at limit ?3",
         )
@@ -122,6 +126,8 @@ fn due(connection: &Connection, claim: &LeaseClaim) -> Result<Vec<Lease>, Error>
             head: get(row, 2)?,
             attempt: get(row, 3)?,
             received: get(row, 4)?,
+            since: get(row, 5)?,
+            tries: get(row, 6)?,
         });
     }
     Ok(entries)

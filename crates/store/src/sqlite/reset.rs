@@ -24,7 +24,7 @@ pub(super) fn all_orders(connection: &Connection) -> Result<u64, Error> {
              delete from key_index; delete from customer_index;
              update index_state set moved_to = 0;
              delete from transfer_rows;
-             delete from record_rows where kind = 'letter';
+             delete from record_rows where kind = 'letter'; delete from delivery_rows;
              update stock_rows set reserved = 0;
              insert into transfer_rows (subject, number, kind, item_id, debit, credit, amount,
                reason, occurred_at)

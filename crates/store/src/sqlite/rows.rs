@@ -137,6 +137,8 @@ pub(super) fn event_code(kind: EventKind) -> i64 {
 pub(super) fn consumer_code(consumer: Consumer) -> i64 {
     match consumer {
         Consumer::Fulfil => 1,
+        // Far above: the time in its id.
+        Consumer::Announce(endpoint_id) => halves(endpoint_id.as_uuid()).0,
     }
 }
 
@@ -234,11 +236,16 @@ pub(super) fn event(row: &Row<'_>, order_id: OrderId) -> Result<Event, Error> {
         id: EventId::new(uuid(get(row, 0)?, get(row, 1)?)),
         order_id,
         sequence: get(row, 2)?,
-        kind: coded(row, 3, EventKind::all(), event_code).ok_or_else(|| corrupt("event kind"))?,
+        kind: event_kind(row, 3)?,
         payload: get::<Option<String>>(row, 4)?.map(Into::into),
         occurred_at: time(row, 5)?,
         traceparent: get::<Option<String>>(row, 6)?.map(Into::into),
     })
+}
+
+/// What happened, by its number.
+pub(super) fn event_kind(row: &Row<'_>, column: usize) -> Result<EventKind, Error> {
+    coded(row, column, EventKind::all(), event_code).ok_or_else(|| corrupt("event kind"))
 }
 
 /// The value of a column.

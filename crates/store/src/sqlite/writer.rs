@@ -6,10 +6,11 @@
 use super::apply::{Group, Hashes, Outcome};
 use super::index::{Index, Move};
 use super::rows::{failed, halves};
+use super::webhooks::{self, Subscriber};
 use super::{Memory, connection, outbox, reset, run};
 use crate::mutant::{Mutant, planted};
 use crate::{Committed, Error, LeaseClaim, Leased, Live};
-use domain::{Change, OrderId, WriteSet};
+use domain::{Change, OrderId, RecordKind, WriteSet};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,6 +63,7 @@ impl Writer {
             moves: [None, None],
             groups: 0,
             behind: false,
+            subscribers: None,
             reported: None,
         };
         let thread = std::thread::Builder::new()
@@ -155,6 +157,8 @@ struct Thread {
     groups: u32,
     /// Whether the file may hold what the memory lacks.
     behind: bool,
+    /// Who is told of events; `None` where that has to be read.
+    subscribers: Option<Arc<[Subscriber]>>,
     /// When a failure was last logged.
     reported: Option<Instant>,
 }
@@ -313,9 +317,13 @@ impl Thread {
     ) -> Result<Vec<Leased>, Error> {
         let memory = Arc::clone(&self.memory);
         let indexes = &memory.indexes;
+        let subscribers = match self.subscribers.take() {
+            Some(subscribers) => subscribers,
+            None => webhooks::subscribers(connection)?,
+        };
         self.begin_moves();
         run(connection, "begin immediate")?;
-        let mut open = Group::begin(connection, indexes, self.next_record)?;
+        let mut open = Group::begin(connection, indexes, &subscribers, self.next_record)?;
         let mut outcomes = apply_all(&mut open, group)?;
         if outcomes
             .iter()
@@ -325,7 +333,7 @@ impl Thread {
             connection
                 .execute_batch("rollback; begin immediate")
                 .map_err(failed)?;
-            open = Group::begin(connection, indexes, self.next_record)?;
+            open = Group::begin(connection, indexes, &subscribers, self.next_record)?;
             outcomes = apply_each_alone(connection, &mut open, group)?;
         }
         let written = open.end();
@@ -346,7 +354,11 @@ impl Thread {
             customers.publish(written.customers);
         }
         memory.readers.outdate();
-        tell(&memory, std::mem::take(group), outcomes);
+        if !changes_endpoints(group) {
+            self.subscribers = Some(Arc::clone(&subscribers));
+        }
+        let announced = !subscribers.is_empty();
+        tell(&memory, std::mem::take(group), outcomes, announced);
         self.end_moves();
         if let Err(error) = self.tend_log(connection) {
             // What was answered is in the log, and stays there until this succeeds.
@@ -461,6 +473,13 @@ fn apply_each_alone<'g>(
     Ok(outcomes)
 }
 
+/// Whether a group says anything about who is told of events.
+fn changes_endpoints(group: &[Waiting]) -> bool {
+    let of_endpoint = |change: &Change| matches!(change, Change::Record { id, .. } if id.kind == RecordKind::Endpoint);
+    let mut write_sets = group.iter().map(|waiting| &waiting.write_set.changes);
+    write_sets.any(|changes| changes.iter().any(of_endpoint))
+}
+
 /// Runs a checkpoint; how many pages the log has.
 fn log_pages(connection: &Connection, sql: &'static str) -> Result<i64, Error> {
     connection
@@ -469,8 +488,9 @@ fn log_pages(connection: &Connection, sql: &'static str) -> Result<i64, Error> {
         .map_err(failed)
 }
 
-/// Outdates what a committed group changed, answers it, and tells whoever listens.
-fn tell(memory: &Memory, group: Vec<Waiting>, outcomes: Vec<Outcome>) {
+/// Outdates what a committed group changed, answers it, and tells whoever listens. `announced`:
+/// an event wakes somebody.
+fn tell(memory: &Memory, group: Vec<Waiting>, outcomes: Vec<Outcome>, announced: bool) {
     let done = || {
         let done = |(waiting, outcome): (_, &Outcome)| {
             let waiting: &Waiting = waiting;
@@ -488,11 +508,13 @@ fn tell(memory: &Memory, group: Vec<Waiting>, outcomes: Vec<Outcome>) {
             Change::Order { now, .. } => moved.push(now.id),
             Change::Record { .. } => any_record = true,
             Change::Wake(_) => any_wake = true,
-            Change::Event(_)
-            | Change::Transfer(_)
+            Change::Event(_) => any_wake |= announced,
+            Change::Transfer(_)
             | Change::Stock(_)
             | Change::Settle(_)
-            | Change::Delay { .. } => {}
+            | Change::Delay { .. }
+            | Change::Delivered(_)
+            | Change::Forget(_) => {}
         }
     }
     if any_record {

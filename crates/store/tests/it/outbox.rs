@@ -178,6 +178,7 @@ pub(crate) async fn a_lease_is_settled_or_delayed_only_by_whoever_has_it(store: 
     let wake = Wake {
         consumer: Consumer::Fulfil,
         subject: order.id,
+        since: 1,
         head: again.head + 1,
         due_at: NOW,
     };

@@ -146,7 +146,7 @@ fn answer_of(kind: CallKind, status: u16, after_s: Option<i64>, body: &[u8]) -> 
 }
 
 /// The beginning of a body.
-async fn read(mut response: Response) -> reqwest::Result<Vec<u8>> {
+pub(crate) async fn read(mut response: Response) -> reqwest::Result<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         body.extend_from_slice(&chunk);
@@ -158,7 +158,7 @@ async fn read(mut response: Response) -> reqwest::Result<Vec<u8>> {
 }
 
 /// What went wrong, without the URL, which may hold a secret.
-fn words_of(error: &reqwest::Error) -> String {
+pub(crate) fn words_of(error: &reqwest::Error) -> String {
     let mut words = String::from(if error.is_connect() {
         "no connection"
     } else if error.is_timeout() {

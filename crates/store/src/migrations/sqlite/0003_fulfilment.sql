@@ -9,7 +9,23 @@ alter table order_rows add column failure text;         -- one JSON object
 
 -- How often a wake was leased since whoever had it last wrote something.
 alter table wake_rows add column received integer not null default 0;
+-- From which event of the order on, and how often that one was tried in vain.
+alter table wake_rows add column since integer not null default 1;
+alter table wake_rows add column tries integer not null default 0;
 create index wake_due on wake_rows (consumer, due_at);
+
+-- Every try to deliver an event to a webhook endpoint; old ones are removed.
+create table delivery_rows (
+  endpoint integer not null,        -- the first half of the endpoint's id
+  delivery_id integer not null,
+  random integer not null,
+  event_id integer not null,
+  number integer not null,
+  status integer,
+  error text,
+  duration_ms integer not null,
+  primary key (endpoint, delivery_id)
+) strict, without rowid;
 
 create table stock_rows (
   item_id text primary key,
@@ -84,6 +100,21 @@ select
   strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(body, '$.failed_at_ms') / 1000.0, 'unixepoch')
     as failed_at
 from record_rows where kind = 'letter';
+
+drop view outbox;
+
+create view outbox as
+select
+  iif(consumer = 1, 'fulfil', 'announce') as consumer,
+  printf('%08x-%04x-7%03x-%04x-%012x', o.order_id >> 28, (o.order_id >> 12) & 65535,
+    o.order_id & 4095, 32768 | (random >> 48), random & 281474976710655) as subject,
+  since,
+  head,
+  strftime('%Y-%m-%dT%H:%M:%fZ', due_at / 1000.0, 'unixepoch') as due_at,
+  attempt,
+  w.tries,
+  last_error
+from wake_rows as w join order_rows as o using (order_id);
 
 drop view idempotency_records;
 
