@@ -88,6 +88,10 @@ impl Needed {
         if route.starts_with("/v1/tokens") {
             return Self::Scope(TokenScope::Admin);
         }
+        // The URL of a webhook may be a secret of its own.
+        if route.starts_with("/v1/webhooks") {
+            return Self::Scope(TokenScope::Write);
+        }
         Self::Scope(match *method {
             Method::GET | Method::HEAD | Method::OPTIONS => TokenScope::Read,
             _ => TokenScope::Write,

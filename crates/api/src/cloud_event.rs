@@ -42,7 +42,8 @@ struct Data<'a> {
 }
 
 /// The JSON of an event. `order` is that of the event; only one that was just placed is shown.
-pub(crate) fn cloud_event(event: &Event, order: Option<&Order>) -> String {
+#[must_use]
+pub fn cloud_event(event: &Event, order: Option<&Order>) -> String {
     let placed = order
         .filter(|_| event.kind == EventKind::OrderCreated)
         .map(|order| order.clone().as_placed());

@@ -255,6 +255,11 @@ impl<S: Send + Sync> FromRequestParts<S> for TextPath {
     }
 }
 
+/// The items of a list where nothing is said.
+const LIMIT: usize = 20;
+/// The most items of one answer.
+pub(crate) const LIMIT_MAX: usize = 100;
+
 /// The problem of an id that names no order.
 pub(crate) fn no_such_order() -> Problem {
     Problem::new(Code::NotFound, "There is no order with this id.")
@@ -298,6 +303,21 @@ impl Query {
             self.faults.push(fault(name, expected, "out_of_bounds"));
         }
         value
+    }
+
+    /// How many items of a list are asked for: [`LIMIT`] where nothing is said.
+    pub(crate) fn limit(&mut self) -> usize {
+        let limit = self.get("limit", "must be an integer from 1 to 100", |text| {
+            text.parse()
+                .ok()
+                .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+        });
+        limit.unwrap_or(LIMIT)
+    }
+
+    /// Where a list is to go on.
+    pub(crate) fn cursor(&mut self) -> Option<String> {
+        self.get("cursor", "must be a cursor", |text| Some(text.to_owned()))
     }
 
     /// Notes a fault that no single value has.

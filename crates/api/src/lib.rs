@@ -31,6 +31,7 @@ mod v1;
 mod bench;
 
 pub use access::{Owner, Peer, Rate};
+pub use cloud_event::cloud_event;
 pub use metrics::Metrics;
 pub use router::{openapi, router};
 pub use settings::{Anonymous, PasswordDigest, Settings};

@@ -5,7 +5,7 @@ use crate::layers::OutermostLayer;
 use crate::problem::{self, Code, Problem};
 use crate::v1::{
     batch, cache, dead_letters, events, fulfilment, idempotency_keys, orders, products, refunds,
-    stock, tokens,
+    stock, tokens, webhooks,
 };
 use crate::{App, admin, contracts, operations};
 use axum::Router;
@@ -67,6 +67,12 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(idempotency_keys::show))
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::show, webhooks::change, webhooks::delete))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::resend))
+        .routes(routes!(webhooks::recover))
         .routes(routes!(cache::show, cache::flush))
         .routes(routes!(products::create, products::list))
         .routes(routes!(products::show, products::replace, products::delete))

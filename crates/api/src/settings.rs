@@ -5,6 +5,7 @@ use domain::Currency;
 use domain::fulfil::Rules;
 use domain::idempotency::Retention;
 use domain::product::Lines;
+use domain::webhook::target::Reach;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub anonymous: Anonymous,
     /// How often each principal may ask; without one, as often as it likes.
     pub rate: Option<Rate>,
+    /// Where webhooks may go.
+    pub webhook_reach: Reach,
     /// The password of the admin routes; without one there are none.
     pub admin_password: Option<PasswordDigest>,
 }

@@ -73,6 +73,7 @@ fn flags(args: &Args, file: &str) -> Vec<Flag> {
     let flags = [
         ("dev", "database.url", url),
         ("dev", "faults.enabled", "true".to_owned()),
+        ("dev", "webhooks.allow_private", "true".to_owned()),
     ];
     flags.into_iter().chain(listen).collect()
 }

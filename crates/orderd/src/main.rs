@@ -29,6 +29,7 @@ mod target;
 mod telemetry;
 mod token;
 mod verify;
+mod webhook;
 mod wire;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -78,6 +79,8 @@ enum Command {
     Product(product::Args),
     /// See and change how many of an item a running server has
     Stock(stock::Args),
+    /// Have events told to a URL, and see what came of it
+    Webhook(webhook::Args),
     /// See orders that were given up, and bring them back
     Dlq(dlq::Args),
     /// Serve the simulated payment and inventory services over HTTP
@@ -118,6 +121,7 @@ fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
         Command::Order(args) => wait_for(order::run(args, globals)),
         Command::Product(args) => wait_for(product::run(args, globals)),
         Command::Stock(args) => wait_for(stock::run(args, globals)),
+        Command::Webhook(args) => wait_for(webhook::run(args, globals)),
         Command::Dlq(args) => wait_for(dlq::run(args, globals)),
         Command::Providers(args) => providers::run(args, globals),
         Command::Token(args) => wait_for(token::run(args, globals)),

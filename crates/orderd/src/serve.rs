@@ -239,6 +239,7 @@ fn api_settings(settings: &Settings) -> api::Settings {
     api::Settings {
         version: env!("CARGO_PKG_VERSION"),
         rules: fulfilment::rules(settings),
+        webhook_reach: fulfilment::reach(settings),
         idempotency_required: settings.idempotency.required,
         idempotency_mismatch_status: settings.idempotency.mismatch_status,
         retention: Retention {
@@ -314,6 +315,8 @@ impl Server {
         if config.settings.worker.enabled {
             let drain = fulfilment::drain(&config.settings, &app)?;
             connections.spawn(drain.run(stop.clone()));
+            let announcer = fulfilment::announcer(&config.settings, &app)?;
+            connections.spawn(announcer.run(stop.clone()));
         }
         let (closed, background) = (CancellationToken::new(), TaskTracker::new());
         if let Some(driver) = driver {

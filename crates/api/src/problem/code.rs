@@ -79,6 +79,8 @@ pub enum Code {
     UnsupportedMediaType,
     /// `validation_failed`
     ValidationFailed,
+    /// `webhook_not_told`
+    WebhookNotTold,
 }
 
 /// What there is to say of a code.
@@ -385,11 +387,18 @@ static ROWS: [Row; Code::ALL.len()] = [
         "A field is missing or wrong",
         "errors lists every fault of the body, each with a JSON pointer to the field. Nothing was written; the same key may be used for the corrected request.",
     ),
+    row(
+        "webhook_not_told",
+        409,
+        No,
+        "The webhook is not told of that",
+        "It is disabled, or told of other types of events only. GET /v1/webhooks/{webhook_id} shows both, and PATCH changes them.",
+    ),
 ];
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::AdminDisabled,
         Self::AdminUnauthorized,
         Self::AmountOverflow,
@@ -427,6 +436,7 @@ impl Code {
         Self::Unavailable,
         Self::UnsupportedMediaType,
         Self::ValidationFailed,
+        Self::WebhookNotTold,
     ];
 
     /// The word for it on the wire.

@@ -43,6 +43,12 @@ fn the_document_is_openapi_3_1_and_has_every_route() {
             "/v1/stock/{item_id}",
             "/v1/tokens",
             "/v1/tokens/{token_id}",
+            "/v1/webhooks",
+            "/v1/webhooks/{webhook_id}",
+            "/v1/webhooks/{webhook_id}/deliveries",
+            "/v1/webhooks/{webhook_id}/recover",
+            "/v1/webhooks/{webhook_id}/resend",
+            "/v1/webhooks/{webhook_id}/rotate",
         ]
     );
 }

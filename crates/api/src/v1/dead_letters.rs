@@ -2,7 +2,7 @@
 
 use super::fulfilment::{conflict, reason};
 use super::orders::JSON;
-use crate::extract::{self, Query, TextPath};
+use crate::extract::{self, LIMIT_MAX, Query, TextPath};
 use crate::fields::{Faults, Fields, Wrong, boolean};
 use crate::layers::Context;
 use crate::preconditions::Preconditions;
@@ -27,8 +27,6 @@ use std::sync::Arc;
 use store::{Committed, RecordQuery};
 use utoipa::ToSchema;
 
-const LIMIT: usize = 20;
-const LIMIT_MAX: usize = 100;
 /// The most letters that one request looks at, whatever it asks for.
 const SCAN_MAX: usize = 10_000;
 /// The most orders that one request brings back.
@@ -140,12 +138,8 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let mut query = Query::of(query.as_deref(), &["limit", "cursor", "reason", "state"]);
-    let limit = query.get("limit", "must be an integer from 1 to 100", |text| {
-        text.parse()
-            .ok()
-            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-    });
-    let after = query.get("cursor", "must be a cursor", |text| Some(text.to_owned()));
+    let limit = query.limit();
+    let after = query.cursor();
     let reason = query.get("reason", "must be the reason of a letter", Reason::parse);
     let states = query.get(
         "state",
@@ -153,7 +147,6 @@ pub(crate) async fn list(
         states,
     );
     query.check()?;
-    let limit = limit.unwrap_or(LIMIT);
     let wanted = Wanted {
         reason,
         states: states.unwrap_or(States::One(LetterState::Waiting)),
@@ -260,7 +253,7 @@ pub(crate) async fn redrive_all(
         reason,
         states: States::One(LetterState::Waiting),
     };
-    let limit = usize::try_from(limit.unwrap_or(100)).unwrap_or(LIMIT);
+    let limit = usize::try_from(limit.unwrap_or(100)).unwrap_or(LIMIT_MAX);
     let gap_ms = 1_000 / i64::try_from(per_second.unwrap_or(50)).unwrap_or(50);
 
     let (letters, _) = find(&app, &wanted, None, limit).await?;

@@ -13,3 +13,4 @@ pub(crate) mod products;
 pub(crate) mod refunds;
 pub(crate) mod stock;
 pub(crate) mod tokens;
+pub(crate) mod webhooks;

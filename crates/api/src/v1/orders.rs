@@ -27,8 +27,6 @@ use utoipa::ToSchema;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-const LIMIT: usize = 20;
-const LIMIT_MAX: usize = 100;
 
 /// Place an order
 ///
@@ -254,14 +252,8 @@ impl List {
         ];
         let mut query = Query::of(query, &known);
         let list = Self {
-            limit: query
-                .get("limit", "must be an integer from 1 to 100", |text| {
-                    text.parse()
-                        .ok()
-                        .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-                })
-                .unwrap_or(LIMIT),
-            cursor: query.get("cursor", "must be a cursor", |text| Some(text.to_owned())),
+            limit: query.limit(),
+            cursor: query.cursor(),
             status: query.get("status", "must be the status of an order", Status::parse),
             customer_id: query.get(
                 "customer_id",

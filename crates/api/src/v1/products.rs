@@ -27,8 +27,6 @@ use std::sync::Arc;
 use store::{Committed, RecordQuery};
 use utoipa::ToSchema;
 
-const LIMIT: usize = 20;
-const LIMIT_MAX: usize = 100;
 /// How often a change that lost a race is decided anew.
 const TRIES: usize = 10;
 /// What the cursors of the list are bound to.
@@ -367,14 +365,9 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let mut query = Query::of(query.as_deref(), &["limit", "cursor"]);
-    let limit = query.get("limit", "must be an integer from 1 to 100", |text| {
-        text.parse()
-            .ok()
-            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-    });
-    let after = query.get("cursor", "must be a cursor", |text| Some(text.to_owned()));
+    let limit = query.limit();
+    let after = query.cursor();
     query.check()?;
-    let limit = limit.unwrap_or(LIMIT);
     let after = after
         .map(|text| cursor::open_text(&app.cursor_key, &text, CURSORS))
         .transpose()?;

@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) payments: Payments,
     /// `[inventory]`
     pub(crate) inventory: Inventory,
+    /// `[webhooks]`
+    pub(crate) webhooks: Webhooks,
     /// `[simulated]`
     pub(crate) simulated: Simulated,
     /// `[log]`
@@ -310,6 +312,17 @@ pub(crate) struct Payments {
 pub(crate) struct Inventory {
     /// Where the service is; empty where stock is kept here.
     pub(crate) api_url: String,
+}
+
+/// Who is told of events.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Webhooks {
+    /// Whether they may go to private networks and without TLS.
+    pub(crate) allow_private: bool,
+    /// For one try.
+    #[serde(deserialize_with = "duration")]
+    pub(crate) timeout: Duration,
 }
 
 /// Which payment service.

@@ -1,20 +1,24 @@
-//! The worker of a server: who drives orders to their end, and who is asked for money and stock.
+//! The worker of a server: who drives orders to their end, who is asked for money and stock, and
+//! who tells webhooks.
 
 use crate::config::{PaymentProvider, Settings};
 use crate::exit::{Code, Exit};
 use crate::port;
+use anyhow::Context as _;
 use api::App;
 use domain::fulfil::{Inventory, Retry, Rules};
+use domain::webhook::target::Reach;
 use domain::{Clock, Consumer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::open::{Location, locate};
+use worker::announce::post::Post;
 use worker::providers::books::Books;
 use worker::providers::guarded::Guarded;
 use worker::providers::http::Http;
 use worker::providers::simulated::{Behaviour, Simulated};
-use worker::{Drain, Fulfil, Limits, Provider};
+use worker::{Announcer, Drain, Fulfil, Limits, Provider};
 
 /// How often an order is received, with nothing written about it, before it is buried.
 const RECEIVED_MAX: u32 = 5;
@@ -57,6 +61,31 @@ pub(crate) fn drain(settings: &Settings, app: &App) -> anyhow::Result<Drain<Fulf
     };
     let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
     Ok(Drain::new(store, clock, Consumer::Fulfil, limits, fulfil))
+}
+
+/// Those who are told of events, and how.
+pub(crate) fn announcer(settings: &Settings, app: &App) -> anyhow::Result<Announcer> {
+    let user_agent = concat!("orderd/", env!("CARGO_PKG_VERSION"));
+    let post = Post::new(reach(settings), user_agent, settings.webhooks.timeout)
+        .map_err(anyhow::Error::msg)
+        .context("cannot send webhooks")?;
+    Ok(Announcer {
+        store: Arc::clone(&app.store),
+        clock: Arc::clone(&app.clock),
+        ids: Arc::clone(&app.ids),
+        random: Box::new(rand::random::<u64>),
+        post,
+        render: api::cloud_event,
+    })
+}
+
+/// Where webhooks may go.
+pub(crate) fn reach(settings: &Settings) -> Reach {
+    if settings.webhooks.allow_private {
+        Reach::Any
+    } else {
+        Reach::Public
+    }
 }
 
 /// Who is asked for money.

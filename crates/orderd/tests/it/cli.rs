@@ -19,7 +19,7 @@ fn orderd(site: &Site, arguments: &[&str]) -> Command {
 }
 
 /// What a command prints that asks `server` and succeeds.
-fn asked(site: &Site, server: &Server, arguments: &[&str]) -> String {
+pub(crate) fn asked(site: &Site, server: &Server, arguments: &[&str]) -> String {
     let url = format!("http://{}", server.address);
     let output = orderd(site, arguments)
         .args(["--url", &url])

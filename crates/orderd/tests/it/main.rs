@@ -36,3 +36,4 @@ mod refunds;
 mod saga;
 mod service;
 mod stock;
+mod webhooks;

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use domain::idempotency::Retention;
 use domain::product::Lines;
+use domain::webhook::target::Reach;
 use domain::{Change, Clock, Currency, Ids, Order, OrderId, Status, Timestamp, WriteSet};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -288,6 +289,7 @@ fn settings() -> Settings {
         fulfil_all_contracts: false,
         anonymous: Anonymous::Write,
         rate: None,
+        webhook_reach: Reach::Any,
         admin_password: Some(PasswordDigest::of(PASSWORD.as_bytes())),
     }
 }

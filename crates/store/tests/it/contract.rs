@@ -6,6 +6,7 @@ use crate::fixtures::{
 };
 pub(crate) use crate::live::*;
 pub(crate) use crate::records::*;
+pub(crate) use crate::webhooks::*;
 use domain::idempotency::{Body, Key, Operation, Principal, Reply, Seen};
 use domain::place::Draft;
 use domain::recorded;
@@ -50,6 +51,9 @@ macro_rules! contract {
                 wakes_are_leased_when_they_are_due_the_longest_due_first,
                 a_lease_is_settled_or_delayed_only_by_whoever_has_it,
                 a_wake_moves_the_signal,
+                an_event_wakes_the_endpoints_that_want_it,
+                an_endpoint_that_is_forgotten_has_no_wakes_and_no_log,
+                the_log_of_an_endpoint_is_read_in_pages_the_newest_first,
                 events_of_all_orders_are_read_by_their_ids_in_pages,
                 what_is_committed_is_told_and_nothing_else,
                 stock_never_goes_below_what_is_held_or_nothing,

@@ -8,3 +8,4 @@ mod live;
 mod outbox;
 mod records;
 mod sqlite;
+mod webhooks;

@@ -19,7 +19,7 @@ pub(crate) fn pen() -> ItemId {
     ItemId::parse("pen").unwrap()
 }
 
-async fn commit(store: &dyn Store, changes: Vec<Change>) -> Committed {
+pub(crate) async fn commit(store: &dyn Store, changes: Vec<Change>) -> Committed {
     let write_set = WriteSet {
         claim: None,
         changes,
@@ -44,7 +44,7 @@ async fn sound(store: &dyn Store) {
     }
 }
 
-async fn place_at(store: &dyn Store, ids: &Ids, now: Timestamp) -> Order {
+pub(crate) async fn place_at(store: &dyn Store, ids: &Ids, now: Timestamp) -> Order {
     let placing = placing_at(ids, now, None, draft("cust1"));
     let order = placed(&placing);
     store.commit(Arc::new(placing)).await.unwrap();

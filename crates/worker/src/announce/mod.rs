@@ -146,6 +146,10 @@ impl Announce {
         let Some((mut endpoint, version)) = self.endpoint().await? else {
             return self.settle(lease).await;
         };
+        if endpoint.disabled.is_some() {
+            // It waits until the endpoint is enabled: the lease runs out.
+            return Ok(Verdict::Done);
+        }
         let events = self.with.store.events(lease.subject).await?;
         let wanted = (lease.since..=lease.head).filter_map(|sequence| {
             let event = events.iter().find(|event| event.sequence == sequence)?;

@@ -87,7 +87,9 @@ impl Post {
             Err(error) => return failed(words_of(&error)),
         };
         let status = response.status().as_u16();
-        let after = response.headers().get(RETRY_AFTER);
+        // RFC 9110, 10.2.3; with other statuses it is about something else.
+        let waits = matches!(status, 429 | 503);
+        let after = response.headers().get(RETRY_AFTER).filter(|_| waits);
         let after_s: Option<i64> = after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         // What it says is of no interest; read to its end, the connection can be used again.
         drop(read(response).await);
