@@ -3,6 +3,7 @@
 //! The rivals of a figure take turns, and the median counts: a shared machine is never quiet. The
 //! table goes to the screen and to `bench/results/<date>.md`. It passes and fails nothing.
 
+mod fulfil;
 mod report;
 pub(crate) mod server;
 
@@ -19,6 +20,7 @@ const CONNECTIONS: [u32; 4] = [1, 16, 64, 256];
 /// No setting: what is measured against must not write a log that it is not asked to write.
 const QUIET: (&str, &str) = ("ORDERD_LOG_LEVEL", "warn");
 const WITHOUT_INDEX: (&str, &str) = ("ORDERD_DATABASE_CUSTOMER_INDEX", "false");
+const WITHOUT_WORKER: (&str, &str) = ("ORDERD_WORKER_ENABLED", "false");
 const WITHOUT_CACHE: (&str, &str) = ("ORDERD_CACHE_DISABLED", "true");
 const WITH_INDEX: (&str, &str) = ("ORDERD_DATABASE_CUSTOMER_INDEX", "true");
 const MIB: f64 = 1024.0 * 1024.0;
@@ -129,10 +131,13 @@ impl Bench {
 
     /// Everything that is measured side by side.
     fn rivals(&self) -> Result<Vec<Row>> {
-        let plain = self.start("plain", &[QUIET, WITHOUT_INDEX])?;
+        let plain = self.start("plain", &[QUIET, WITHOUT_INDEX, WITHOUT_WORKER])?;
         let started = [ms(plain.started_in), mib(plain.usage()?.resident_bytes)];
-        let indexed = self.start("indexed", &[QUIET, WITH_INDEX])?;
-        let logging = self.start("logging", &[("ORDERD_LOG_LEVEL", "info"), WITHOUT_INDEX])?;
+        let indexed = self.start("indexed", &[QUIET, WITH_INDEX, WITHOUT_WORKER])?;
+        let logging = self.start(
+            "logging",
+            &[("ORDERD_LOG_LEVEL", "info"), WITHOUT_INDEX, WITHOUT_WORKER],
+        )?;
 
         let mut rows = vec![
             row(
@@ -162,8 +167,12 @@ impl Bench {
         ])?;
         errors += seen.iter().map(|seen| seen.errors).sum::<f64>();
         rows.extend(other_rows(&seen));
-        rows.push(self.raw_ceiling(seen[0].rate)?);
-        let uncached = self.start("uncached", &[QUIET, WITHOUT_INDEX, WITHOUT_CACHE])?;
+        let (created, ceiling) = (seen[0].rate, seen[1].rate);
+        rows.push(self.raw_ceiling(created)?);
+        let uncached = self.start(
+            "uncached",
+            &[QUIET, WITHOUT_INDEX, WITHOUT_WORKER, WITHOUT_CACHE],
+        )?;
         let seen = self.compare(&[
             Rival::new(&uncached, 64, &["get", "--path", "/bench/orders"]),
             Rival::new(&uncached, 64, &["get"]),
@@ -175,6 +184,7 @@ impl Bench {
         ])?;
         errors += seen.iter().map(|seen| seen.errors).sum::<f64>();
         rows.extend(read_rows(&seen));
+        rows.extend(self.fulfilment(created, ceiling)?);
         rows.push(row("errors", Goal::AtMost(0.0), errors, ""));
         for server in [plain, indexed, logging, uncached] {
             server.stop()?;
@@ -237,13 +247,13 @@ impl Bench {
     /// What a database that holds many orders takes: on disk, in memory, and at a start.
     fn full_database(&self, what: &str, index: (&str, &str)) -> Result<Vec<Row>> {
         let orders = self.extent.orders;
-        let server = self.start(&format!("full {what}"), &[QUIET, index])?;
+        let server = self.start(&format!("full {what}"), &[QUIET, WITHOUT_WORKER, index])?;
         let batches = (orders / 100).to_string();
         let load = Rival::new(&server, 4, &["batch"]);
         self.measure(&load, &["--requests", &batches])?;
         let resident = mib(server.usage()?.resident_bytes);
         let on_disk = bytes(server.stop()?) / bytes(orders);
-        let again = self.start(&format!("full {what}"), &[QUIET, index])?;
+        let again = self.start(&format!("full {what}"), &[QUIET, WITHOUT_WORKER, index])?;
         let started = ms(again.started_in);
         again.stop()?;
 

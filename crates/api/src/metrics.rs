@@ -33,6 +33,7 @@ pub struct Metrics {
     cache_hits: Counter,
     cache_misses: Counter,
     cache_bypasses: Counter,
+    waiting_count: Gauge,
     size_bytes: Gauge,
 }
 
@@ -76,6 +77,7 @@ impl Metrics {
             cache_hits: read(Source::Hit),
             cache_misses: read(Source::Miss),
             cache_bypasses: read(Source::Bypass),
+            waiting_count: Gauge::default(),
             size_bytes: Gauge::default(),
         };
         metrics.registered(keys, reads, version)
@@ -107,6 +109,11 @@ impl Metrics {
             "orderd_cache_requests",
             "Reads through the cache, by where they were answered",
             reads,
+        );
+        registry.register(
+            "orderd_outbox_waiting",
+            "Wakes of the outbox that nobody settled yet",
+            self.waiting_count.clone(),
         );
         registry.register(
             "orderd_store_size_bytes",
@@ -149,8 +156,9 @@ impl Metrics {
     /// All of it in the `OpenMetrics` text format, with the store's own figures where it gives them.
     pub(crate) fn to_text(&self, stats: Option<&Stats>) -> String {
         if let Some(stats) = stats {
-            self.size_bytes
-                .set(i64::try_from(stats.size_bytes).unwrap_or(i64::MAX));
+            let figure = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+            self.waiting_count.set(figure(stats.waiting_count));
+            self.size_bytes.set(figure(stats.size_bytes));
         }
         let mut text = String::new();
         text::encode(&mut text, &self.registry).expect("a String takes all that is written to it");

@@ -278,6 +278,8 @@ pub struct Stats {
     pub schema_version: u32,
     /// The newest event, which is the newest of all ids: others must be minted after it.
     pub newest_event: Option<EventId>,
+    /// How many wakes nobody settled yet.
+    pub waiting_count: u64,
     /// Bytes on disk, logs included.
     pub size_bytes: u64,
 }

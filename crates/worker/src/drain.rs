@@ -40,7 +40,7 @@ pub enum Verdict {
 /// How much at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most wakes of one lease.
+    /// The most wakes of one lease, at first; of the following ones more, while there are more.
     pub batch: usize,
     /// The most deliveries that are worked on at once; not less than a batch.
     pub concurrency: usize,
@@ -86,12 +86,15 @@ impl<H: Handler> Drain<H> {
     pub async fn run(self, stop: CancellationToken) {
         let mut signal = self.store.signal();
         let mut under_way = JoinSet::new();
+        let mut batch = self.limits.batch;
         while !stop.is_cancelled() {
             signal.mark_unchanged();
-            let Leasing { mut next_due, more } = self.lease(&mut under_way).await;
+            let leasing = self.lease(&mut under_way, batch).await;
+            let Leasing { mut next_due, more } = leasing;
+            batch = self.next_batch(batch, more);
             loop {
                 // A lease is a write: it waits until there is room for a whole batch.
-                let room = self.room(&under_way) >= self.limits.batch;
+                let room = self.room(&under_way) >= batch;
                 if more && room {
                     break;
                 }
@@ -129,9 +132,20 @@ impl<H: Handler> Drain<H> {
         }
     }
 
+    /// How many wakes to lease next: more and more while there are more, so that no throng waits
+    /// for one commit after the other; at most half of what can be worked on, so that the other
+    /// half is worked on meanwhile.
+    fn next_batch(&self, batch: usize, more: bool) -> usize {
+        if more {
+            (2 * batch).min(self.limits.concurrency / 2).max(batch)
+        } else {
+            self.limits.batch
+        }
+    }
+
     /// Leases as much as there is room for, and begins to work on it.
-    async fn lease(&self, under_way: &mut JoinSet<Option<Timestamp>>) -> Leasing {
-        let max = self.room(under_way).min(self.limits.batch);
+    async fn lease(&self, under_way: &mut JoinSet<Option<Timestamp>>, batch: usize) -> Leasing {
+        let max = self.room(under_way).min(batch);
         let leased = match self.store.lease(self.claim(max)).await {
             Ok(leased) => leased,
             Err(error) => {

@@ -47,6 +47,19 @@ impl Handler for Fulfil {
     }
 }
 
+/// A wake that is ours, as far as we know, until its time is up.
+struct Held {
+    lease: Lease,
+    until: Timestamp,
+}
+
+impl Held {
+    /// Whether more than half of the time is left.
+    fn lasts(&self, now: Timestamp, lease_ms: i64) -> bool {
+        now.plus_millis(lease_ms / 2) < self.until
+    }
+}
+
 /// What a commit led to.
 enum Written {
     /// It is written, this is the case now, and there is more to do.
@@ -60,6 +73,10 @@ enum Written {
 
 impl Fulfil {
     async fn drive(&self, lease: Lease) -> Result<Verdict, Error> {
+        let mut held = Held {
+            lease,
+            until: self.clock.now().plus_millis(self.lease_ms),
+        };
         let Some(mut case) = self.read(lease.subject).await? else {
             return Ok(Verdict::Dead("there is no such order".to_owned()));
         };
@@ -69,7 +86,7 @@ impl Fulfil {
                 Next::Write(decision) => *decision,
                 Next::Ask(call) => self.ask(case, &call).await?,
             };
-            case = match self.commit(lease, decision).await? {
+            case = match self.commit(&mut held, decision).await? {
                 Written::GoOn(case) => *case,
                 Written::End(verdict) => return Ok(verdict),
                 Written::OutOfStock(item_id) => {
@@ -79,7 +96,10 @@ impl Fulfil {
                     };
                     let detail = format!("there is not enough of {item_id}");
                     let answer = Answer::Refused(Refused::OutOfStock, detail.into());
-                    match self.commit(lease, self.decide(case, answer, &[])).await? {
+                    match self
+                        .commit(&mut held, self.decide(case, answer, &[]))
+                        .await?
+                    {
                         Written::GoOn(case) => *case,
                         Written::End(verdict) => return Ok(verdict),
                         Written::OutOfStock(_) => return Ok(Verdict::Done),
@@ -176,25 +196,31 @@ impl Fulfil {
     }
 
     /// Writes a decision, with what becomes of the lease.
-    async fn commit(&self, lease: Lease, decision: Decision) -> Result<Written, Error> {
+    async fn commit(&self, held: &mut Held, decision: Decision) -> Result<Written, Error> {
         let Decision {
             mut changes,
             case,
             then,
         } = decision;
-        let now = self.clock.now();
-        let (then, change) = match then {
-            Then::GoOn => (None, delay(lease, now.plus_millis(self.lease_ms), None)),
+        let (lease, now) = (held.lease, self.clock.now());
+        let then = match then {
+            // The order's version keeps others out; the lease only has to last.
+            Then::GoOn if held.lasts(now, self.lease_ms) => None,
+            Then::GoOn => {
+                held.until = now.plus_millis(self.lease_ms);
+                changes.push(delay(lease, held.until, None));
+                None
+            }
             Then::Wait(wait_ms, why) => {
                 let due_at = now.plus_millis(wait_ms);
-                (
-                    Some(Verdict::Later(due_at)),
-                    delay(lease, due_at, Some(why)),
-                )
+                changes.push(delay(lease, due_at, Some(why)));
+                Some(Verdict::Later(due_at))
             }
-            Then::Rest => (Some(Verdict::Done), Change::Settle(lease)),
+            Then::Rest => {
+                changes.push(Change::Settle(lease));
+                Some(Verdict::Done)
+            }
         };
-        changes.push(change);
         let write_set = Arc::new(WriteSet {
             claim: None,
             changes,

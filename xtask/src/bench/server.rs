@@ -87,6 +87,11 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// What it answers to a GET, head and all.
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<String> {
+        Ok(get(&self.address, path)?)
+    }
+
     /// What it has used so far.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         let read = |name| fs::read_to_string(format!("/proc/{}/{name}", self.child.id()));
@@ -137,17 +142,19 @@ fn free_address() -> anyhow::Result<String> {
 }
 
 fn is_ready(address: &str) -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect(address)?;
-        write!(
-            stream,
-            "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer.starts_with("HTTP/1.1 200"))
-    };
-    ask().unwrap_or(false)
+    get(address, "/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+/// The whole answer to a GET.
+fn get(address: &str, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// User and system time out of `/proc/PID/stat`; Linux counts them in hundredths of a second.

@@ -259,30 +259,36 @@ impl World {
         }
     }
 
-    /// A worker writes, guarded by its lease and by the version that it knew.
+    /// A worker writes, guarded by the version that it knew, and at an end by its lease.
     fn write(&self, state: &mut State, worker: usize) {
         let Some((has_the_wake, version, decision)) = self.decision(state, worker) else {
             return;
         };
         state.workers[worker] = Worker::Idle;
-        let Some(wake) = state.wake.filter(|_| has_the_wake) else {
-            return;
-        };
         if state.case.order.version != version {
             return;
         }
-        let Some(decision) = decision else {
-            state.wake = None;
-            return;
-        };
-        state.case = decision.case.clone();
-        match decision.then {
-            Then::GoOn => state.workers[worker] = Worker::At(true, Box::new(decision.case)),
-            Then::Wait(..) => {
-                let leased = false;
-                state.wake = Some(Wake { leased, ..wake });
+        match (decision, state.wake.filter(|_| has_the_wake)) {
+            // What is gone on with is guarded by the version alone.
+            (
+                Some(Decision {
+                    case,
+                    then: Then::GoOn,
+                    ..
+                }),
+                _,
+            ) => {
+                state.case = case.clone();
+                state.workers[worker] = Worker::At(has_the_wake, Box::new(case));
             }
-            Then::Rest => state.wake = None,
+            (_, None) => {}
+            (None, Some(_)) => state.wake = None,
+            (Some(Decision { case, then, .. }), Some(wake)) => {
+                state.case = case;
+                let leased = false;
+                let waits = matches!(then, Then::Wait(..));
+                state.wake = waits.then_some(Wake { leased, ..wake });
+            }
         }
     }
 

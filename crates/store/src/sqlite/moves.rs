@@ -4,7 +4,7 @@ use super::rows::{event_code, failed, halves, status_code, step_code};
 use crate::Error;
 use domain::order::{Aim, Failure};
 use domain::{Change, Event, Order, Timestamp, WriteSet};
-use rusqlite::{Connection, OptionalExtension, Statement, params};
+use rusqlite::{Connection, Statement, params};
 
 /// The events of a write set that an order moves on by.
 pub(super) fn events_of<'w>(write_set: &'w WriteSet, order: &Order) -> Vec<&'w Event> {
@@ -31,49 +31,68 @@ pub(super) fn order(
     order: &Order,
     events: &[&Event],
 ) -> Result<bool, Error> {
-    let (order_id, random) = halves(order.id.as_uuid());
-    let newest: Option<(i64, u32)> = connection
-        .prepare_cached(
-            "select order_id + newest_event, coalesce(newest_sequence, 1) from order_rows
-             where order_id = ?1 and random = ?2 and version = ?3",
-        )
-        .and_then(|mut select| {
-            select
-                .query_row(params![order_id, random, was], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })
-                .optional()
-        })
-        .map_err(failed)?;
-    let Some((mut newest_event, sequence)) = newest else {
+    let Some((first, others)) = events.split_first() else {
         return Ok(false);
     };
-    // Before anything is written: a guard that fails leaves nothing behind.
-    if !(sequence + 1..)
+    let in_sequence = (first.sequence..)
         .zip(events)
-        .all(|(next, event)| event.sequence == next)
-    {
+        .all(|(next, event)| event.sequence == next);
+    // Before anything is written: a guard that fails leaves nothing behind.
+    if !in_sequence || !insert_first(connection, was, order, first)? {
         return Ok(false);
     }
-    for event in events {
+    let (order_id, _) = halves(order.id.as_uuid());
+    let mut newest = *first;
+    for event in others {
         let occurred_at = Some(event.occurred_at.as_millis());
-        if !self::insert_event(
-            insert_event,
-            event,
-            order_id,
-            occurred_at,
-            Some(newest_event),
-        )? {
-            return Err(Error::Corrupt(format!(
-                "event {} is there already",
-                event.id
-            )));
+        let previous = Some(halves(newest.id.as_uuid()).0);
+        if !self::insert_event(insert_event, event, order_id, occurred_at, previous)? {
+            let what = format!("event {} is there already", event.id);
+            return Err(Error::Corrupt(what));
         }
-        newest_event = halves(event.id.as_uuid()).0;
+        newest = event;
     }
-    let sequence = events.last().map_or(sequence, |event| event.sequence);
-    update(connection, order, newest_event - order_id, sequence)?;
+    let newest_event = halves(newest.id.as_uuid()).0 - order_id;
+    update(connection, order, newest_event, newest.sequence)?;
     Ok(true)
+}
+
+/// Inserts the first of an order's new events after its newest one; `false` where the version or
+/// the sequence is another.
+fn insert_first(
+    connection: &Connection,
+    was: u32,
+    order: &Order,
+    event: &Event,
+) -> Result<bool, Error> {
+    let (order_id, order_random) = halves(order.id.as_uuid());
+    let (event_id, random) = halves(event.id.as_uuid());
+    connection
+        .prepare_cached(
+            "insert into event_rows (event_id, random, after_order, sequence, kind, payload,
+               occurred_at, traceparent, previous)
+             select ?1, ?2, ?1 - order_id, ?3, ?4, ?5, ?6, ?7, order_id + newest_event
+             from order_rows
+             where order_id = ?8 and random = ?9 and version = ?10
+               and coalesce(newest_sequence, 1) + 1 = ?3
+             on conflict do nothing",
+        )
+        .and_then(|mut insert| {
+            insert.execute(params![
+                event_id,
+                random,
+                event.sequence,
+                event_code(event.kind),
+                event.payload.as_deref(),
+                event.occurred_at.as_millis(),
+                event.traceparent.as_deref(),
+                order_id,
+                order_random,
+                was,
+            ])
+        })
+        .map(|rows| rows == 1)
+        .map_err(failed)
 }
 
 fn update(

@@ -77,6 +77,14 @@ pub(super) fn next_due(
     Ok(due.map(Timestamp::from_millis))
 }
 
+/// How many wakes there are.
+pub(super) fn count(connection: &Connection) -> Result<u64, Error> {
+    connection
+        .prepare_cached("select count(*) from wake_rows")
+        .and_then(|mut select| select.query_row([], |row| row.get(0)))
+        .map_err(failed)
+}
+
 /// Leases what is due.
 pub(super) fn lease(connection: &Connection, claim: &LeaseClaim) -> Result<Leased, Error> {
     let entries = due(connection, claim)?;

@@ -1,0 +1,136 @@
+//! How fast orders are driven to their end: alone, and while others are placed.
+
+use super::report::{self, Goal, Row};
+use super::server::Server;
+use super::{Bench, QUIET, Rival, WITHOUT_INDEX, WITHOUT_WORKER, bytes, row};
+use anyhow::{Context as _, Result};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Providers that answer at once and never fail, so that what is measured is orderd.
+const WILLING: [(&str, &str); 2] = [
+    ("ORDERD_SIMULATED_FAILURE_RATE", "0.0"),
+    ("ORDERD_SIMULATED_LATENCY_MS", "0"),
+];
+/// How often it is looked how many orders wait.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What it took to drive orders to their end.
+struct Driven {
+    rate: f64,
+    cpu_us: f64,
+    on_disk: f64,
+}
+
+impl Bench {
+    /// `created` and `ceiling` are what the same machine creates and answers in a second.
+    pub(super) fn fulfilment(&self, created: f64, ceiling: f64) -> Result<Vec<Row>> {
+        let orders = self.extent.orders;
+        let mut driven = Vec::new();
+        for round in 0..self.extent.rounds {
+            driven.push(self.drive(&format!("fulfil {round}"), orders)?);
+        }
+        driven.sort_by(|one, other| one.rate.total_cmp(&other.rate));
+        let alone = &driven[driven.len() / 2];
+        let note = format!("{}/s", report::figure(alone.rate));
+        let percent = |rate: f64, of: f64| 100.0 * rate / of;
+        let mut rows = vec![
+            row(
+                "fulfilment alone : create, 64 connections",
+                Goal::AtLeast(60.0),
+                percent(alone.rate, created),
+                " %",
+            )
+            .with(note),
+            row(
+                "CPU of a fulfilment",
+                Goal::AtMost(33.0),
+                alone.cpu_us,
+                " µs",
+            ),
+            row(
+                "on disk, an order of one line, completed",
+                Goal::AtMost(480.0),
+                alone.on_disk,
+                " B",
+            ),
+        ];
+        rows.extend(self.both(ceiling)?);
+        Ok(rows)
+    }
+
+    /// Places orders, then starts a worker that finds them all.
+    fn drive(&self, name: &str, orders: u64) -> Result<Driven> {
+        let server = self.start(name, &[QUIET, WITHOUT_INDEX, WITHOUT_WORKER])?;
+        let batches = (orders / 100).to_string();
+        self.measure(
+            &Rival::new(&server, 4, &["batch"]),
+            &["--requests", &batches],
+        )?;
+        let orders = bytes(waiting(&server)?);
+        server.stop()?;
+
+        let server = self.start(name, &[QUIET, WITHOUT_INDEX, WILLING[0], WILLING[1]])?;
+        let (begun, before) = (Instant::now(), bytes(waiting(&server)?));
+        while waiting(&server)? > 0 {
+            sleep(LOOK_EVERY);
+        }
+        let rate = before / begun.elapsed().as_secs_f64();
+        let cpu_us = server.usage()?.cpu.as_secs_f64() * 1e6 / orders;
+        let on_disk = bytes(server.stop()?) / orders;
+        Ok(Driven {
+            rate,
+            cpu_us,
+            on_disk,
+        })
+    }
+
+    /// Creates and fulfils at once; the medians of some rounds.
+    fn both(&self, ceiling: f64) -> Result<Vec<Row>> {
+        let settings = [QUIET, WITHOUT_INDEX, WILLING[0], WILLING[1]];
+        let time = format!("{}s", self.extent.seconds);
+        let mut seen = Vec::new();
+        for round in 0..self.extent.rounds {
+            let server = self.start(&format!("both {round}"), &settings)?;
+            let load = Rival::new(&server, 64, &["create"]);
+            let placed = self.measure(&load, &["--duration", &time])?;
+            let left = bytes(waiting(&server)?) / bytes(self.extent.seconds);
+            seen.push((placed.rate, placed.rate - left, placed.p99_ms));
+            server.stop()?;
+        }
+        seen.sort_by(|one, other| (one.0 + one.1).total_cmp(&(other.0 + other.1)));
+        let (placed, ended, p99_ms) = seen[seen.len() / 2];
+        let percent = |rate: f64| 100.0 * rate / ceiling;
+        let note = format!(
+            "{}/s created, {}/s fulfilled",
+            report::figure(placed),
+            report::figure(ended)
+        );
+        Ok(vec![
+            row(
+                "creating and fulfilling at once, in sum : HTTP ceiling",
+                Goal::AtLeast(35.0),
+                percent(placed + ended),
+                " %",
+            )
+            .with(note),
+            row(
+                "… the lesser of the two",
+                Goal::AtLeast(16.0),
+                percent(placed.min(ended)),
+                " %",
+            ),
+            row("… p99 of a create", Goal::AtMost(10.0), p99_ms, " ms"),
+        ])
+    }
+}
+
+/// How many orders wait for their end.
+fn waiting(server: &Server) -> Result<u64> {
+    let metrics = server.get("/metrics")?;
+    let line = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("orderd_outbox_waiting "));
+    let count = line.and_then(|count| count.trim().parse().ok());
+    count.context("/metrics does not say how many wait")
+}
