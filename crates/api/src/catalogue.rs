@@ -2,6 +2,7 @@
 //! form, and which prices an order gets.
 
 use crate::App;
+use crate::changing::crowded;
 use crate::keyed::Keyed;
 use crate::placing::Answered;
 use crate::problem::{Code, Problem};
@@ -109,15 +110,18 @@ pub(crate) struct New {
     pub(crate) product: Product,
     pub(crate) keyed: Option<Keyed>,
     pub(crate) body: Vec<u8>,
+    /// What else is written with it.
+    pub(crate) changes: Vec<Change>,
 }
 
 /// Makes a product, once however often it is asked for under one key; the body of the answer.
 pub(crate) async fn create(app: &App, new: &New) -> Result<(Vec<u8>, Answered), Problem> {
     let claim = |keyed: &Keyed| keyed.claim(app, 201, &new.body, None);
-    let write_set = WriteSet {
+    let mut write_set = WriteSet {
         claim: new.keyed.as_ref().map(claim),
         ..change(&new.product.id, 0, Some(encode(&new.product)))
     };
+    write_set.changes.extend(new.changes.iter().cloned());
 
     match app.store.commit(Arc::new(write_set)).await? {
         Committed::Done => {
@@ -126,7 +130,8 @@ pub(crate) async fn create(app: &App, new: &New) -> Result<(Vec<u8>, Answered), 
             }
             Ok((new.body.clone(), Answered::First))
         }
-        Committed::Refused(_) => Err(Problem::new(Code::ProductExists, "Product already exists.")),
+        Committed::Refused(0) => Err(Problem::new(Code::ProductExists, "Product already exists.")),
+        Committed::Refused(_) => Err(crowded()),
         Committed::Seen(seen) => {
             let keyed = new.keyed.as_ref().expect("only a claim meets a record");
             Ok((keyed.replay(app, &seen)?, Answered::Again))

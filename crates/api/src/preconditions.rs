@@ -18,6 +18,21 @@ impl Preconditions {
         }
     }
 
+    /// The same, with each tag as `read` reads it.
+    pub(crate) fn reading(self, read: impl Fn(&str) -> String) -> Self {
+        let each = |list: Option<String>| {
+            let tags = list?
+                .split(',')
+                .map(|tag| read(tag.trim()))
+                .collect::<Vec<_>>();
+            Some(tags.join(","))
+        };
+        Self {
+            if_match: each(self.if_match),
+            if_none_match: each(self.if_none_match),
+        }
+    }
+
     /// None at all.
     pub(crate) const fn none() -> Self {
         Self {

@@ -58,6 +58,9 @@ struct New {
     /// The currency of the price
     #[arg(long, default_value = "USD")]
     currency: String,
+    /// How many there are; from then on they are counted, and no more is sold
+    #[arg(long)]
+    stock: Option<u64>,
 }
 
 /// Runs the sub-command.
@@ -85,10 +88,13 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
 /// Makes a product where there is `none`, or changes it where there is `some`.
 async fn put(server: &Server, new: &New, there: &str, globals: &Globals) -> anyhow::Result<()> {
     let price_minor = minor(&new.price, &new.currency)?;
-    let body = json!({
+    let mut body = json!({
         "product_id": new.id, "name": new.name, "price_minor": price_minor,
         "currency": new.currency,
     });
+    if let Some(stock) = new.stock {
+        body["stock"] = stock.into();
+    }
     let condition = if there == "none" {
         ("if-none-match", "*")
     } else {

@@ -315,7 +315,7 @@ impl Server {
         if config.settings.worker.enabled {
             let drain = fulfilment::drain(&config.settings, &app)?;
             connections.spawn(drain.run(stop.clone()));
-            let announcer = fulfilment::announcer(&config.settings, &app)?;
+            let announcer = fulfilment::announcer(&config.settings, &app);
             connections.spawn(announcer.run(stop.clone()));
         }
         let (closed, background) = (CancellationToken::new(), TaskTracker::new());

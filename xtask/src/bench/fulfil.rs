@@ -3,8 +3,9 @@
 use super::report::{self, Goal, Row};
 use super::server::Server;
 use super::{Bench, QUIET, Rival, WITHOUT_INDEX, WITHOUT_WORKER, bytes, row};
-use anyhow::{Context as _, Result};
-use std::thread::sleep;
+use anyhow::{Context as _, Result, anyhow};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 /// Providers that answer at once and never fail, so that what is measured is orderd.
@@ -12,6 +13,9 @@ const WILLING: [(&str, &str); 2] = [
     ("ORDERD_SIMULATED_FAILURE_RATE", "0.0"),
     ("ORDERD_SIMULATED_LATENCY_MS", "0"),
 ];
+const WAITING: &str = "orderd_outbox_waiting ";
+/// How often a sample is taken under load.
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// How often it is looked how many orders wait.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -88,14 +92,28 @@ impl Bench {
     /// Creates and fulfils at once; the medians of some rounds.
     fn both(&self, ceiling: f64) -> Result<Vec<Row>> {
         let settings = [QUIET, WITHOUT_INDEX, WILLING[0], WILLING[1]];
-        let time = format!("{}s", self.extent.seconds);
+        let time = format!("{}s", 2 * self.extent.seconds);
         let mut seen = Vec::new();
         for round in 0..self.extent.rounds {
             let server = self.start(&format!("both {round}"), &settings)?;
             let load = Rival::new(&server, 64, &["create"]);
-            let placed = self.measure(&load, &["--duration", &time])?;
-            let left = bytes(waiting(&server)?) / bytes(self.extent.seconds);
-            seen.push((placed.rate, placed.rate - left, placed.p99_ms));
+            let (mut samples, ended) = (Vec::new(), AtomicBool::new(false));
+            let placed = thread::scope(|scope| {
+                let watch = scope.spawn(|| -> Result<Vec<Sample>> {
+                    let mut samples = Vec::new();
+                    while !ended.load(Ordering::Relaxed) {
+                        samples.push(Sample::take(&server)?);
+                        thread::sleep(SAMPLE_EVERY);
+                    }
+                    Ok(samples)
+                });
+                let placed = self.measure(&load, &["--duration", &time]);
+                ended.store(true, Ordering::Relaxed);
+                samples = watch.join().map_err(|_| anyhow!("the watch panicked"))??;
+                placed
+            })?;
+            let (created, fulfilled) = rates(&samples).context("too few samples")?;
+            seen.push((created, fulfilled, placed.p99_ms));
             server.stop()?;
         }
         seen.sort_by(|one, other| (one.0 + one.1).total_cmp(&(other.0 + other.1)));
@@ -125,12 +143,43 @@ impl Bench {
     }
 }
 
+/// What a server had done at a moment.
+struct Sample {
+    at: Instant,
+    created: f64,
+    waiting: f64,
+}
+
+impl Sample {
+    fn take(server: &Server) -> Result<Self> {
+        let metrics = server.get("/metrics")?;
+        Ok(Self {
+            at: Instant::now(),
+            created: bytes(figure(&metrics, "orderd_orders_created_total ")?),
+            waiting: bytes(figure(&metrics, WAITING)?),
+        })
+    }
+}
+
+/// How many were created and how many fulfilled in a second, for as long as some were created.
+fn rates(samples: &[Sample]) -> Option<(f64, f64)> {
+    let grows = |pair: &[Sample]| pair[1].created > pair[0].created;
+    let first = samples.windows(2).position(grows)?;
+    let last = samples.windows(2).rposition(grows)?;
+    let (first, last) = (samples.get(first + 1)?, samples.get(last)?);
+    let seconds = last.at.duration_since(first.at).as_secs_f64();
+    let created = last.created - first.created;
+    let fulfilled = created - (last.waiting - first.waiting);
+    (seconds > 0.0).then(|| (created / seconds, fulfilled / seconds))
+}
+
 /// How many orders wait for their end.
 fn waiting(server: &Server) -> Result<u64> {
-    let metrics = server.get("/metrics")?;
-    let line = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("orderd_outbox_waiting "));
+    figure(&server.get("/metrics")?, WAITING)
+}
+
+fn figure(metrics: &str, name: &str) -> Result<u64> {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
     let count = line.and_then(|count| count.trim().parse().ok());
-    count.context("/metrics does not say how many wait")
+    count.with_context(|| format!("/metrics does not say {name}"))
 }

@@ -91,6 +91,7 @@ pub(crate) async fn create(
         keyed: key.map(|key| Keyed::new(&context, operation, key, &body)),
         body: to_bytes(&ProductBody::of(&product)),
         product,
+        changes: Vec::new(),
     };
 
     let (body, answer) = catalogue::create(&app, &new).await?;

@@ -1,5 +1,6 @@
 //! `/v1/products`: the catalogue, one product by one.
 
+use super::stock::{self, FiguresBody, difference_to, on_hand};
 use crate::cached::is_known;
 use crate::catalogue::{self, New, etag};
 use crate::extract::{self, Query, TextPath};
@@ -21,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use domain::idempotency::Operation;
 use domain::json::Json;
 use domain::text::Text;
-use domain::{ItemId, Product, Timestamp};
+use domain::{Change, ItemId, Product, Stock, Timestamp};
 use serde::Serialize;
 use std::sync::Arc;
 use store::{Committed, RecordQuery};
@@ -49,6 +50,10 @@ pub(crate) struct NewProductBody {
     /// Three upper-case letters; the configured default where absent.
     #[schema(pattern = "^[A-Z]{3}$", example = "USD")]
     currency: Option<String>,
+    /// How many there are; from then on they are counted, and no more is sold. Not said, the stock
+    /// stays as it is.
+    #[schema(minimum = 0, example = 100)]
+    stock: Option<u64>,
 }
 
 /// A product.
@@ -64,6 +69,8 @@ pub(crate) struct ProductBody<'a> {
     /// The currency of the price.
     #[schema(example = "USD")]
     currency: &'a str,
+    /// How many there are; null where nobody counts. `/v1/stock/{item_id}` changes it.
+    stock: Option<FiguresBody>,
     /// 1 when made, 1 more with every change.
     version: u32,
     /// When it was made.
@@ -77,12 +84,13 @@ pub(crate) struct ProductBody<'a> {
 }
 
 impl<'a> ProductBody<'a> {
-    fn of(product: &'a Product, version: u32) -> Self {
+    fn of(product: &'a Product, version: u32, stock: Option<Stock>) -> Self {
         Self {
             product_id: product.id.as_str(),
             name: product.name.as_str(),
             price_minor: product.price.as_minor(),
             currency: product.currency.as_str(),
+            stock: stock.map(FiguresBody::of),
             version,
             created_at: product.created_at,
             updated_at: product.updated_at,
@@ -112,11 +120,14 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let key = extract::idempotency_key(request.headers())?;
     let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
-    let product = read(&app, &body, None)?;
+    let (product, count) = read(&app, &body, None)?;
+    let was = stock::read(&app, &product.id).await?;
+    let (stock, changes) = counted(&app, &product.id, was, count)?;
     let operation = Operation::CreateProduct;
     let new = New {
+        changes,
         keyed: key.map(|key| Keyed::new(&context, operation, key, &body)),
-        body: to_bytes(&ProductBody::of(&product, 1)),
+        body: to_bytes(&ProductBody::of(&product, 1, stock)),
         product,
     };
 
@@ -128,18 +139,18 @@ pub(crate) async fn create(
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(LOCATION, location(&new.product.id));
     match answer {
-        Answered::First => headers.insert(ETAG, etag(&new.product, 1)),
+        Answered::First => headers.insert(ETAG, tag(&new.product, 1, stock)),
         Answered::Again => headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true")),
     };
     Ok(response)
 }
 
-/// Reads a product. `id` is that of the path, where there is one.
-fn read(app: &App, body: &Json, id: Option<&ItemId>) -> Result<Product, Problem> {
+/// Reads a product, and how many of it there are. `id` is that of the path, where there is one.
+fn read(app: &App, body: &Json, id: Option<&ItemId>) -> Result<(Product, Option<u64>), Problem> {
     let fields = Fields::of_body(body)?;
     let mut faults = Faults::default();
     fields.only(
-        &["product_id", "name", "price_minor", "currency"],
+        &["product_id", "name", "price_minor", "currency", "stock"],
         &mut faults,
     );
     let said: Option<ItemId> = match id {
@@ -151,6 +162,7 @@ fn read(app: &App, body: &Json, id: Option<&ItemId>) -> Result<Product, Problem>
     let name = fields.required("name", &mut faults, text);
     let price = fields.required("price_minor", &mut faults, amount);
     let currency = fields.optional("currency", &mut faults, currency);
+    let count = fields.optional("stock", &mut faults, on_hand);
     let now = app.clock.now();
     let product = said
         .zip(name)
@@ -163,7 +175,43 @@ fn read(app: &App, body: &Json, id: Option<&ItemId>) -> Result<Product, Problem>
             created_at: now,
             updated_at: now,
         });
-    faults.check(product)
+    Ok((faults.check(product)?, count))
+}
+
+/// What is written to have so many of a product, and the stock that there is then.
+fn counted(
+    app: &App,
+    id: &ItemId,
+    was: Option<Stock>,
+    count: Option<u64>,
+) -> Result<(Option<Stock>, Vec<Change>), Problem> {
+    let Some(count) = count else {
+        return Ok((was, Vec::new()));
+    };
+    let by = difference_to(count, was.unwrap_or_default());
+    if by == 0 && was.is_some() {
+        return Ok((was, Vec::new()));
+    }
+    let (stock, changes) = stock::moved(app, id, was, by, "said with the product")?;
+    Ok((Some(stock), changes))
+}
+
+/// The `ETag` of a product as it is shown: its version, and its stock.
+fn tag(product: &Product, version: u32, stock: Option<Stock>) -> HeaderValue {
+    let etag = etag(product, version);
+    let Some(stock) = stock else { return etag };
+    let version = etag.to_str().unwrap_or_default().trim_matches('"');
+    let tag = format!("\"{version}-{}.{}\"", stock.on_hand, stock.reserved);
+    HeaderValue::from_str(&tag).expect("quoted numbers are ASCII")
+}
+
+/// The version in an `ETag`: whoever changes a product need not know its stock.
+fn version_in(tag: &str) -> String {
+    let mut parts = tag.trim_matches('"').splitn(3, '-');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(version), Some(made), Some(_stock)) => format!("\"{version}-{made}\""),
+        _ => tag.to_owned(),
+    }
 }
 
 fn same(said: ItemId, id: &ItemId) -> Result<ItemId, Wrong> {
@@ -208,16 +256,17 @@ pub(crate) async fn show(
     let found = catalogue::find(&app, &id).await?;
 
     let (product, version) = found.ok_or_else(catalogue::no_such_product)?;
-    let etag = etag(&product, version);
-    if is_known(&headers, etag.to_str().unwrap_or_default()) {
-        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag)]).into_response());
+    let stock = stock::read(&app, &product.id).await?;
+    let tag = tag(&product, version, stock);
+    if is_known(&headers, tag.to_str().unwrap_or_default()) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
     }
-    Ok(shown(StatusCode::OK, &product, version))
+    Ok(shown(StatusCode::OK, &product, version, stock))
 }
 
-fn shown(status: StatusCode, product: &Product, version: u32) -> Response {
-    let headers = [(CONTENT_TYPE, JSON), (ETAG, etag(product, version))];
-    let body = to_bytes(&ProductBody::of(product, version));
+fn shown(status: StatusCode, product: &Product, version: u32, stock: Option<Stock>) -> Response {
+    let headers = [(CONTENT_TYPE, JSON), (ETAG, tag(product, version, stock))];
+    let body = to_bytes(&ProductBody::of(product, version, stock));
     (status, headers, body).into_response()
 }
 
@@ -247,7 +296,7 @@ pub(crate) async fn replace(
     let id: ItemId = Text::parse(&id).ok_or_else(catalogue::no_such_product)?;
     let preconditions = preconditions(&app, request.headers())?;
     let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
-    let new = read(&app, &body, Some(&id))?;
+    let (new, count) = read(&app, &body, Some(&id))?;
 
     for _ in 0..TRIES {
         let found = catalogue::find(&app, &id).await?;
@@ -262,14 +311,17 @@ pub(crate) async fn replace(
             ),
             None => (new.clone(), 0),
         };
-        let change = catalogue::change(&id, was, Some(catalogue::encode(&product)));
-        if app.store.commit(Arc::new(change)).await? == Committed::Done {
+        let there = stock::read(&app, &id).await?;
+        let (stock, changes) = counted(&app, &id, there, count)?;
+        let mut write_set = catalogue::change(&id, was, Some(catalogue::encode(&product)));
+        write_set.changes.extend(changes);
+        if app.store.commit(Arc::new(write_set)).await? == Committed::Done {
             let status = if was == 0 {
                 StatusCode::CREATED
             } else {
                 StatusCode::OK
             };
-            return Ok(shown(status, &product, was + 1));
+            return Ok(shown(status, &product, was + 1, stock));
         }
     }
     Err(crowded())
@@ -314,7 +366,7 @@ pub(crate) async fn delete(
 }
 
 fn preconditions(app: &App, headers: &HeaderMap) -> Result<Preconditions, Problem> {
-    let preconditions = Preconditions::of(headers);
+    let preconditions = Preconditions::of(headers).reading(version_in);
     if app.settings.require_if_match && !preconditions.any() {
         return Err(Problem::new(
             Code::PreconditionRequired,
@@ -386,9 +438,15 @@ pub(crate) async fn list(
     let link = next_cursor
         .as_ref()
         .map(|next| format!("</v1/products?limit={limit}&cursor={next}>; rel=\"next\""));
+    let ids: Vec<ItemId> = products
+        .iter()
+        .map(|(product, _)| product.id.clone())
+        .collect();
+    let stock = app.store.stock(&ids).await?;
     let items = products
         .iter()
-        .map(|(product, version)| ProductBody::of(product, *version))
+        .zip(stock)
+        .map(|((product, version), stock)| ProductBody::of(product, *version, stock))
         .collect();
     let body = to_bytes(&ProductsBody { items, next_cursor });
     let mut response = ([(CONTENT_TYPE, JSON)], body).into_response();

@@ -13,7 +13,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use domain::json::Json;
 use domain::stock::{Adjustment, adjusted};
-use domain::{ItemId, Name, Stock, WriteSet};
+use domain::{Change, ItemId, Name, Refusal, Stock, WriteSet};
 use serde::Serialize;
 use std::sync::Arc;
 use store::Committed;
@@ -30,12 +30,30 @@ const ON_HAND_MAX: u64 = 1_000_000_000_000;
 pub(crate) struct StockBody<'a> {
     /// The item: what a line's `item_id` says.
     item_id: &'a str,
+    #[serde(flatten)]
+    figures: FiguresBody,
+}
+
+/// How many there are of an item.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StockFigures)]
+pub(crate) struct FiguresBody {
     /// How many there are, held ones too.
     on_hand: u64,
     /// How many of them are held for orders.
     reserved: u64,
     /// How many can still be sold.
     available: u64,
+}
+
+impl FiguresBody {
+    pub(crate) fn of(stock: Stock) -> Self {
+        Self {
+            on_hand: stock.on_hand,
+            reserved: stock.reserved,
+            available: stock.available(),
+        }
+    }
 }
 
 /// How many there are, by a count.
@@ -68,9 +86,7 @@ impl<'a> StockBody<'a> {
     fn of(item_id: &'a ItemId, stock: Stock) -> Self {
         Self {
             item_id: item_id.as_str(),
-            on_hand: stock.on_hand,
-            reserved: stock.reserved,
-            available: stock.available(),
+            figures: FiguresBody::of(stock),
         }
     }
 }
@@ -124,10 +140,7 @@ pub(crate) async fn set(
     fields.only(&["on_hand", "reason"], &mut faults);
     let (on_hand, reason) = faults.check(on_hand.zip(reason))?;
 
-    change(&app, &item_id, &reason, |was| {
-        i64::try_from(on_hand).unwrap_or(i64::MAX) - i64::try_from(was.on_hand).unwrap_or(0)
-    })
-    .await
+    change(&app, &item_id, &reason, |was| difference_to(on_hand, was)).await
 }
 
 /// Change the stock of an item
@@ -168,16 +181,8 @@ async fn change(
 ) -> Result<Response, Problem> {
     for _ in 0..TRIES {
         let was = read(app, item_id).await?;
-        let now = app.clock.now();
-        let adjustment = Adjustment {
-            id: app.ids.mint(now),
-            item_id: item_id.clone(),
-            was,
-            by: difference(was.unwrap_or_default()),
-            reason: reason.as_str().into(),
-            now,
-        };
-        let (stock, changes) = adjusted(adjustment)?;
+        let by = difference(was.unwrap_or_default());
+        let (stock, changes) = moved(app, item_id, was, by, reason.as_str())?;
         let write_set = WriteSet {
             claim: None,
             changes,
@@ -189,7 +194,31 @@ async fn change(
     Err(crowded())
 }
 
-async fn read(app: &App, item_id: &ItemId) -> Result<Option<Stock>, Problem> {
+/// What is written where the stock of an item moves `by` so many, and the stock that there is then.
+pub(crate) fn moved(
+    app: &App,
+    item_id: &ItemId,
+    was: Option<Stock>,
+    by: i64,
+    reason: &str,
+) -> Result<(Stock, Vec<Change>), Refusal> {
+    let now = app.clock.now();
+    adjusted(Adjustment {
+        id: app.ids.mint(now),
+        item_id: item_id.clone(),
+        was,
+        by,
+        reason: reason.into(),
+        now,
+    })
+}
+
+/// How far a count is from what was there.
+pub(crate) fn difference_to(on_hand: u64, was: Stock) -> i64 {
+    i64::try_from(on_hand).unwrap_or(i64::MAX) - i64::try_from(was.on_hand).unwrap_or(0)
+}
+
+pub(crate) async fn read(app: &App, item_id: &ItemId) -> Result<Option<Stock>, Problem> {
     let items = [item_id.clone()];
     let stock = app.store.stock(&items).await?;
     Ok(stock.into_iter().flatten().next())
@@ -211,7 +240,7 @@ fn not_counted() -> Problem {
     )
 }
 
-fn on_hand(json: &Json) -> Result<u64, Wrong> {
+pub(crate) fn on_hand(json: &Json) -> Result<u64, Wrong> {
     let number = json
         .as_integer()
         .and_then(|number| u64::try_from(number).ok());

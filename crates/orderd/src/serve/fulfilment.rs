@@ -4,7 +4,6 @@
 use crate::config::{PaymentProvider, Settings};
 use crate::exit::{Code, Exit};
 use crate::port;
-use anyhow::Context as _;
 use api::App;
 use domain::fulfil::{Inventory, Retry, Rules};
 use domain::webhook::target::Reach;
@@ -64,19 +63,16 @@ pub(crate) fn drain(settings: &Settings, app: &App) -> anyhow::Result<Drain<Fulf
 }
 
 /// Those who are told of events, and how.
-pub(crate) fn announcer(settings: &Settings, app: &App) -> anyhow::Result<Announcer> {
+pub(crate) fn announcer(settings: &Settings, app: &App) -> Announcer {
     let user_agent = concat!("orderd/", env!("CARGO_PKG_VERSION"));
-    let post = Post::new(reach(settings), user_agent, settings.webhooks.timeout)
-        .map_err(anyhow::Error::msg)
-        .context("cannot send webhooks")?;
-    Ok(Announcer {
+    Announcer {
         store: Arc::clone(&app.store),
         clock: Arc::clone(&app.clock),
         ids: Arc::clone(&app.ids),
         random: Box::new(rand::random::<u64>),
-        post,
+        post: Post::new(reach(settings), user_agent, settings.webhooks.timeout),
         render: api::cloud_event,
-    })
+    }
 }
 
 /// Where webhooks may go.

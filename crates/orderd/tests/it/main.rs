@@ -35,5 +35,6 @@ mod redis;
 mod refunds;
 mod saga;
 mod service;
+mod soak;
 mod stock;
 mod webhooks;

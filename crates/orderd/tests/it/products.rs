@@ -35,7 +35,7 @@ async fn a_product_is_made_read_replaced_and_deleted() {
         made.json(),
         json!({
             "product_id": "pen", "name": "Fountain pen", "price_minor": 4500, "currency": "USD",
-            "version": 1, "created_at": "2026-05-28T20:26:40.000Z",
+            "stock": null, "version": 1, "created_at": "2026-05-28T20:26:40.000Z",
             "updated_at": "2026-05-28T20:26:40.000Z",
         })
     );
@@ -350,4 +350,43 @@ async fn what_the_catalogue_does_not_allow_is_refused() {
     let basket = r#"{"customer_name":"A","items":[{"name":"Pen","quantity":2}]}"#;
     let basket = strict.send("POST", "/orders", &[], basket).await;
     basket.assert_problem(422, "item_unknown");
+}
+
+#[tokio::test]
+async fn a_product_says_how_many_there_are_and_its_version_is_another_matter() {
+    let service = Service::new();
+    let with = |stock: i64| {
+        json!({ "product_id": "pen", "name": "Pen", "price_minor": 5, "stock": stock }).to_string()
+    };
+    let made = make(&service, &with(3)).await;
+    let figures = |on_hand: u64| json!({ "on_hand": on_hand, "reserved": 0, "available": on_hand });
+    assert_eq!((made.status, &made.json()["stock"]), (201, &figures(3)));
+    let read = service.get("/v1/products/pen").await;
+    assert_eq!(read.header("etag"), made.header("etag"));
+
+    // Its stock moves: it is shown anew, and who wants to change it need not know.
+    let come = json!({ "change": 4, "reason": "delivery" }).to_string();
+    service.send("POST", "/v1/stock/pen", &[], come).await;
+    let etag = read.header("etag").unwrap().to_owned();
+    let known = [("if-none-match", &*etag)];
+    let moved = service.send("GET", "/v1/products/pen", &known, "").await;
+    assert_eq!((moved.status, &moved.json()["stock"]), (200, &figures(7)));
+    assert_eq!(moved.json()["version"], 1);
+    let renamed = put(&service, &[("if-match", &*etag)], &priced(6)).await;
+    assert_eq!(
+        (renamed.status, &renamed.json()["stock"]),
+        (200, &figures(7))
+    );
+    let stale = put(&service, &[("if-match", &*etag)], &priced(7)).await;
+    stale.assert_problem(412, "precondition_failed");
+
+    let counted = put(&service, &[], &with(2)).await;
+    assert_eq!(counted.json()["stock"], figures(2));
+    let list = service.get("/v1/products").await.json();
+    assert_eq!(list["items"][0]["stock"], figures(2));
+    for wrong in [-1, 2_000_000_000_000] {
+        let refused = put(&service, &[], &with(wrong)).await;
+        refused.assert_problem(422, "validation_failed");
+    }
+    assert_eq!(service.findings().await, []);
 }

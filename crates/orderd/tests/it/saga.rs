@@ -29,9 +29,9 @@ struct Faults {
 }
 
 /// What became of the orders.
-struct End {
-    statuses: BTreeMap<String, u64>,
-    findings: Result<(), String>,
+pub(crate) struct End {
+    pub(crate) statuses: BTreeMap<String, u64>,
+    pub(crate) findings: Result<(), String>,
     /// From the last order placed, or the last kill, until all had ended.
     took: Duration,
 }
@@ -41,7 +41,7 @@ impl End {
         self.statuses.get(status).copied().unwrap_or_default()
     }
 
-    fn violations(&self, orders: u64) -> Vec<String> {
+    pub(crate) fn violations(&self, orders: u64) -> Vec<String> {
         let mut found: Vec<String> = self.findings.clone().err().into_iter().collect();
         let ended = self.of("completed") + self.of("failed") + self.of("refunded");
         if ended != orders {
@@ -197,7 +197,7 @@ fn caught(mutant: &'static str) {
     );
 }
 
-fn site(mutant: Option<&'static str>, seed: u64) -> Site {
+pub(crate) fn site(mutant: Option<&'static str>, seed: u64) -> Site {
     let mut site = Site::new(mutant);
     let settings = [
         ("ORDERD_SIMULATED_SEED", (seed % 1_000_000).to_string()),
@@ -292,7 +292,7 @@ fn report(harness: &str, mutant: Option<&str>, end: &End, orders: u64, kills: u6
 }
 
 /// A product with a price, and more than enough of it.
-fn stock(server: &Server) {
+pub(crate) fn stock(server: &Server) {
     let mut client = Client::connect(server.address).unwrap();
     let mut post = |path: &'static str, body: Value| {
         let placing = Placing {
@@ -311,7 +311,7 @@ fn stock(server: &Server) {
     );
 }
 
-fn place(server: &Server, prefix: &str, orders: u64) {
+pub(crate) fn place(server: &Server, prefix: &str, orders: u64) {
     let mut client = Client::connect(server.address).unwrap();
     for number in 0..orders {
         let item = if number % 2 == 0 { "pen" } else { "ink" };
@@ -329,7 +329,7 @@ fn place(server: &Server, prefix: &str, orders: u64) {
 }
 
 /// Waits until nothing is left to do, or it takes too long; then checks everything.
-fn wait(site: &Site, since: Instant) -> End {
+pub(crate) fn wait(site: &Site, since: Instant) -> End {
     while waiting(site, "true") > 0 && since.elapsed() < END_MAX + Duration::from_mins(1) {
         thread::sleep(Duration::from_millis(20)); // a poll, not a guess
     }
@@ -340,14 +340,14 @@ fn wait(site: &Site, since: Instant) -> End {
     }
 }
 
-fn read<T>(site: &Site, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> T {
+pub(crate) fn read<T>(site: &Site, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> T {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let connection = Connection::open_with_flags(site.database(), flags).unwrap();
     connection.busy_timeout(Duration::from_secs(5)).unwrap();
     query(&connection).unwrap()
 }
 
-fn waiting(site: &Site, which: &str) -> u64 {
+pub(crate) fn waiting(site: &Site, which: &str) -> u64 {
     let sql = format!("select count(*) from outbox where {which}");
     read(site, |it| it.query_row(&sql, [], |row| row.get(0)))
 }

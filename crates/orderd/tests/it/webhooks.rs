@@ -147,7 +147,7 @@ fn announcer(service: &Service, store: Arc<dyn Store>) -> Arc<Announcer> {
         clock: Arc::clone(&service.app.clock),
         ids: Arc::clone(&service.app.ids),
         random: Box::new(|| 0),
-        post: post.unwrap(),
+        post,
         render: api::cloud_event,
     })
 }

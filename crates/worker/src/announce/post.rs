@@ -14,13 +14,16 @@ use reqwest::redirect::Policy;
 use sha2::Sha256;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Sends messages.
 pub struct Post {
-    client: Client,
     reach: Reach,
+    user_agent: &'static str,
+    timeout: Duration,
+    /// Made for the first message: where nobody is told, no certificates are in memory.
+    client: OnceLock<Result<Client, String>>,
 }
 
 /// What came of a try.
@@ -36,22 +39,32 @@ pub struct Outcome {
 
 impl Post {
     /// Sends to where `reach` says, as `user_agent`; a try may take so long.
-    ///
-    /// # Errors
-    /// What is wrong with the TLS of this machine.
-    pub fn new(reach: Reach, user_agent: &str, timeout: Duration) -> Result<Self, String> {
-        // An error says that a provider is there already, which is as good.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder()
-            .user_agent(user_agent)
-            .timeout(timeout)
-            .redirect(Policy::none())
-            // A proxy would connect to what nobody checked.
-            .no_proxy()
-            .dns_resolver(Arc::new(Checked(reach)))
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(Self { client, reach })
+    #[must_use]
+    pub const fn new(reach: Reach, user_agent: &'static str, timeout: Duration) -> Self {
+        let client = OnceLock::new();
+        Self {
+            reach,
+            user_agent,
+            timeout,
+            client,
+        }
+    }
+
+    fn client(&self) -> Result<&Client, String> {
+        let made = self.client.get_or_init(|| {
+            // An error says that a provider is there already, which is as good.
+            drop(rustls::crypto::ring::default_provider().install_default());
+            Client::builder()
+                .user_agent(self.user_agent)
+                .timeout(self.timeout)
+                .redirect(Policy::none())
+                // A proxy would connect to what nobody checked.
+                .no_proxy()
+                .dns_resolver(Arc::new(Checked(self.reach)))
+                .build()
+                .map_err(|error| error.to_string())
+        });
+        made.as_ref().map_err(String::clone)
     }
 
     /// Sends the message of an event.
@@ -66,13 +79,16 @@ impl Post {
             Ok(url) => url,
             Err(why) => return failed(format!("its URL {why}")),
         };
+        let client = match self.client() {
+            Ok(client) => client,
+            Err(why) => return failed(why),
+        };
         let (id, timestamp) = (event.id.to_string(), now.as_millis() / 1_000);
         let signatures: Vec<String> = endpoint
             .keys(now)
             .filter_map(|key| signature(key, &id, timestamp, &message))
             .collect();
-        let mut request = self
-            .client
+        let mut request = client
             .post(url)
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", id)
