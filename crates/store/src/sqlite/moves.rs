@@ -32,7 +32,7 @@ pub(super) fn order(
     events: &[&Event],
 ) -> Result<bool, Error> {
     let Some((first, others)) = events.split_first() else {
-        return Ok(false);
+        return update(connection, was, order, None);
     };
     let in_sequence = (first.sequence..)
         .zip(events)
@@ -52,9 +52,7 @@ pub(super) fn order(
         }
         newest = event;
     }
-    let newest_event = halves(newest.id.as_uuid()).0 - order_id;
-    update(connection, order, newest_event, newest.sequence)?;
-    Ok(true)
+    update(connection, was, order, Some(newest))
 }
 
 /// Inserts the first of an order's new events after its newest one; `false` where the version or
@@ -95,24 +93,29 @@ fn insert_first(
         .map_err(failed)
 }
 
+/// Writes what can change of an order; `false` where its version is another. Without a new event it
+/// points where it did.
 fn update(
     connection: &Connection,
+    was: u32,
     order: &Order,
-    newest_event: i64,
-    newest_sequence: u32,
-) -> Result<(), Error> {
+    newest: Option<&Event>,
+) -> Result<bool, Error> {
+    let (order_id, random) = halves(order.id.as_uuid());
+    let newest_event = newest.map(|event| halves(event.id.as_uuid()).0 - order_id);
     let progress = &order.progress;
     connection
         .prepare_cached(
             "update order_rows set version = ?2, status = ?3, captured_minor = ?4,
-               refunded_minor = ?5, label = ?6, updated_at = ?7, hidden_at = ?8, newest_event = ?9,
-               newest_sequence = ?10, round = nullif(?11, 1), step = ?12, tries = nullif(?13, 0),
+               refunded_minor = ?5, label = ?6, updated_at = ?7, hidden_at = ?8,
+               newest_event = coalesce(?9, newest_event),
+               newest_sequence = coalesce(?10, newest_sequence), round = nullif(?11, 1), step = ?12, tries = nullif(?13, 0),
                aim = ?14, deadline_at = ?15, failure = ?16
-             where order_id = ?1",
+             where order_id = ?1 and random = ?17 and version = ?18",
         )
         .and_then(|mut update| {
             update.execute(params![
-                halves(order.id.as_uuid()).0,
+                order_id,
                 order.version,
                 status_code(order.status),
                 order.captured_minor.as_minor(),
@@ -121,7 +124,7 @@ fn update(
                 order.updated_at.as_millis(),
                 order.hidden_at.map(Timestamp::as_millis),
                 newest_event,
-                newest_sequence,
+                newest.map(|event| event.sequence),
                 progress.round,
                 progress.step.map(step_code),
                 progress.tries,
@@ -131,9 +134,11 @@ fn update(
                     .failure
                     .as_ref()
                     .map(|failure| Failure::to_json(failure).to_string()),
+                random,
+                was,
             ])
         })
-        .map(drop)
+        .map(|rows| rows == 1)
         .map_err(failed)
 }
 
