@@ -15,8 +15,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Pipeline, RedisError, RedisResult};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -50,14 +50,30 @@ type Answer = Box<dyn FnOnce() + Send>;
 
 /// What this process knows of the shared cache.
 pub(super) struct Shared {
-    /// There while answers may be read from Redis.
-    connection: RwLock<Option<MultiplexedConnection>>,
-    /// Whether changes have to move the stamps. Set before the connection is, until after it is not.
-    moving: AtomicBool,
+    state: RwLock<State>,
     /// The highest version that was seen; a lower one is of a Redis that lost something.
     newest: AtomicU64,
     jobs: mpsc::UnboundedSender<Job>,
     lost: Notify,
+}
+
+/// Whether Redis is used. One value: there is no moment at which answers are read from Redis while
+/// changes do not move the stamps.
+enum State {
+    /// Reads go to the store, and changes have nothing to move.
+    Away,
+    /// Changes move the stamps already, and reads go to the store still.
+    Coming,
+    /// Answers may be read from Redis.
+    Up(Link),
+}
+
+/// A connection, as a request uses it.
+#[derive(Clone)]
+struct Link {
+    /// Which one it is: who finds one broken may be late, and another one there.
+    number: u64,
+    connection: MultiplexedConnection,
 }
 
 struct Job {
@@ -72,6 +88,8 @@ pub struct Driver {
     shared: Arc<Shared>,
     jobs: mpsc::UnboundedReceiver<Job>,
     connection: Option<MultiplexedConnection>,
+    /// How many connections there were.
+    connections: u64,
     /// Whether the last thing that was logged is that Redis is away.
     away: bool,
 }
@@ -96,8 +114,7 @@ pub(super) fn open(url: &str) -> Result<(Arc<Shared>, Driver), String> {
     let client = client(url).map_err(|error| error.to_string())?;
     let (sender, jobs) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared {
-        connection: RwLock::new(None),
-        moving: AtomicBool::new(false),
+        state: RwLock::new(State::Away),
         newest: AtomicU64::new(0),
         jobs: sender,
         lost: Notify::new(),
@@ -107,6 +124,7 @@ pub(super) fn open(url: &str) -> Result<(Arc<Shared>, Driver), String> {
         shared: Arc::clone(&shared),
         jobs,
         connection: None,
+        connections: 0,
         away: false,
     };
     Ok((shared, driver))
@@ -114,18 +132,19 @@ pub(super) fn open(url: &str) -> Result<(Arc<Shared>, Driver), String> {
 
 impl Shared {
     pub(super) fn is_up(&self) -> bool {
-        self.connection().is_some()
+        self.link().is_some()
     }
 
     /// The stamp of everything; `None` where Redis is not to be used.
     pub(super) async fn stamp(&self) -> Option<Stamp> {
-        let mut connection = self.connection()?;
+        let mut link = self.link()?;
+        // Before Redis is asked: what is answered meanwhile may be newer, and nobody waits for it.
+        let newest = self.newest.load(Ordering::Acquire);
         let read: RedisResult<(Text, Text)> = redis::cmd("MGET")
             .arg(VERSION)
             .arg(ERA)
-            .query_async(&mut connection)
+            .query_async(&mut link.connection)
             .await;
-        let newest = self.newest.load(Ordering::Acquire);
         let stamp = read.ok().and_then(|(version, era)| {
             Some(Stamp {
                 era: number(&era?)?,
@@ -137,26 +156,26 @@ impl Shared {
             Some(stamp) => {
                 self.newest.fetch_max(stamp.version, Ordering::AcqRel);
             }
-            None => self.lose(),
+            None => self.lose(link.number),
         }
         stamp
     }
 
     /// What Redis keeps of a view.
     pub(super) async fn get(&self, view: &View, stamp: Stamp) -> Option<Entry> {
-        let mut connection = self.connection()?;
+        let mut link = self.link()?;
         let name = name(view, stamp.version);
         let sealed: RedisResult<Option<Vec<u8>>> = redis::cmd("GET")
             .arg(&name)
-            .query_async(&mut connection)
+            .query_async(&mut link.connection)
             .await;
-        let sealed = sealed.map_err(|error| self.failed(&error)).ok()??;
+        let sealed = sealed.map_err(|error| self.failed(&link, &error)).ok()??;
         seal::unseal(&name, stamp.era, &sealed)
     }
 
     /// Keeps an answer that was read after `stamp`.
     pub(super) async fn put(&self, view: &View, stamp: Stamp, entry: &Entry, ttl: Duration) {
-        let Some(mut connection) = self.connection() else {
+        let Some(mut link) = self.link() else {
             return;
         };
         let name = name(view, stamp.version);
@@ -166,7 +185,7 @@ impl Shared {
             sleep(Duration::from_millis(3)).await;
             let set: RedisResult<()> = redis::cmd("SET")
                 .arg((name, sealed, "EX", ttl_s))
-                .query_async(&mut connection)
+                .query_async(&mut link.connection)
                 .await;
             drop(set);
             return;
@@ -176,10 +195,10 @@ impl Shared {
             .arg(3)
             .arg((VERSION, ERA, name))
             .arg((stamp.version, stamp.era, sealed, ttl_s))
-            .query_async(&mut connection)
+            .query_async(&mut link.connection)
             .await;
         if let Err(error) = kept {
-            self.failed(&error);
+            self.failed(&link, &error);
         }
     }
 
@@ -192,7 +211,7 @@ impl Shared {
     }
 
     fn ask(&self, orders: Vec<OrderId>, all: bool, answer: Answer) {
-        if !self.moving.load(Ordering::SeqCst) {
+        if matches!(*self.state(), State::Away) {
             return answer();
         }
         if planted(Mutant::AnswerBeforeOutdating) {
@@ -212,7 +231,7 @@ impl Shared {
             answer,
         }) {
             // The driver has ended, and with it the use of Redis.
-            self.lose();
+            self.close();
             (refused.0.answer)();
         }
     }
@@ -224,42 +243,50 @@ impl Shared {
             let _sent = answer.send(());
         }));
         drop(done.await);
-        let Some(mut connection) = self.connection() else {
+        let Some(mut link) = self.link() else {
             return;
         };
         for pattern in ["orders:list:[0-9]*", "orders:detail:*", "orders:v1:*"] {
-            if let Err(error) = remove(&mut connection, pattern).await {
-                return self.failed(&error);
+            if let Err(error) = remove(&mut link.connection, pattern).await {
+                return self.failed(&link, &error);
             }
         }
     }
 
-    fn connection(&self) -> Option<MultiplexedConnection> {
-        self.connection
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An answer that Redis refused is as good as none; a connection that fails is lost.
-    fn failed(&self, error: &RedisError) {
-        if is_broken(error) {
-            self.lose();
+    fn set_state(&self, state: State) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    fn link(&self) -> Option<Link> {
+        match &*self.state() {
+            State::Up(link) => Some(link.clone()),
+            State::Away | State::Coming => None,
         }
     }
 
-    /// From here on Redis is bypassed, until the driver has connected anew.
-    fn lose(&self) {
-        self.close();
-        self.lost.notify_one();
+    /// An answer that Redis refused is as good as none; a connection that fails is lost.
+    fn failed(&self, link: &Link, error: &RedisError) {
+        if is_broken(error) {
+            self.lose(link.number);
+        }
+    }
+
+    /// From here on Redis is bypassed, until the driver has connected anew; where it has already,
+    /// another connection than this one is used, and stays.
+    fn lose(&self, number: u64) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if matches!(&*state, State::Up(link) if link.number == number) {
+            *state = State::Away;
+            self.lost.notify_one();
+        }
     }
 
     fn close(&self) {
-        *self
-            .connection
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = None;
-        self.moving.store(false, Ordering::SeqCst);
+        self.set_state(State::Away);
     }
 }
 
@@ -295,30 +322,33 @@ impl Driver {
                     warn!("Redis failed, reads go to the store: {error}");
                 }
             }
-            self.answer_waiting();
             if !self.connect().await {
-                self.pause().await;
+                keep_nobody_waiting(&mut self.jobs, sleep(RETRY_EVERY)).await;
             }
         }
     }
 
-    async fn try_connect(&self) -> RedisResult<MultiplexedConnection> {
-        let mut connection = connect(&self.client).await?;
+    async fn try_connect(&mut self) -> RedisResult<MultiplexedConnection> {
         // Asked before anybody has to wait for it: one that hangs takes connections too.
-        let version = version(&mut connection).await?;
+        let asked = async {
+            let mut connection = connect(&self.client).await?;
+            let version = version(&mut connection).await?;
+            Ok::<_, RedisError>((connection, version))
+        };
+        let (mut connection, version) = keep_nobody_waiting(&mut self.jobs, asked).await?;
         // The order matters: who commits from here on moves the stamps, and who had committed
         // before has his effect in whatever the new era will be filled with.
-        self.shared.moving.store(true, Ordering::SeqCst);
+        self.shared.set_state(State::Coming);
         let newest = self.shared.newest.load(Ordering::Acquire);
         if version.is_none_or(|version| version < newest) {
             set(&mut connection, VERSION, newest + 1).await?;
         }
         set(&mut connection, ERA, another_era()).await?;
-        *self
-            .shared
-            .connection
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
+        self.connections += 1;
+        self.shared.set_state(State::Up(Link {
+            number: self.connections,
+            connection: connection.clone(),
+        }));
         Ok(connection)
     }
 
@@ -360,35 +390,29 @@ impl Driver {
         }
         Ok(())
     }
-
-    /// Waits before the next try, and keeps nobody waiting meanwhile.
-    async fn pause(&mut self) {
-        let pause = sleep(RETRY_EVERY);
-        tokio::pin!(pause);
-        loop {
-            tokio::select! {
-                () = &mut pause => return,
-                job = self.jobs.recv() => {
-                    if let Some(job) = job {
-                        (job.answer)();
-                    }
-                }
-            }
-        }
-    }
-
-    fn answer_waiting(&mut self) {
-        while let Ok(job) = self.jobs.try_recv() {
-            (job.answer)();
-        }
-    }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
         self.shared.close();
         self.jobs.close();
-        self.answer_waiting();
+        while let Ok(job) = self.jobs.try_recv() {
+            (job.answer)();
+        }
+    }
+}
+
+/// Does `work` while Redis is away, and answers who asked just before it was.
+async fn keep_nobody_waiting<T>(
+    jobs: &mut mpsc::UnboundedReceiver<Job>,
+    work: impl Future<Output = T>,
+) -> T {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            Some(job) = jobs.recv() => (job.answer)(),
+        }
     }
 }
 
