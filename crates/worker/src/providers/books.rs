@@ -1,6 +1,7 @@
 //! The books of the simulated services: what took effect, by effect id, whoever asked how often.
 //! One line of JSON in a file for everything that took effect, written before the answer leaves, so
-//! that they outlive a process that is killed.
+//! that they outlive a process that is killed. What a full disk or a kill left of a line took no
+//! effect.
 
 use domain::fulfil::{Answer, Call, CallKind, Refused};
 use domain::{EventId, OrderId, Timestamp};
@@ -17,7 +18,16 @@ pub struct Books(Mutex<Open>);
 #[derive(Default)]
 struct Open {
     entries: Entries,
-    file: Option<File>,
+    file: Option<Lines>,
+}
+
+/// A file that whole lines are added to.
+struct Lines {
+    file: File,
+    /// How many bytes its whole lines are.
+    whole: u64,
+    /// Whether there may be a part of a line after them.
+    torn: bool,
 }
 
 /// All that took effect.
@@ -68,9 +78,13 @@ impl Books {
     /// # Errors
     /// Those of the file.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let entries = read(path)?;
-        let file = File::options().create(true).append(true).open(path)?;
-        let file = Some(file);
+        let (entries, whole) = read_whole(path)?;
+        let lines = Lines {
+            file: File::options().create(true).append(true).open(path)?,
+            whole,
+            torn: true,
+        };
+        let file = Some(lines);
         Ok(Self(Mutex::new(Open { entries, file })))
     }
 
@@ -139,7 +153,7 @@ impl Books {
 impl Open {
     /// Writes down that a call takes effect.
     fn note(&mut self, call: &Call, now: Timestamp) -> Result<(), Answer> {
-        let Some(file) = &mut self.file else {
+        let Some(lines) = &mut self.file else {
             return Ok(());
         };
         // None of these needs to be escaped.
@@ -150,8 +164,23 @@ impl Open {
             call.amount.as_minor(),
             call.currency.as_str(),
         );
-        file.write_all(line.as_bytes())
+        lines
+            .add(&line)
             .map_err(|error| Answer::Failed(format!("the books: {error}").into(), None))
+    }
+}
+
+impl Lines {
+    /// Adds a line that ends as lines do, or nothing.
+    fn add(&mut self, line: &str) -> io::Result<()> {
+        if self.torn {
+            self.file.set_len(self.whole)?;
+        }
+        self.torn = true;
+        self.file.write_all(line.as_bytes())?;
+        self.torn = false;
+        self.whole += line.len() as u64;
+        Ok(())
     }
 }
 
@@ -212,19 +241,27 @@ impl Charge {
 /// # Errors
 /// Those of the file, and a line that is not of such books.
 pub fn read(path: &Path) -> io::Result<Entries> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Entries::default()),
+    read_whole(path).map(|(entries, _)| entries)
+}
+
+/// The books in a file, and how many bytes its whole lines are.
+fn read_whole(path: &Path) -> io::Result<(Entries, u64)> {
+    let (mut entries, mut whole) = (Entries::default(), 0);
+    let mut file = match File::open(path) {
+        Ok(file) => BufReader::new(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((entries, whole)),
         Err(error) => return Err(error),
     };
-    let mut entries = Entries::default();
-    for line in BufReader::new(file).lines() {
-        let line = line?;
+    let mut line = String::new();
+    while file.read_line(&mut line)? > 0 && line.ends_with('\n') {
         entries.add(&line).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("not an entry: {line}"))
+            let what = format!("not an entry: {}", line.trim_end());
+            io::Error::new(io::ErrorKind::InvalidData, what)
         })?;
+        whole += line.len() as u64;
+        line.clear();
     }
-    Ok(entries)
+    Ok((entries, whole))
 }
 
 impl Entries {
@@ -254,3 +291,6 @@ impl Entries {
         Some(())
     }
 }
+
+#[cfg(test)]
+mod tests;
