@@ -7,7 +7,7 @@ use crate::problem::{Code, Problem};
 use crate::v1::orders::visible;
 use crate::{App, cached, extract, placing};
 use domain::fulfil::{Case, Decision, Moment};
-use domain::{Change, Consumer, EventId, Order, OrderId, Refusal, Wake, WriteSet};
+use domain::{Change, EventId, Order, OrderId, Refusal, Wake, WriteSet};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use store::Committed;
@@ -49,13 +49,7 @@ pub(crate) fn operated(
     };
     let decision = act(case, &mut moment)?;
     let order = &decision.case.order;
-    let wake = Change::Wake(Wake {
-        consumer: Consumer::Fulfil,
-        subject: order.id,
-        since: 1,
-        head: order.newest_sequence,
-        due_at: now,
-    });
+    let wake = Change::Wake(Wake::fulfil(order.id, order.newest_sequence, now));
     Ok(WriteSet {
         claim: None,
         changes: decision.changes.into_iter().chain([wake]).collect(),

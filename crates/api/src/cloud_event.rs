@@ -41,11 +41,12 @@ struct Data<'a> {
     detail: Option<&'a RawValue>,
 }
 
-/// The JSON of an event. `order` is that of the event; only one that was just placed is shown.
+/// The JSON of an event. `order` is that of the event; only one that was just placed is shown, and
+/// none that is hidden: it is in no read.
 #[must_use]
 pub fn cloud_event(event: &Event, order: Option<&Order>) -> String {
     let placed = order
-        .filter(|_| event.kind == EventKind::OrderCreated)
+        .filter(|order| event.kind == EventKind::OrderCreated && order.hidden_at.is_none())
         .map(|order| order.clone().as_placed());
     let detail = event.payload.as_deref();
     let shown = CloudEvent {

@@ -39,6 +39,13 @@ macro_rules! id {
                 Timestamp::from_millis((first_half(self.0) >> COUNTER_BITS).cast_signed())
             }
 
+            /// One that is before this one, with nothing that [`Ids`] minted between the two: to
+            /// begin a list of what comes after it with this one.
+            #[must_use]
+            pub fn preceding(self) -> Self {
+                Self(from_halves(first_half(self.0).saturating_sub(1), u64::MAX))
+            }
+
             /// The least id that [`Ids`] could mint at `time`: a bound for "since then".
             #[must_use]
             pub fn least_at(time: Timestamp) -> Self {

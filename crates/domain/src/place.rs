@@ -3,7 +3,7 @@
 use crate::idempotency::{Fingerprint, Reply, Retention, Scope};
 use crate::order::{Contract, Progress};
 use crate::product::Prices;
-use crate::write_set::{Consumer, Wake};
+use crate::write_set::Wake;
 use crate::{
     Change, Claim, Currency, CustomerId, Event, EventId, LedgerEntry, Line, Money, Name, Order,
     OrderId, Refusal, Status, Timestamp, WriteSet,
@@ -116,16 +116,9 @@ pub fn place(
         forget_before: keyed.retention.forget_before(now),
     });
     let event = Event::created(&order, event_id, traceparent);
-    let wake = order.fulfil.then(|| {
-        let wake = Wake {
-            consumer: Consumer::Fulfil,
-            subject: order_id,
-            since: 1,
-            head: event.sequence,
-            due_at: now,
-        };
-        Change::Wake(wake)
-    });
+    let wake = order
+        .fulfil
+        .then(|| Change::Wake(Wake::fulfil(order_id, event.sequence, now)));
     let entry = LedgerEntry::of(&order);
     let placed = Change::Place(Box::new(order), entry);
 

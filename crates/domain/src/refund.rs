@@ -125,7 +125,7 @@ pub(crate) fn follow(refunds: &mut Vec<Refund>, event: &Event) {
     }
 }
 
-/// How much of what was given back or is to be given back is meant by `refunds`.
+/// How much `refunds` gave back and are still to give back, in minor units.
 pub(crate) fn claimed(refunds: &[Refund]) -> i64 {
     let claims = |refund: &&Refund| refund.state != RefundState::Failed;
     refunds

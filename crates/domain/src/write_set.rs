@@ -99,6 +99,20 @@ pub struct Wake {
     pub due_at: Timestamp,
 }
 
+impl Wake {
+    /// Has fulfilment go on with an order, as it is after the write set, from `due_at` on.
+    #[must_use]
+    pub const fn fulfil(subject: OrderId, head: u32, due_at: Timestamp) -> Self {
+        Self {
+            consumer: Consumer::Fulfil,
+            subject,
+            since: 1,
+            head,
+            due_at,
+        }
+    }
+}
+
 /// A wake that is ours until its time is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {

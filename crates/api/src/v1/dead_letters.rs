@@ -19,9 +19,7 @@ use domain::fulfil::{self, Case};
 use domain::json::Json;
 use domain::letter::{Compensated, LetterState};
 use domain::order::Reason;
-use domain::{
-    Change, Consumer, Letter, Name, OrderId, RecordId, RecordKind, Timestamp, Wake, WriteSet,
-};
+use domain::{Change, Letter, Name, OrderId, RecordId, RecordKind, Timestamp, Wake, WriteSet};
 use serde::Serialize;
 use std::sync::Arc;
 use store::{Committed, RecordQuery};
@@ -478,13 +476,7 @@ async fn bring_back(
 /// The order could not be worked on at all: it goes on from where it is.
 async fn wake(app: &App, id: OrderId, mark: Change, due_at: Timestamp) -> Result<(), Problem> {
     let order = visible(app, id).await?.ok_or_else(extract::no_such_order)?;
-    let wake = Change::Wake(Wake {
-        consumer: Consumer::Fulfil,
-        subject: id,
-        since: 1,
-        head: order.newest_sequence,
-        due_at,
-    });
+    let wake = Change::Wake(Wake::fulfil(id, order.newest_sequence, due_at));
     let write_set = WriteSet {
         claim: None,
         changes: vec![mark, wake],

@@ -167,7 +167,5 @@ async fn told(app: &App, event: &Event) -> Result<Told, Error> {
         EventKind::OrderCreated => app.store.order(event.order_id).await?,
         _ => None,
     };
-    // What is hidden is in no read.
-    let order = order.filter(|order| order.hidden_at.is_none());
     Ok(Told::of(event, order.as_ref()))
 }

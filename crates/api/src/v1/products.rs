@@ -3,6 +3,7 @@
 use super::stock::{self, FiguresBody, difference_to, on_hand};
 use crate::cached::is_known;
 use crate::catalogue::{self, New, etag};
+use crate::changing::TRIES;
 use crate::extract::{self, Query, TextPath};
 use crate::fields::{Faults, Fields, Wrong, amount, currency, text};
 use crate::keyed::Keyed;
@@ -28,8 +29,6 @@ use std::sync::Arc;
 use store::{Committed, RecordQuery};
 use utoipa::ToSchema;
 
-/// How often a change that lost a race is decided anew.
-const TRIES: usize = 10;
 /// What the cursors of the list are bound to.
 const CURSORS: &str = "products";
 

@@ -3,7 +3,7 @@
 
 use super::orders::JSON;
 use crate::App;
-use crate::changing::crowded;
+use crate::changing::{TRIES, crowded};
 use crate::extract::{self, TextPath};
 use crate::fields::{Faults, Fields, Wrong, text};
 use crate::problem::{Code, Problem};
@@ -19,8 +19,6 @@ use std::sync::Arc;
 use store::Committed;
 use utoipa::ToSchema;
 
-/// How often a change that lost a race is decided anew.
-const TRIES: usize = 10;
 /// The most of an item: more than anybody has, and far from what does not fit.
 const ON_HAND_MAX: u64 = 1_000_000_000_000;
 

@@ -13,6 +13,7 @@ use crate::refund::{RefundState, claimed};
 use crate::transfer::{Asset, TransferKind};
 use crate::{EventKind, ItemId, Money, Refund, Refusal, Status};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Asks for `amount` of a completed order to be given back, or for all that is left. `restock`:
 /// the goods came back, and those whose stock is counted are there again. `why` is who asked and
@@ -98,27 +99,17 @@ fn done(draft: &mut Draft<'_, '_>, refund: &Refund) {
 }
 
 /// What was taken out of the stock for an order and is not back, and how many.
-fn sold(case: &Case) -> Vec<(ItemId, u64)> {
-    let of_item = |item: &ItemId, is: fn(TransferKind) -> bool| -> u64 {
-        let same = |asset: &Asset| matches!(asset, Asset::Item(other) if other == item);
-        case.transfers
-            .iter()
-            .filter(|transfer| same(&transfer.asset) && is(transfer.kind))
-            .map(|transfer| transfer.amount)
-            .sum()
-    };
-    let mut sold: Vec<(ItemId, u64)> = Vec::new();
+fn sold(case: &Case) -> BTreeMap<ItemId, u64> {
+    let mut sold: BTreeMap<ItemId, u64> = BTreeMap::new();
     for transfer in &case.transfers {
         let Asset::Item(item) = &transfer.asset else {
             continue;
         };
-        if sold.iter().any(|(known, _)| known == item) {
-            continue;
-        }
-        let posted = of_item(item, |kind| matches!(kind, TransferKind::Posted(_)));
-        let reversed = of_item(item, |kind| kind == TransferKind::Reversal);
-        if posted > reversed {
-            sold.push((item.clone(), posted - reversed));
+        match transfer.kind {
+            TransferKind::Posted(_) => *sold.entry(item.clone()).or_default() += transfer.amount,
+            // All of an item comes back at once.
+            TransferKind::Reversal => drop(sold.remove(item)),
+            _ => {}
         }
     }
     sold

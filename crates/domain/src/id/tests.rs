@@ -1,4 +1,4 @@
-use super::{Ids, OrderId, first_half, from_halves, second_half};
+use super::{EventId, Ids, OrderId, first_half, from_halves, second_half};
 use crate::Timestamp;
 use proptest::prelude::*;
 
@@ -58,4 +58,18 @@ proptest! {
         let id = from_halves(first, second);
         prop_assert_eq!((first_half(id), second_half(id)), (first, second));
     }
+}
+
+#[test]
+fn what_precedes_an_id_is_before_it_with_nothing_between() {
+    let ids = Ids::new(|| 0);
+    let first = EventId::new(ids.mint(Timestamp::from_millis(1_000)));
+    assert_eq!(first, EventId::least_at(Timestamp::from_millis(1_000)));
+    let before = first.preceding();
+    assert!(before < first);
+    assert_eq!(
+        first_half(before.as_uuid()) + 1,
+        first_half(first.as_uuid())
+    );
+    assert_eq!(before.minted_at(), Timestamp::from_millis(999));
 }

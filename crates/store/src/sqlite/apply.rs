@@ -9,7 +9,9 @@ use super::{Indexes, books, moves, outbox, read};
 use crate::Error;
 use crate::mutant::{Mutant, planted};
 use domain::idempotency::{Body, Scope, Seen};
-use domain::{Change, Claim, Event, LedgerEntry, Line, Order, RecordId, Timestamp, WriteSet};
+use domain::{
+    Change, Claim, Event, LedgerEntry, Line, Order, RecordId, RecordKind, Timestamp, WriteSet,
+};
 use rusqlite::{CachedStatement, Connection, params};
 use std::collections::HashMap;
 
@@ -62,6 +64,8 @@ pub(super) struct Written {
     pub(super) next_record: i64,
     pub(super) keys: Vec<(i64, i64)>,
     pub(super) customers: Vec<(i64, i64)>,
+    /// Whether it says anything about who is told of events.
+    pub(super) endpoints: bool,
 }
 
 /// Prepared once a group, so that a row costs no look-up of its statement.
@@ -134,6 +138,7 @@ impl<'g> Group<'g> {
                 next_record,
                 keys: Vec::new(),
                 customers: Vec::new(),
+                endpoints: false,
             },
         })
     }
@@ -340,7 +345,8 @@ impl<'g> Group<'g> {
         moves::insert_event(&mut self.sql.event, event, order_id, occurred_at, None)
     }
 
-    fn record(&self, id: &RecordId, was: u32, body: Option<&[u8]>) -> Result<bool, Error> {
+    fn record(&mut self, id: &RecordId, was: u32, body: Option<&[u8]>) -> Result<bool, Error> {
+        self.written.endpoints |= id.kind == RecordKind::Endpoint;
         let (kind, name) = (id.kind.as_str(), &*id.id);
         let changed = match (was, body) {
             (0, Some(body)) => self.connection.execute(

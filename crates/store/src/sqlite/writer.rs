@@ -10,7 +10,7 @@ use super::webhooks::{self, Subscriber};
 use super::{Memory, connection, outbox, reset, run};
 use crate::mutant::{Mutant, planted};
 use crate::{Committed, Error, LeaseClaim, Leased, Live};
-use domain::{Change, OrderId, RecordKind, WriteSet};
+use domain::{Change, OrderId, WriteSet};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -354,7 +354,7 @@ impl Thread {
             customers.publish(written.customers);
         }
         memory.readers.outdate();
-        if !changes_endpoints(group) {
+        if !written.endpoints {
             self.subscribers = Some(Arc::clone(&subscribers));
         }
         let announced = !subscribers.is_empty();
@@ -471,13 +471,6 @@ fn apply_each_alone<'g>(
         outcomes.push(outcome);
     }
     Ok(outcomes)
-}
-
-/// Whether a group says anything about who is told of events.
-fn changes_endpoints(group: &[Waiting]) -> bool {
-    let of_endpoint = |change: &Change| matches!(change, Change::Record { id, .. } if id.kind == RecordKind::Endpoint);
-    let mut write_sets = group.iter().map(|waiting| &waiting.write_set.changes);
-    write_sets.any(|changes| changes.iter().any(of_endpoint))
 }
 
 /// Runs a checkpoint; how many pages the log has.

@@ -206,8 +206,6 @@ impl Announce {
             EventKind::OrderCreated => self.with.store.order(event.order_id).await?,
             _ => None,
         };
-        // What is hidden is in no read.
-        let order = order.filter(|order| order.hidden_at.is_none());
         let mut message = (self.with.render)(event, order.as_ref());
         if message.len() > MESSAGE_MAX {
             message = (self.with.render)(event, None);

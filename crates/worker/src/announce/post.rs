@@ -1,7 +1,7 @@
 //! Sends a message to an endpoint, signed as Standard Webhooks 1.0.0 says, and only to where
 //! webhooks may go: a name is resolved once, and what is connected to is what was checked.
 
-use crate::providers::http::{read, words_of};
+use crate::providers::http::{client, read, retry_after_s, words_of};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use domain::webhook::target::{self, Reach, is_public};
@@ -9,8 +9,7 @@ use domain::{Endpoint, Event, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::redirect::Policy;
+use reqwest::header::CONTENT_TYPE;
 use sha2::Sha256;
 use std::io;
 use std::net::SocketAddr;
@@ -52,12 +51,9 @@ impl Post {
 
     fn client(&self) -> Result<&Client, String> {
         let made = self.client.get_or_init(|| {
-            // An error says that a provider is there already, which is as good.
-            drop(rustls::crypto::ring::default_provider().install_default());
-            Client::builder()
+            client()
                 .user_agent(self.user_agent)
                 .timeout(self.timeout)
-                .redirect(Policy::none())
                 // A proxy would connect to what nobody checked.
                 .no_proxy()
                 .dns_resolver(Arc::new(Checked(self.reach)))
@@ -105,8 +101,7 @@ impl Post {
         let status = response.status().as_u16();
         // RFC 9110, 10.2.3; with other statuses it is about something else.
         let waits = matches!(status, 429 | 503);
-        let after = response.headers().get(RETRY_AFTER).filter(|_| waits);
-        let after_s: Option<i64> = after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let after_s = retry_after_s(&response).filter(|_| waits);
         // What it says is of no interest; read to its end, the connection can be used again.
         drop(read(response).await);
         Outcome {

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use domain::fulfil::{Answer, Call, CallKind, Refused};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, ClientBuilder, Response, Url};
 use serde_json::{Value, json};
 use std::error::Error as _;
 use std::time::Duration;
@@ -35,15 +35,12 @@ impl Http {
     /// # Errors
     /// What is wrong with the URL, for people.
     pub fn new(base: &str) -> Result<Self, String> {
-        // An error says that a provider is there already, which is as good.
-        drop(rustls::crypto::ring::default_provider().install_default());
         let base = Url::parse(base.trim_end_matches('/')).map_err(|error| error.to_string())?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(format!("{} is no scheme for it", base.scheme()));
         }
-        let client = Client::builder()
+        let client = client()
             .connect_timeout(CONNECT_MAX)
-            .redirect(Policy::none())
             .build()
             .map_err(|error| error.to_string())?;
         Ok(Self { client, base })
@@ -85,14 +82,26 @@ impl Provider for Http {
             Err(error) => return Answer::Failed(words_of(&error).into(), None),
         };
         let status = response.status().as_u16();
-        let after = response.headers().get(RETRY_AFTER);
-        let after_s: Option<i64> = after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let after_s = retry_after_s(&response);
         let body = match read(response).await {
             Ok(body) => body,
             Err(error) => return Answer::Failed(words_of(&error).into(), None),
         };
         answer_of(call.kind, status, after_s, &body)
     }
+}
+
+/// What every client begins with: TLS, and no redirect.
+pub(crate) fn client() -> ClientBuilder {
+    // An error says that a provider is there already, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Client::builder().redirect(Policy::none())
+}
+
+/// How many seconds a service wants to be left alone, where it says seconds and not a date.
+pub(crate) fn retry_after_s(response: &Response) -> Option<i64> {
+    let after = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    after.trim().parse().ok()
 }
 
 /// The body of a call.

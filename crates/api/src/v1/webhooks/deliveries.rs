@@ -11,7 +11,6 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use domain::id::{first_half, from_halves};
 use domain::json::Json;
 use domain::{Change, Consumer, Delivery, DeliveryId, EventId, OrderId, Timestamp, Wake, WriteSet};
 use serde::Serialize;
@@ -19,7 +18,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{DeliveryQuery, EventQuery};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 /// The most events that one request has told again.
 const RECOVER_MAX: usize = 100_000;
@@ -195,10 +193,8 @@ pub(crate) async fn resend(
     let event_id = faults.check(event_id)?;
     let found = enabled(find(&app, &id).await?)?;
 
-    // The event after the one before it.
-    let before = from_halves(first_half(event_id.as_uuid()).saturating_sub(1), 0);
     let query = EventQuery {
-        after: EventId::new(before),
+        after: event_id.preceding(),
         limit: 1,
     };
     let page = app.store.events_after(query).await?;
@@ -248,10 +244,7 @@ pub(crate) async fn recover(
     let end = until.map(EventId::least_at);
     let mut ranges: BTreeMap<OrderId, (u32, u32)> = BTreeMap::new();
     let (mut events, mut orders) = (0, 0);
-    // An id is never before its time.
-    let mut after = Some(EventId::new(Uuid::from_u128(
-        EventId::least_at(since).as_uuid().as_u128() - 1,
-    )));
+    let mut after = Some(EventId::least_at(since).preceding());
     let mut next_since = None;
     while let Some(from) = after {
         let query = EventQuery {
