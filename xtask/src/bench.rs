@@ -24,6 +24,8 @@ const WITHOUT_WORKER: (&str, &str) = ("ORDERD_WORKER_ENABLED", "false");
 const WITHOUT_CACHE: (&str, &str) = ("ORDERD_CACHE_DISABLED", "true");
 const WITH_INDEX: (&str, &str) = ("ORDERD_DATABASE_CUSTOMER_INDEX", "true");
 const MIB: f64 = 1024.0 * 1024.0;
+/// The profile of what is measured: that of what is shipped.
+const SHIPPED: &str = "dist";
 
 const USAGE: &str = "\
 Usage: cargo xtask bench [--full] [--rounds N] [--seconds N]
@@ -284,7 +286,8 @@ impl Bench {
     fn raw_ceiling(&self, created: f64) -> Result<Row> {
         let example = [
             "run",
-            "--release",
+            "--profile",
+            SHIPPED,
             "--quiet",
             "-p",
             "store",
@@ -489,7 +492,8 @@ fn row(what: impl Into<String>, goal: Goal, seen: f64, unit: &'static str) -> Ro
 /// Builds the binary that is measured, with the hidden routes that show the ceilings.
 pub(crate) fn build(root: &Path) -> Result<PathBuf> {
     let output = Command::new("cargo")
-        .args(["build", "--release", "-p", "orderd", "--features", "bench"])
+        .args(["build", "--profile", SHIPPED, "-p", "orderd"])
+        .args(["--features", "bench"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(root)
         .stderr(Stdio::inherit())

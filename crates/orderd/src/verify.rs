@@ -11,8 +11,9 @@ use crate::exit::{Code, Exit};
 use crate::migrate;
 use crate::progress::grouped;
 use crate::serve::fulfilment::books_path;
+use domain::Order;
 use serde::Serialize;
-use std::fmt::Write;
+use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::Instant;
 use store::open::Access;
@@ -20,8 +21,8 @@ use store::{Check, OrderQuery, Store};
 
 /// How many findings of a check are printed; the rest are counted.
 const PRINTED_MAX: usize = 20;
-/// How many orders are counted at a time.
-const COUNT_PAGE: usize = 1_000;
+/// How many orders are read at a time.
+const PAGE: usize = 1_000;
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -50,22 +51,40 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
     let config = config::load(globals, flags.into_iter().collect())?;
     let options = migrate::options(&config, Access::Read);
     let store = store::open(&options, &SystemClock).map_err(Exit::from)?;
+    let say = |text: &str| {
+        if !globals.json {
+            println!("{text}");
+        }
+    };
+    say(&format!("{}\n", store.stats().await?.location));
     let mut verdicts = Vec::new();
     for check in Check::ALL {
-        verdicts.push(verify(&*store, check).await?);
+        let verdict = verify(&*store, check).await?;
+        say(&lines(&verdict));
+        verdicts.push(verdict);
     }
-    if let Some(path) = books_path(&config.settings).filter(|path| path.exists()) {
-        verdicts.push(books::verify(&*store, &path).await?);
+    let path = books_path(&config.settings).filter(|path| path.exists());
+    let (mut count, mut ended) = (0, HashMap::new());
+    let counted = each_order(&*store, |order| {
+        count += 1;
+        if path.is_some() {
+            ended.extend(books::ended(order));
+        }
+    });
+    let counted = counted.await;
+    let count = counted.is_ok().then_some(count);
+    if let Some(path) = path {
+        counted?;
+        let verdict = books::verify(&*store, &ended, &path).await?;
+        say(&lines(&verdict));
+        verdicts.push(verdict);
     }
-    let text = if globals.json {
-        serde_json::to_string(&verdicts)?
-    } else {
-        let orders = count(&*store).await;
-        report(&store.stats().await?.location, orders, &verdicts)
-    };
     store.close().await?;
 
-    println!("{}", text.trim_end());
+    say(&format!("\n{}", closing(count, &verdicts)));
+    if globals.json {
+        println!("{}", serde_json::to_string(&verdicts)?);
+    }
     let holds = verdicts.iter().all(|verdict| verdict.findings_count == 0);
     Ok(if holds {
         ExitCode::SUCCESS
@@ -100,27 +119,27 @@ async fn verify(store: &dyn Store, check: Check) -> anyhow::Result<Verdict> {
     Ok(verdict)
 }
 
-/// How many orders there are; `None` where not even that can be read.
-async fn count(store: &dyn Store) -> Option<u64> {
+/// Shows `see` all orders, the newest first.
+async fn each_order(store: &dyn Store, mut see: impl FnMut(&Order)) -> Result<(), store::Error> {
     let mut query = OrderQuery {
         customer_id: None,
         status: None,
         from: None,
         before: None,
-        limit: COUNT_PAGE,
+        limit: PAGE,
     };
-    let mut count = 0;
     loop {
-        let page = store.orders(query.clone()).await.ok()?;
-        count += u64::try_from(page.items.len()).ok()?;
+        let page = store.orders(query.clone()).await?;
+        page.items.iter().for_each(&mut see);
         if page.next.is_none() {
-            return Some(count);
+            return Ok(());
         }
         query.before = page.next;
     }
 }
 
-fn report(location: &str, orders: Option<u64>, verdicts: &[Verdict]) -> String {
+/// What it all came to.
+fn closing(orders: Option<u64>, verdicts: &[Verdict]) -> String {
     let orders = orders.map_or_else(
         || "orders that cannot be counted".to_owned(),
         |count| plural(count, "order"),
@@ -129,11 +148,13 @@ fn report(location: &str, orders: Option<u64>, verdicts: &[Verdict]) -> String {
         .iter()
         .filter(|verdict| verdict.findings_count > 0)
         .count();
-    let closing = match found {
+    match found {
         0 => format!("All {} checks hold for {orders}.", verdicts.len()),
-        found => format!("{} found problems.", plural(found as u64, "check")),
-    };
-    format!("{location}: {orders}\n\n{}\n{closing}\n", table(verdicts))
+        found => format!(
+            "{} found problems in {orders}.",
+            plural(found as u64, "check")
+        ),
+    }
 }
 
 fn plural(count: u64, what: &str) -> String {
@@ -155,36 +176,29 @@ const fn in_words(check: Check) -> &'static str {
     }
 }
 
-fn table(verdicts: &[Verdict]) -> String {
-    let mut text = String::new();
-    for Verdict {
+/// A verdict in words, and what was found.
+fn lines(verdict: &Verdict) -> String {
+    let Verdict {
         words,
-        findings_count,
+        findings_count: count,
         duration_ms,
         findings,
         ..
-    } in verdicts
-    {
-        let mark = if *findings_count == 0 { "✓" } else { "✗" };
-        let found = match findings_count {
-            0 => "holds".to_owned(),
-            1 => "1 finding".to_owned(),
-            count => format!("{count} findings"),
-        };
-        let mut put = |line: String| {
-            writeln!(text, "{line}").expect("a String takes whatever is written");
-        };
-        put(format!(
-            "{mark} {words:<34} {found:<14} {duration_ms:>7} ms"
-        ));
-        for finding in findings {
-            put(format!("    {finding}"));
-        }
-        if *findings_count > findings.len() {
-            put(format!("    and {} more", findings_count - findings.len()));
-        }
+    } = verdict;
+    let mark = if *count == 0 { "✓" } else { "✗" };
+    let found = match count {
+        0 => "holds".to_owned(),
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    };
+    let mut lines = vec![format!(
+        "{mark} {words:<36} {found:<14} {duration_ms:>7} ms"
+    )];
+    lines.extend(findings.iter().map(|finding| format!("    {finding}")));
+    if *count > findings.len() {
+        lines.push(format!("    and {} more", count - findings.len()));
     }
-    text
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use super::report::{self, Goal, Row};
 use super::server::Server;
 use super::{Bench, QUIET, Rival, WITHOUT_INDEX, WITHOUT_WORKER, bytes, row};
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ struct Driven {
     rate: f64,
     cpu_us: f64,
     on_disk: f64,
+    verified_in: Duration,
 }
 
 impl Bench {
@@ -59,6 +61,13 @@ impl Bench {
                 " B",
             ),
         ];
+        let verified_s = alone.verified_in.as_secs_f64() * 100_000.0 / bytes(orders);
+        rows.push(row(
+            "verify, for each 100,000 completed orders",
+            Goal::AtMost(1.0),
+            verified_s,
+            " s",
+        ));
         rows.extend(self.both(ceiling)?);
         Ok(rows)
     }
@@ -86,7 +95,22 @@ impl Bench {
             rate,
             cpu_us,
             on_disk,
+            verified_in: self.verify(name)?,
         })
+    }
+
+    /// Has `orderd verify` check a database and the books beside it; how long that took.
+    fn verify(&self, name: &str) -> Result<Duration> {
+        let begun = Instant::now();
+        let output = Command::new(&self.binary)
+            .args(["verify", "--json", "--no-env-file", "--database-url"])
+            .arg(Server::database(&self.directory.join(name)))
+            .output()?;
+        let took = begun.elapsed();
+        let said = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "verify found problems: {said}");
+        ensure!(said.contains("payments_agree"), "verify read no books");
+        Ok(took)
     }
 
     /// Creates and fulfils at once; the medians of some rounds.

@@ -39,7 +39,7 @@ impl Server {
     ) -> anyhow::Result<Self> {
         fs::create_dir_all(directory)?;
         let address = free_address()?;
-        let database = format!("sqlite:{}", directory.join("orders.db").display());
+        let database = Self::database(directory);
         let mut command = Command::new(binary);
         command
             .args([
@@ -80,6 +80,11 @@ impl Server {
             sleep(Duration::from_millis(1));
         }
         Ok(())
+    }
+
+    /// The URL of the database in `directory`.
+    pub(crate) fn database(directory: &Path) -> String {
+        format!("sqlite:{}", directory.join("orders.db").display())
     }
 
     /// Its URL.

@@ -7,23 +7,24 @@ use domain::{EventId, Money, Order, OrderId, Refund, Status};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Instant;
-use store::{OrderQuery, Store};
+use store::Store;
 use worker::providers::books::{self, Charge, Entries, Held};
 
-/// How many orders are read at a time.
-const PAGE: usize = 1_000;
-
 /// An order that has ended, as far as its charges go.
-struct Ended {
+pub(super) struct Ended {
     status: Status,
     total: Money,
     refunded: Money,
 }
 
-pub(super) async fn verify(store: &dyn Store, path: &Path) -> anyhow::Result<Verdict> {
+/// `orders` were read before the books are: what has ended stays so, and its charges are in the
+/// books by then.
+pub(super) async fn verify(
+    store: &dyn Store,
+    orders: &HashMap<OrderId, Ended>,
+    path: &Path,
+) -> anyhow::Result<Verdict> {
     let started = Instant::now();
-    // The orders first: what has ended stays so, and its charges are in the books by then.
-    let orders = ended(store).await?;
     let Entries {
         charges: by_round,
         refunds,
@@ -39,7 +40,7 @@ pub(super) async fn verify(store: &dyn Store, path: &Path) -> anyhow::Result<Ver
             of_order(order, charges).map(move |problem| format!("order {id}: {problem}"))
         })
         .collect();
-    problems.extend(wrong_refunds(store, path, &orders, refunds).await?);
+    problems.extend(wrong_refunds(store, path, orders, refunds).await?);
     problems.sort();
     let findings_count = problems.len();
     problems.truncate(PRINTED_MAX);
@@ -52,28 +53,8 @@ pub(super) async fn verify(store: &dyn Store, path: &Path) -> anyhow::Result<Ver
     })
 }
 
-/// The orders that have ended and were to be fulfilled.
-async fn ended(store: &dyn Store) -> anyhow::Result<HashMap<OrderId, Ended>> {
-    let mut orders = HashMap::new();
-    let mut before = None;
-    loop {
-        let query = OrderQuery {
-            customer_id: None,
-            status: None,
-            from: None,
-            before,
-            limit: PAGE,
-        };
-        let page = store.orders(query).await?;
-        orders.extend(page.items.iter().filter_map(relevant));
-        before = page.next;
-        if before.is_none() {
-            return Ok(orders);
-        }
-    }
-}
-
-fn relevant(order: &Order) -> Option<(OrderId, Ended)> {
+/// What the books can be compared with, where an order has ended and was to be fulfilled.
+pub(super) fn ended(order: &Order) -> Option<(OrderId, Ended)> {
     let ended = matches!(
         order.status,
         Status::Completed | Status::Refunded | Status::Failed | Status::Cancelled

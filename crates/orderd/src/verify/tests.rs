@@ -13,15 +13,29 @@ fn verdicts(findings: &[usize]) -> Vec<Verdict> {
 
 #[test]
 fn it_ends_with_what_it_came_to() {
-    let holds = report("a.db", Some(1_234), &verdicts(&[0; 5]));
-    assert!(holds.starts_with("a.db: 1,234 orders\n"), "{holds}");
-    assert!(
-        holds.ends_with("\nAll 5 checks hold for 1,234 orders.\n"),
-        "{holds}"
+    let of = |orders, findings| closing(orders, &verdicts(findings));
+    assert_eq!(
+        of(Some(1_234), &[0; 5]),
+        "All 5 checks hold for 1,234 orders."
     );
-    let one = report("a.db", None, &verdicts(&[0, 0, 1, 0, 0]));
-    assert!(one.ends_with("\n1 check found problems.\n"), "{one}");
-    let two = report("a.db", None, &verdicts(&[0, 2, 1, 0, 0]));
-    assert!(two.contains("✗ one order for each key"), "{two}");
-    assert!(two.ends_with("\n2 checks found problems.\n"), "{two}");
+    assert_eq!(
+        of(None, &[0, 0, 1, 0, 0]),
+        "1 check found problems in orders that cannot be counted."
+    );
+    assert_eq!(
+        of(Some(1), &[0, 2, 1, 0, 0]),
+        "2 checks found problems in 1 order."
+    );
+}
+
+#[test]
+fn what_was_found_stands_below_its_check() {
+    let found = &verdicts(&[0, 2])[1];
+    let lines = lines(found);
+    let lines: Vec<&str> = lines.lines().collect();
+    assert!(lines[0].starts_with("✗ "), "{lines:?}");
+    assert!(lines[0].contains(" 2 findings "), "{lines:?}");
+    assert_eq!(lines[1..], ["    it is wrong"; 2]);
+    let longest = Check::ALL.into_iter().map(in_words).map(str::len).max();
+    assert!(longest.unwrap() < 36, "the columns would not be apart");
 }

@@ -14,10 +14,10 @@ use domain::{Change, OrderId, WriteSet};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
 
 /// The most write sets of a group: enough that the commit is a small part, few enough that the
 /// first of them does not wait for long.
@@ -42,7 +42,7 @@ enum Job {
 
 /// The way to the writing thread.
 pub(super) struct Writer {
-    jobs: SyncSender<Job>,
+    jobs: mpsc::Sender<Job>,
     thread: JoinHandle<()>,
 }
 
@@ -54,7 +54,7 @@ impl Writer {
         memory: Arc<Memory>,
         next_record: i64,
     ) -> std::io::Result<Self> {
-        let (sender, jobs) = sync_channel(WAITING_MAX);
+        let (sender, mut jobs) = mpsc::channel(WAITING_MAX);
         let mut thread = Thread {
             connection: Some(connection),
             path: path.to_owned(),
@@ -68,7 +68,7 @@ impl Writer {
         };
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || thread.run(&jobs))?;
+            .spawn(move || thread.run(&mut jobs))?;
         Ok(Self {
             jobs: sender,
             thread,
@@ -123,7 +123,7 @@ impl Writer {
             .try_send(job(answer))
             .map_err(|refused| match refused {
                 TrySendError::Full(_) => Error::Unavailable("too many writes are waiting".into()),
-                TrySendError::Disconnected(_) => Error::Unavailable("the store is closed".into()),
+                TrySendError::Closed(_) => Error::Unavailable("the store is closed".into()),
             })?;
         answered
             .await
@@ -164,11 +164,12 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(&mut self, jobs: &Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
+    fn run(&mut self, jobs: &mut mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.blocking_recv() {
             let (mut group, mut leases) = (Vec::new(), Vec::new());
             let mut other = None;
-            for job in std::iter::once(first).chain(jobs.try_iter()) {
+            let waiting = std::iter::from_fn(|| jobs.try_recv().ok());
+            for job in std::iter::once(first).chain(waiting) {
                 match job {
                     Job::Commit(waiting) => group.push(waiting),
                     Job::Lease(leasing) => leases.push(leasing),

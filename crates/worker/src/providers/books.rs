@@ -5,7 +5,8 @@
 
 use domain::fulfil::{Answer, Call, CallKind, Refused};
 use domain::{EventId, OrderId, Timestamp};
-use serde_json::Value;
+use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -264,12 +265,20 @@ fn read_whole(path: &Path) -> io::Result<(Entries, u64)> {
     Ok((entries, whole))
 }
 
+/// What a line says, as far as it is read again.
+#[derive(Deserialize)]
+struct Line<'l> {
+    #[serde(borrow)]
+    effect_id: Cow<'l, str>,
+    amount_minor: i64,
+}
+
 impl Entries {
     /// Adds what a line says; `None` where it says nothing.
     fn add(&mut self, line: &str) -> Option<()> {
-        let json: Value = serde_json::from_str(line).ok()?;
-        let amount = json.get("amount_minor")?.as_i64()?;
-        let mut parts = json.get("effect_id")?.as_str()?.split(':');
+        let line: Line<'_> = serde_json::from_str(line).ok()?;
+        let amount = line.amount_minor;
+        let mut parts = line.effect_id.split(':');
         let (order_id, kind, last) = (parts.next()?, parts.next()?, parts.next()?);
         let order_id = OrderId::parse(order_id)?;
         if kind == "refund" {
