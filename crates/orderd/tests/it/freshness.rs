@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 /// How many reads after writes are checked; `ORDERD_HARNESS_CHECKS` asks for more.
 const CHECKS: u64 = 5_000;
+/// A planted bug is looked for until it shows, and so much longer at the most.
+#[cfg(feature = "mutants")]
+const PATIENCE: u64 = 20;
 /// Clients that write and check what they wrote.
 const WRITERS: u64 = 6;
 /// Clients that only read, so that the cache is filled at every moment.
@@ -28,9 +31,21 @@ struct Found {
     slowest_us: AtomicU64,
 }
 
+/// When to end.
+#[derive(Clone, Copy)]
+struct Enough {
+    checks: u64,
+    stale: u64,
+}
+
 impl Found {
     fn violations(&self) -> u64 {
         self.stale.load(Ordering::Relaxed) + self.errors.load(Ordering::Relaxed)
+    }
+
+    fn is(&self, enough: Enough) -> bool {
+        self.checks.load(Ordering::Relaxed) >= enough.checks
+            || self.stale.load(Ordering::Relaxed) >= enough.stale
     }
 }
 
@@ -115,12 +130,12 @@ fn in_list<'a>(orders: &'a Value, id: &str) -> Option<&'a Value> {
         .find(|order| order["order_id"] == id)
 }
 
-/// Writes and checks until enough was checked.
-fn write(address: SocketAddr, found: &Found, number: u64, checks: u64, orders: &[String]) {
+/// Writes and checks until enough was checked or found.
+fn write(address: SocketAddr, found: &Found, number: u64, enough: Enough, orders: &[String]) {
     let mut shopper = Shopper::new(address, found);
     let own = &orders[usize::try_from(number).unwrap()];
     let mut turn = 0;
-    while found.checks.load(Ordering::Relaxed) < checks {
+    while !found.is(enough) {
         turn += 1;
         if turn % 8 == 0 {
             shopper.come_and_go();
@@ -196,7 +211,7 @@ fn garbage(redis: &mut Redis, random: &mut Random) {
 }
 
 /// Runs it all; how often a reader was told what was no more.
-fn harass(mutant: Option<&'static str>, checks: u64) -> Option<Found> {
+fn harass(mutant: Option<&'static str>, enough: Enough) -> Option<Found> {
     let mut redis = Redis::start()?;
     let mut site = Site::new(mutant);
     site.environment.push(("REDIS_URL", redis.url().into()));
@@ -216,7 +231,7 @@ fn harass(mutant: Option<&'static str>, checks: u64) -> Option<Found> {
         }
         let troubled = scope.spawn(|| trouble(&mut redis, seed, end));
         let writers: Vec<_> = (0..WRITERS)
-            .map(|number| scope.spawn(move || write(address, found, number, checks, orders)))
+            .map(|number| scope.spawn(move || write(address, found, number, enough, orders)))
             .collect();
         let ended: Vec<_> = writers
             .into_iter()
@@ -243,8 +258,11 @@ fn harass(mutant: Option<&'static str>, checks: u64) -> Option<Found> {
 #[test]
 fn whoever_has_an_answer_reads_its_effect_whatever_becomes_of_redis() {
     let _turn = alone();
-    let checks = setting("ORDERD_HARNESS_CHECKS").unwrap_or(CHECKS);
-    if let Some(found) = harass(None, checks) {
+    let enough = Enough {
+        checks: setting("ORDERD_HARNESS_CHECKS").unwrap_or(CHECKS),
+        stale: u64::MAX,
+    };
+    if let Some(found) = harass(None, enough) {
         assert_eq!(found.violations(), 0, "{found:?}");
     }
 }
@@ -270,7 +288,11 @@ fn trusting_what_redis_knew_before_is_caught() {
 #[cfg(feature = "mutants")]
 fn caught(mutant: &'static str) {
     let _turn = alone();
-    if let Some(found) = harass(Some(mutant), CHECKS) {
+    let enough = Enough {
+        checks: PATIENCE * CHECKS,
+        stale: 1,
+    };
+    if let Some(found) = harass(Some(mutant), enough) {
         assert!(
             found.stale.load(Ordering::Relaxed) > 0,
             "{mutant}: {found:?}"
