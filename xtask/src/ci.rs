@@ -1,7 +1,7 @@
 //! All that a change must pass, step after step. What a step looks for is in its own file or in
 //! the tool that it calls.
 
-use crate::servers::{self, Extent};
+use crate::servers::{Extent, Servers};
 use crate::{supply, tidy};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
@@ -74,7 +74,7 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
     } else {
         Extent::All
     };
-    let variables = servers::variables(extent)?;
+    let servers = Servers::start(extent)?;
     let mut arguments = vec![
         "test",
         "--workspace",
@@ -84,7 +84,12 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
     ];
     arguments.extend(more.iter().map(|it| it.as_str()));
     let mut command = Command::new(env!("CARGO"));
-    finish(command.args(arguments).envs(variables).current_dir(root))
+    finish(
+        command
+            .args(arguments)
+            .envs(servers.variables.iter().cloned())
+            .current_dir(root),
+    )
 }
 
 fn clippy(root: &Path) -> Result<()> {

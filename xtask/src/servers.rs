@@ -1,8 +1,13 @@
-//! The servers that tests run against, each a program that a test starts for itself: found on this
-//! machine, or installed where that is possible.
+//! The servers that tests run against: found on this machine, or installed where that is possible.
+//! A Redis each test starts for itself; a PostgreSQL is started once for all, and each test makes a
+//! database of its own.
+
+mod postgres;
 
 use crate::ci::finish;
 use anyhow::{Context, Result, bail};
+use postgres::Postgres;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -13,16 +18,20 @@ struct Server {
     package: &'static str,
     /// Where a developer says which one to take.
     chosen_by: &'static str,
-    /// Where the tests look for it.
-    variable: &'static str,
 }
 
-const SERVERS: [Server; 1] = [Server {
+const REDIS: Server = Server {
     program: "redis-server",
     package: "redis-server",
     chosen_by: "TEST_REDIS_SERVER",
-    variable: "ORDERD_TEST_REDIS_SERVER",
-}];
+};
+const POSTGRES: Server = Server {
+    program: "postgres",
+    package: "postgresql",
+    chosen_by: "TEST_POSTGRES_SERVER",
+};
+/// Where Debian's packages put what is not on the PATH, a directory for each version.
+const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
 /// Whether a test may be skipped for want of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,47 +42,76 @@ pub(crate) enum Extent {
     WhatIsThere,
 }
 
-/// Gives a test run its servers: variables of its environment.
-///
-/// # Errors
-/// Where one is missing and all were asked for.
-pub(crate) fn variables(extent: Extent) -> Result<Vec<(&'static str, PathBuf)>> {
-    let mut variables = Vec::new();
-    for server in &SERVERS {
-        match server.find() {
-            Some(path) => variables.push((server.variable, path)),
-            None if extent == Extent::All => bail!(
-                "there is no {}, and it cannot be installed here\nFix: install it, as root, or \
-                 name one in {}",
-                server.program,
-                server.chosen_by
-            ),
-            None => println!(
-                "SKIPPED: the tests that need {}. Install it, or name one in {}; with --all this \
-                 would be a failure.",
-                server.program, server.chosen_by
-            ),
+/// The servers of a test run; those that run are stopped when dropped.
+pub(crate) struct Servers {
+    /// Where the tests find them: variables of their environment.
+    pub(crate) variables: Vec<(&'static str, OsString)>,
+    _postgres: Option<Postgres>,
+}
+
+impl Servers {
+    /// Finds, installs and starts what there is.
+    ///
+    /// # Errors
+    /// Where one is missing and all were asked for.
+    pub(crate) fn start(extent: Extent) -> Result<Self> {
+        let mut variables = Vec::new();
+        if let Some(path) = REDIS.needed(extent)? {
+            variables.push(("ORDERD_TEST_REDIS_SERVER", path.into()));
         }
+        let postgres = match POSTGRES.needed(extent)? {
+            Some(path) => Some(Postgres::start(&path).context("PostgreSQL does not start")?),
+            None => None,
+        };
+        if let Some(postgres) = &postgres {
+            variables.push(("ORDERD_TEST_POSTGRES_URL", postgres.url().into()));
+        }
+        if extent == Extent::All {
+            variables.push(("ORDERD_TEST_ALL", "1".into()));
+        }
+        Ok(Self {
+            variables,
+            _postgres: postgres,
+        })
     }
-    if extent == Extent::All {
-        variables.push(("ORDERD_TEST_ALL", PathBuf::from("1")));
-    }
-    Ok(variables)
 }
 
 impl Server {
+    /// Where it is; `None` where it may be missing, which is said.
+    fn needed(&self, extent: Extent) -> Result<Option<PathBuf>> {
+        let found = self.find();
+        if found.is_some() {
+            return Ok(found);
+        }
+        let (program, variable) = (self.program, self.chosen_by);
+        if extent == Extent::All {
+            bail!(
+                "there is no {program}, and it cannot be installed here\nFix: install it, as root, \
+                 or name one in {variable}"
+            );
+        }
+        println!(
+            "SKIPPED: the tests that need {program}. Install it, or name one in {variable}; with \
+             --all this would be a failure."
+        );
+        Ok(None)
+    }
+
     fn find(&self) -> Option<PathBuf> {
         let chosen = std::env::var_os(self.chosen_by).map(PathBuf::from);
-        chosen.or_else(|| self.on_path()).or_else(|| {
+        chosen.or_else(|| self.there()).or_else(|| {
             self.install()
                 .inspect_err(|error| println!("Cannot install {}: {error:#}", self.package))
                 .ok()
         })
     }
 
-    fn on_path(&self) -> Option<PathBuf> {
+    fn there(&self) -> Option<PathBuf> {
         let path = std::env::var_os("PATH")?;
+        let versions = std::fs::read_dir(POSTGRES_VERSIONS).into_iter().flatten();
+        let versions = versions.flatten().map(|version| version.path().join("bin"));
         std::env::split_paths(&path)
+            .chain(versions)
             .map(|directory| directory.join(self.program))
             .find(|program| program.is_file())
     }
@@ -88,8 +126,7 @@ impl Server {
             "--no-install-recommends",
             self.package,
         ])?;
-        self.on_path()
-            .context("it is installed, but not on the PATH")
+        self.there().context("it is installed, but not found")
     }
 }
 

@@ -103,6 +103,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
             findings.push(space(&path));
             findings.extend(database(config, &path).await);
         }
+        Ok(Location::Postgres(_)) => findings.extend(looked_at(config).await),
         Err(error) => findings.push(Finding::error("database", &Exit::from(error).into())),
     }
     findings.extend(cache(config).await);
@@ -176,17 +177,24 @@ async fn database(config: &Config, path: &Path) -> Vec<Finding> {
             format!("{} will be made", path.display()),
         )];
     }
-    let mut findings = match soundness(config).await {
-        Ok(findings) => findings,
-        Err(error) => vec![Finding::error("database", &error)],
-    };
+    let mut findings = looked_at(config).await;
     findings.extend(permissions(path, "database file"));
     findings
 }
 
+/// The database that is configured, as far as it can be opened.
+async fn looked_at(config: &Config) -> Vec<Finding> {
+    match soundness(config).await {
+        Ok(findings) => findings,
+        Err(error) => vec![Finding::error("database", &error)],
+    }
+}
+
 async fn soundness(config: &Config) -> anyhow::Result<Vec<Finding>> {
     let options = migrate::options(config, Access::Read);
-    let store = store::open(&options, &SystemClock).map_err(Exit::from)?;
+    let store = store::open(&options, &SystemClock)
+        .await
+        .map_err(Exit::from)?;
     let stats = store.stats().await?;
     let page = store.audit(Check::Sound, None).await?;
     store.close().await?;

@@ -59,7 +59,9 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
 
 /// Opens the configured database, and lets go of it again.
 async fn stats(config: &Config, access: Access) -> anyhow::Result<Stats> {
-    let store = store::open(&options(config, access), &SystemClock).map_err(Exit::from)?;
+    let store = store::open(&options(config, access), &SystemClock)
+        .await
+        .map_err(Exit::from)?;
     let stats = store.stats().await;
     store.close().await?;
     Ok(stats?)

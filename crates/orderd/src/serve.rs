@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use store::cache::{Cache, Driver};
-use store::open::{Access, Options};
+use store::open::{Access, Options, locate};
 use store::{Committed, RecordQuery, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -97,7 +97,7 @@ fn all_roles(roles: &[String]) -> Result<(), Exit> {
     Err(Exit::new(
         Code::Configuration,
         &format!("Cannot run only the roles {}.", roles.join(",")),
-        "that needs a shared database, and this build keeps orders in a file with one owner.",
+        "that needs a shared database whose processes hear of each other, and this build has none.",
         "leave out --roles: one process does everything.",
     ))
 }
@@ -123,6 +123,10 @@ pub(crate) async fn cache(config: &Config) -> anyhow::Result<(Arc<Cache>, Option
         return Ok((Arc::new(Cache::off()), None));
     }
     if settings.redis_url.is_empty() {
+        // Another process may change what one keeps to itself.
+        if locate(&config.settings.database.url).is_ok_and(|location| location.is_shared()) {
+            return Ok((Arc::new(Cache::off()), None));
+        }
         let cache = Cache::in_process(settings.ttl, bytes_max);
         return Ok((Arc::new(cache), None));
     }
@@ -148,7 +152,7 @@ pub(crate) async fn open(
         cache: Arc::clone(&cache),
         ..migrate::options(config, Access::Own)
     };
-    let store = store::open(&options, &*clock).map_err(Exit::from)?;
+    let store = store::open(&options, &*clock).await.map_err(Exit::from)?;
     let ids = clock::ids();
     if let Some(event_id) = store.stats().await?.newest_event {
         ids.start_after(event_id.as_uuid());
@@ -190,7 +194,7 @@ pub(crate) async fn guard_access(config: &Config) -> anyhow::Result<()> {
 /// Whether the database has a token. Looked up before the port is bound, so it makes no file.
 async fn has_tokens(config: &Config) -> bool {
     let options = migrate::options(config, Access::Read);
-    let Ok(store) = store::open(&options, &SystemClock) else {
+    let Ok(store) = store::open(&options, &SystemClock).await else {
         return false;
     };
     let query = RecordQuery {

@@ -50,7 +50,9 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
         .map(|url| ("--database-url", "database.url", url));
     let config = config::load(globals, flags.into_iter().collect())?;
     let options = migrate::options(&config, Access::Read);
-    let store = store::open(&options, &SystemClock).map_err(Exit::from)?;
+    let store = store::open(&options, &SystemClock)
+        .await
+        .map_err(Exit::from)?;
     let say = |text: &str| {
         if !globals.json {
             println!("{text}");

@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         customer_index: false,
         cache: Arc::new(Cache::off()),
     };
-    store::open(&options, &Still)?.close().await?;
+    store::open(&options, &Still).await?.close().await?;
 
     let connection = Connection::open(&path)?;
     connection.execute_batch(

@@ -10,7 +10,10 @@ mod error;
 pub mod faulty;
 mod mutant;
 pub mod open;
+mod postgres;
+mod rows;
 mod sqlite;
+mod write_sets;
 
 pub use error::Error;
 pub use open::{OpenError, open};

@@ -1,7 +1,7 @@
 //! From a URL to a store: the one `match` that chooses a backend.
 
 use crate::cache::Cache;
-use crate::{Store, sqlite};
+use crate::{Store, postgres, sqlite};
 use domain::Clock;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use std::sync::Arc;
 /// How to open a store.
 #[derive(Clone)]
 pub struct Options {
-    /// Where it is: `sqlite:PATH` (also SQLAlchemy's `sqlite:///PATH`).
+    /// Where it is: `sqlite:PATH` (also SQLAlchemy's `sqlite:///PATH`) or
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (also `postgresql+DRIVER://`).
     pub url: String,
     /// How it is used.
     pub access: Access,
@@ -22,7 +23,8 @@ pub struct Options {
 /// How a store is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// As its owner: reads, writes, brings the schema up to date. SQLite has one owner at a time.
+    /// As its owner: reads, writes, brings the schema up to date. A SQLite file has one owner at a
+    /// time; a database server as many as like.
     Own,
     /// Beside its owner: only reads.
     Read,
@@ -53,6 +55,19 @@ pub enum OpenError {
 pub enum Location {
     /// A SQLite file.
     Sqlite(PathBuf),
+    /// A PostgreSQL database, by a URL as libpq understands it.
+    Postgres(String),
+}
+
+impl Location {
+    /// Whether other processes may write there too.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(_) => true,
+        }
+    }
 }
 
 /// Reads a database URL.
@@ -60,20 +75,26 @@ pub enum Location {
 /// # Errors
 /// [`OpenError::Url`] where no backend of this build understands it.
 pub fn locate(url: &str) -> Result<Location, OpenError> {
-    // SQLAlchemy counts slashes: three and a relative path, four and an absolute one.
-    let path = match url.split_once(':') {
-        Some(("sqlite", rest)) => rest.strip_prefix("///").unwrap_or(rest),
-        _ => "",
-    };
-    if path.is_empty() || path.starts_with(':') || path.starts_with("//") {
-        return Err(OpenError::Url(format!(
+    let (scheme, rest) = url.split_once(':').unwrap_or_default();
+    // SQLAlchemy names the driver as well.
+    let engine = scheme.split_once('+').map_or(scheme, |(engine, _)| engine);
+    // It counts slashes, too: three and a relative path, four and an absolute one.
+    let path = rest.strip_prefix("///").unwrap_or(rest);
+    match engine {
+        "postgres" | "postgresql" if rest.starts_with("//") => {
+            Ok(Location::Postgres(format!("postgres:{rest}")))
+        }
+        "sqlite" if !path.is_empty() && !path.starts_with(':') && !path.starts_with("//") => {
+            Ok(Location::Sqlite(path.into()))
+        }
+        _ => Err(OpenError::Url(format!(
             "Cannot use the database URL {:?}.\n\
-             Why: this build keeps orders in a SQLite file only.\n\
-             Fix: write sqlite:orderd.db (a path), or sqlite:////var/lib/orderd/orderd.db.",
+             Why: orders are kept in a SQLite file or in a PostgreSQL database.\n\
+             Fix: write sqlite:orderd.db (a path), sqlite:////var/lib/orderd/orderd.db, or \
+             postgres://USER:PASSWORD@HOST:5432/DATABASE.",
             redacted(url)
-        )));
+        ))),
     }
-    Ok(Location::Sqlite(path.into()))
 }
 
 /// A URL without the password that it may hold.
@@ -87,12 +108,13 @@ pub fn redacted(url: &str) -> String {
     }
 }
 
-/// Opens the store that `options.url` names. Blocks; call it before serving.
+/// Opens the store that `options.url` names. A file blocks; call it before serving.
 ///
 /// # Errors
 /// See [`OpenError`]; each says what, why, and how to mend it.
-pub fn open(options: &Options, clock: &dyn Clock) -> Result<Arc<dyn Store>, OpenError> {
+pub async fn open(options: &Options, clock: &dyn Clock) -> Result<Arc<dyn Store>, OpenError> {
     match locate(&options.url)? {
         Location::Sqlite(path) => Ok(Arc::new(sqlite::open(&path, options, clock)?)),
+        Location::Postgres(url) => Ok(Arc::new(postgres::open(&url, options, clock).await?)),
     }
 }

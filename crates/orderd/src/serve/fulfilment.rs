@@ -204,7 +204,7 @@ pub(crate) fn books_path(settings: &Settings) -> Option<PathBuf> {
     }
     match locate(&settings.database.url) {
         Ok(Location::Sqlite(path)) => Some(beside(&path)),
-        Err(_) => None,
+        Ok(Location::Postgres(_)) | Err(_) => None,
     }
 }
 

@@ -176,8 +176,8 @@ fn a_wrong_configuration_is_refused_with_its_place() {
         &["ORDERD_IDEMPOTENCY_RETENTION"],
     );
     refused(
-        serve().env("DATABASE_URL", "postgres://u:hunter2@h/d"),
-        &["postgres://***@h/d"],
+        serve().env("DATABASE_URL", "mongodb://u:hunter2@h/d"),
+        &["mongodb://***@h/d"],
     );
     refused(
         serve().args(["--listen", "0.0.0.0:0"]),
@@ -326,6 +326,10 @@ fn what_cannot_be_reached_or_opened_has_its_code() {
         "sqlite:/proc/x/y.db",
     ];
     refused(&mut orderd(path, &nowhere), 4, &["/proc/x"]);
+    let nobody = "postgres://u:hunter2@127.0.0.1:1/d";
+    let mut unreachable = orderd(path, &["serve", "--database-url", nobody]);
+    unreachable.args(["--listen", "127.0.0.1:0"]);
+    refused(&mut unreachable, 4, &["postgres://***@127.0.0.1:1/d"]);
     refused(&mut orderd(path, &["verify"]), 4, &["orderd.db"]);
 
     let free = TcpListener::bind("127.0.0.1:0")

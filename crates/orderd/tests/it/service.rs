@@ -9,6 +9,7 @@ use domain::idempotency::Retention;
 use domain::product::Lines;
 use domain::webhook::target::Reach;
 use domain::{Change, Clock, Currency, Ids, Order, OrderId, Status, Timestamp, WriteSet};
+use futures_util::FutureExt as _;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use std::sync::Arc;
@@ -126,7 +127,8 @@ impl Service {
             customer_index: true,
             cache: Arc::clone(&cache),
         };
-        let store = store::open(&options, &*clock).unwrap();
+        let opened = store::open(&options, &*clock).now_or_never();
+        let store = opened.expect("a file waits for nobody").unwrap();
         let count = AtomicU64::new(0);
         let ids = Arc::new(Ids::new(move || count.fetch_add(1, Ordering::Relaxed)));
         let mut settings = settings();

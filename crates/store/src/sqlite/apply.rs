@@ -3,11 +3,12 @@
 //! Says what became of it; does not commit, roll back, or answer anyone.
 
 use super::index::Found;
-use super::rows::{self, columns, customer_hash, failed, halves, scope_hash, status_code};
-use super::webhooks::{self, Subscriber};
+use super::rows::{self, BEHIND_ORDER, customer_hash, failed, halves, scope_hash, status_code};
+use super::webhooks;
 use super::{Indexes, books, moves, outbox, read};
 use crate::Error;
 use crate::mutant::{Mutant, planted};
+use crate::write_sets::{Subscriber, events_of, moves, placed, seen_of};
 use domain::idempotency::{Body, Scope, Seen};
 use domain::{
     Change, Claim, Event, LedgerEntry, Line, Order, RecordId, RecordKind, Timestamp, WriteSet,
@@ -35,10 +36,8 @@ pub(super) struct Hashes {
 impl Hashes {
     /// The hashes of a write set; without a claim that of its key means nothing.
     pub(super) fn of(write_set: &WriteSet) -> Self {
-        let customer = write_set.changes.iter().find_map(|change| match change {
-            Change::Place(order, _) => order.customer_id.as_ref().map(customer_hash),
-            _ => None,
-        });
+        let customer = placed(write_set).and_then(|order| order.customer_id.as_ref());
+        let customer = customer.map(customer_hash);
         let key = write_set
             .claim
             .as_ref()
@@ -160,10 +159,7 @@ impl<'g> Group<'g> {
         {
             return Ok(Outcome::Seen(Box::new(seen)));
         }
-        let placed_at = write_set.changes.iter().find_map(|change| match change {
-            Change::Place(order, _) => Some(order.created_at),
-            _ => None,
-        });
+        let placed_at = placed(write_set).map(|order| order.created_at);
         for (number, change) in write_set.changes.iter().enumerate() {
             if !self.change(change, write_set, hashes, placed_at)? {
                 let wrote = number > 0;
@@ -246,14 +242,14 @@ impl<'g> Group<'g> {
                 self.place(order, entry, first_event(write_set, order), hashes.customer)
             }
             Change::Order { was, now } => {
-                let events = moves::events_of(write_set, now);
+                let events = events_of(write_set, now);
                 moves::order(self.connection, &mut self.sql.event, *was, now, &events)
             }
             Change::Event(event) => {
                 let written = match event.sequence {
                     1 => self.first_event(event, placed_at)?,
                     // Written with the order that it belongs to.
-                    _ => moves::moves(write_set, event),
+                    _ => moves(write_set, event),
                 };
                 webhooks::announce(self.connection, self.subscribers, event)?;
                 Ok(written)
@@ -382,21 +378,6 @@ fn unless(time: Timestamp, placed_at: Option<Timestamp>) -> Option<i64> {
     (Some(time) != placed_at).then_some(time.as_millis())
 }
 
-/// What the claim of a write set of the open group will be remembered as.
-fn seen_of(write_set: &WriteSet) -> Option<Seen> {
-    let claim = write_set.claim.as_ref()?;
-    let order = write_set.changes.iter().find_map(|change| match change {
-        Change::Place(order, _) => Some((**order).clone()),
-        _ => None,
-    });
-    Some(Seen {
-        fingerprint: claim.fingerprint,
-        reply: claim.reply.clone(),
-        order,
-        created_at: claim.created_at,
-    })
-}
-
 /// The newest committed record of a scope: one of those that are in memory, in most cases.
 pub(super) fn find_seen(
     connection: &Connection,
@@ -445,12 +426,13 @@ fn seen_in_row(
         .map_err(failed)?;
     let mut seen: Option<Seen> = None;
     while let Some(row) = rows.next().map_err(failed)? {
-        let seen = match &mut seen {
-            Some(seen) => seen,
-            None => seen.insert(rows::seen(row)?),
-        };
-        if let Some(order) = &mut seen.order {
-            order.lines.push(rows::line(row, columns::ORDER)?);
+        if seen.is_none() {
+            let order_id: Option<i64> = rows::get(row, 0)?;
+            let order = order_id.map(|_| rows::order(row)).transpose()?;
+            seen = Some(rows::seen(row, BEHIND_ORDER + rows::LINE, order)?);
+        }
+        if let Some(order) = seen.as_mut().and_then(|seen| seen.order.as_mut()) {
+            order.lines.push(rows::line(row, BEHIND_ORDER)?);
         }
     }
     Ok(seen)

@@ -1,11 +1,11 @@
 //! Stock and transfers.
 
-use super::rows::{corrupt, failed, get, halves, optional};
+use super::rows::{self, account_code, failed, halves, transfer_code};
 use crate::Error;
 use domain::id::first_half;
 use domain::stock::Movement;
-use domain::transfer::{Account, Asset, Subject, TransferKind};
-use domain::{Currency, ItemId, OrderId, Stock, Timestamp, Transfer};
+use domain::transfer::{Asset, Subject};
+use domain::{ItemId, OrderId, Stock, Transfer};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Moves stock; `false` where there is not enough. What was never counted starts from nothing.
@@ -54,7 +54,7 @@ pub(super) fn transfer(connection: &Connection, transfer: &Transfer) -> Result<b
         Subject::Order(id) => halves(id.as_uuid()).0,
         Subject::Adjustment(id) => first_half(id).cast_signed(),
     };
-    let (kind, pending) = kind_code(transfer.kind);
+    let (kind, pending) = transfer_code(transfer.kind);
     let item_id = match &transfer.asset {
         Asset::Money(_) => None,
         Asset::Item(item_id) => Some(item_id.as_str()),
@@ -98,33 +98,10 @@ pub(super) fn transfers(
         )
         .map_err(failed)?;
     let (row, random) = halves(order_id.as_uuid());
-    let mut rows = select.query(params![row, random]).map_err(failed)?;
+    let mut found = select.query(params![row, random]).map_err(failed)?;
     let mut transfers = Vec::new();
-    while let Some(row) = rows.next().map_err(failed)? {
-        let currency = Currency::parse(super::rows::text(row, 9)?);
-        let item_id = optional(row, 3, ItemId::parse, "item_id")?;
-        let asset = match item_id {
-            Some(item_id) => Asset::Item(item_id),
-            None => Asset::Money(currency.ok_or_else(|| corrupt("currency"))?),
-        };
-        let account = |column| -> Result<Account, Error> {
-            let code: i64 = get(row, column)?;
-            Account::ALL
-                .into_iter()
-                .find(|account| account_code(*account) == code)
-                .ok_or_else(|| corrupt("account"))
-        };
-        transfers.push(Transfer {
-            subject: Subject::Order(order_id),
-            number: get(row, 0)?,
-            kind: kind_of(get(row, 1)?, get(row, 2)?).ok_or_else(|| corrupt("transfer kind"))?,
-            asset,
-            debit: account(4)?,
-            credit: account(5)?,
-            amount: get(row, 6)?,
-            reason: optional(row, 7, |text| Some(Box::from(text)), "reason")?,
-            occurred_at: Timestamp::from_millis(get(row, 8)?),
-        });
+    while let Some(row) = found.next().map_err(failed)? {
+        transfers.push(rows::transfer(row, order_id)?);
     }
     Ok(transfers)
 }
@@ -151,34 +128,4 @@ pub(super) fn stocks(
                 .map_err(failed)
         })
         .collect()
-}
-
-fn account_code(account: Account) -> i64 {
-    match account {
-        Account::Customers => 1,
-        Account::Sales => 2,
-        Account::Stock => 3,
-        Account::Supply => 4,
-    }
-}
-
-fn kind_code(kind: TransferKind) -> (i64, Option<u32>) {
-    match kind {
-        TransferKind::Pending => (1, None),
-        TransferKind::Posted(pending) => (2, Some(pending)),
-        TransferKind::Voided(pending) => (3, Some(pending)),
-        TransferKind::Transfer => (4, None),
-        TransferKind::Reversal => (5, None),
-    }
-}
-
-fn kind_of(code: i64, pending: Option<u32>) -> Option<TransferKind> {
-    Some(match (code, pending) {
-        (1, None) => TransferKind::Pending,
-        (2, Some(pending)) => TransferKind::Posted(pending),
-        (3, Some(pending)) => TransferKind::Voided(pending),
-        (4, None) => TransferKind::Transfer,
-        (5, None) => TransferKind::Reversal,
-        _ => return None,
-    })
 }

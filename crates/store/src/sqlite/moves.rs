@@ -1,26 +1,11 @@
 //! Orders that move on, and the events that say so.
 
-use super::rows::{event_code, failed, halves, status_code, step_code};
+use super::rows::{aim_code, event_code, failed, halves, status_code, step_code};
 use crate::Error;
-use domain::order::{Aim, Failure};
-use domain::{Change, Event, Order, Timestamp, WriteSet};
+use crate::write_sets::in_sequence;
+use domain::order::Failure;
+use domain::{Event, Order, Timestamp};
 use rusqlite::{Connection, Statement, params};
-
-/// The events of a write set that an order moves on by.
-pub(super) fn events_of<'w>(write_set: &'w WriteSet, order: &Order) -> Vec<&'w Event> {
-    let of_order = |change: &'w Change| match change {
-        Change::Event(event) if event.order_id == order.id && event.sequence > 1 => Some(event),
-        _ => None,
-    };
-    write_set.changes.iter().filter_map(of_order).collect()
-}
-
-/// Whether the write set moves the order of an event.
-pub(super) fn moves(write_set: &WriteSet, event: &Event) -> bool {
-    let moves =
-        |change: &Change| matches!(change, Change::Order { now, .. } if now.id == event.order_id);
-    write_set.changes.iter().any(moves)
-}
 
 /// Writes only what can change: lines and who the order is for stay as they were placed. Its new
 /// events are chained to the one before them, and the order then points at the last.
@@ -34,11 +19,8 @@ pub(super) fn order(
     let Some((first, others)) = events.split_first() else {
         return update(connection, was, order, None);
     };
-    let in_sequence = (first.sequence..)
-        .zip(events)
-        .all(|(next, event)| event.sequence == next);
     // Before anything is written: a guard that fails leaves nothing behind.
-    if !in_sequence || !insert_first(connection, was, order, first)? {
+    if !in_sequence(events) || !insert_first(connection, was, order, first)? {
         return Ok(false);
     }
     let (order_id, _) = halves(order.id.as_uuid());
@@ -128,7 +110,7 @@ fn update(
                 progress.round,
                 progress.step.map(step_code),
                 progress.tries,
-                (progress.aim == Aim::Cancel).then_some(1),
+                aim_code(progress.aim),
                 progress.deadline_at.map(Timestamp::as_millis),
                 order
                     .failure

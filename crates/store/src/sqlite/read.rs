@@ -3,7 +3,7 @@
 use super::Indexes;
 use super::index::Found;
 use super::rows::{
-    self, columns, customer_hash, event, failed, get, halves, line, status_code, uuid,
+    self, BEHIND_ORDER, customer_hash, event, failed, get, halves, line, status_code, uuid,
 };
 use crate::{Error, EventQuery, OrderQuery, Page};
 use domain::{Event, EventId, Order, OrderId};
@@ -43,7 +43,7 @@ fn orders_of(mut rows: Rows<'_>) -> Result<Vec<Order>, Error> {
             orders.push(rows::order(row)?);
         }
         if let Some(order) = orders.last_mut() {
-            order.lines.push(line(row, columns::ORDER)?);
+            order.lines.push(line(row, BEHIND_ORDER)?);
         }
     }
     Ok(orders)
@@ -143,7 +143,7 @@ fn scan(connection: &Connection, query: &OrderQuery) -> Result<Page<Order, Order
             }
         }
         if let Some(order) = items.last_mut().filter(|_| wanted) {
-            order.lines.push(line(row, columns::ORDER)?);
+            order.lines.push(line(row, BEHIND_ORDER)?);
         }
     }
     Ok(Page { items, next: None })

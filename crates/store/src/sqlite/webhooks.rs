@@ -1,8 +1,9 @@
 //! Who is told of events, and the log of the tries.
 
 use super::rows::{self, consumer_code, failed, get, halves, uuid};
+use crate::write_sets::Subscriber;
 use crate::{DeliveryQuery, Error, Page};
-use domain::{Consumer, Delivery, DeliveryId, Endpoint, EndpointId, Event, EventId, OrderId};
+use domain::{Consumer, Delivery, DeliveryId, EndpointId, Event, EventId, OrderId};
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
 
@@ -10,12 +11,6 @@ use std::sync::Arc;
 const KEPT_MAX: i64 = 1_000;
 /// The most endpoints that are looked at.
 const ENDPOINTS_MAX: i64 = 1_000;
-
-/// An endpoint that is told of some kinds of events.
-pub(super) struct Subscriber {
-    id: EndpointId,
-    endpoint: Endpoint,
-}
 
 /// Every endpoint that is told of something.
 pub(super) fn subscribers(connection: &Connection) -> Result<Arc<[Subscriber]>, Error> {
@@ -25,14 +20,8 @@ pub(super) fn subscribers(connection: &Connection) -> Result<Arc<[Subscriber]>, 
     let mut rows = select.query([ENDPOINTS_MAX]).map_err(failed)?;
     let mut subscribers = Vec::new();
     while let Some(row) = rows.next().map_err(failed)? {
-        let id = EndpointId::parse(rows::text(row, 0)?);
-        let endpoint = Endpoint::read(&get::<Vec<u8>>(row, 1)?);
-        // One that cannot be read is told of nothing, and keeps nobody from placing orders.
-        if let (Some(id), Some(endpoint)) = (id, endpoint)
-            && endpoint.disabled.is_none()
-        {
-            subscribers.push(Subscriber { id, endpoint });
-        }
+        let body: Vec<u8> = get(row, 1)?;
+        subscribers.extend(Subscriber::read(rows::text(row, 0)?, &body));
     }
     Ok(subscribers.into())
 }

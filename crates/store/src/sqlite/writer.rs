@@ -6,11 +6,12 @@
 use super::apply::{Group, Hashes, Outcome};
 use super::index::{Index, Move};
 use super::rows::{failed, halves};
-use super::webhooks::{self, Subscriber};
+use super::webhooks;
 use super::{Memory, connection, outbox, reset, run};
 use crate::mutant::{Mutant, planted};
+use crate::write_sets::{Effects, Subscriber, placed};
 use crate::{Committed, Error, LeaseClaim, Leased, Live};
-use domain::{Change, OrderId, WriteSet};
+use domain::{OrderId, WriteSet};
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -293,7 +294,7 @@ impl Thread {
             .iter()
             .map(|waiting| {
                 placed(&waiting.write_set)
-                    .map(|id| exists(&connection, id))
+                    .map(|order| exists(&connection, order.id))
                     .transpose()
             })
             .collect();
@@ -494,32 +495,19 @@ fn tell(memory: &Memory, group: Vec<Waiting>, outcomes: Vec<Outcome>, announced:
     };
     let live =
         (memory.live.receiver_count() > 0).then(|| Live::Group(done().map(Arc::clone).collect()));
-    let (mut any_order, mut any_record, mut any_wake) = (false, false, false);
-    let mut moved = Vec::new();
-    for change in done().flat_map(|write_set| &write_set.changes) {
-        match change {
-            Change::Place(..) => any_order = true,
-            Change::Order { now, .. } => moved.push(now.id),
-            Change::Record { .. } => any_record = true,
-            Change::Wake(_) => any_wake = true,
-            Change::Event(_) => any_wake |= announced,
-            Change::Transfer(_)
-            | Change::Stock(_)
-            | Change::Settle(_)
-            | Change::Delay { .. }
-            | Change::Delivered(_)
-            | Change::Forget(_) => {}
-        }
-    }
-    if any_record {
+    let changes = done().flat_map(|write_set| &write_set.changes);
+    let effects = Effects::of(changes, announced);
+    if effects.records {
         memory.records.forget();
     }
-    if any_order || !moved.is_empty() {
-        memory.cache.outdate(moved, move || answer(group, outcomes));
+    let outdates = effects.outdates();
+    if outdates {
+        let answer = move || answer(group, outcomes);
+        memory.cache.outdate(effects.moved, answer);
     } else {
         answer(group, outcomes);
     }
-    if any_wake {
+    if effects.wakes {
         memory.signal.send_modify(|commits| *commits += 1);
     }
     if let Some(live) = live {
@@ -547,13 +535,6 @@ fn committed(outcome: Outcome) -> Committed {
         Outcome::Seen(seen) => Committed::Seen(seen),
         Outcome::Refused { change, .. } => Committed::Refused(change),
     }
-}
-
-fn placed(write_set: &WriteSet) -> Option<OrderId> {
-    write_set.changes.iter().find_map(|change| match change {
-        Change::Place(order, _) => Some(order.id),
-        _ => None,
-    })
 }
 
 fn exists(connection: &Connection, id: OrderId) -> Result<bool, Error> {

@@ -66,7 +66,9 @@ macro_rules! contract {
     (@each $open:path, $($promise:ident,)*) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $promise() {
-            let fresh = $open();
+            let Some(fresh) = $open().await else {
+                return;
+            };
             promises::$promise(&*fresh.store).await;
             fresh.store.close().await.unwrap();
         })*
@@ -305,7 +307,9 @@ pub(crate) async fn a_refused_write_set_takes_no_neighbour_with_it(store: &dyn S
     let answers = together(store, group).await;
 
     assert_eq!(answers[5], Committed::Refused(1));
-    assert!(matches!(answers[11], Committed::Seen(_)), "{answers:?}");
+    // One key came twice; which of the two took it is nobody's to say.
+    let seen = [3, 11].map(|of| matches!(answers[of], Committed::Seen(_)));
+    assert!(seen[0] != seen[1], "{answers:?}");
     let done = answers
         .iter()
         .filter(|answer| **answer == Committed::Done)

@@ -6,6 +6,7 @@ mod contract;
 mod fixtures;
 mod live;
 mod outbox;
+mod postgres;
 mod records;
 mod sqlite;
 mod webhooks;

@@ -26,32 +26,34 @@ fn options(path: &Path, access: Access, customer_index: bool) -> Options {
     }
 }
 
-fn open(path: &Path) -> Result<Arc<dyn Store>, OpenError> {
-    store::open(&options(path, Access::Own, true), &Still)
+async fn open(path: &Path) -> Result<Arc<dyn Store>, OpenError> {
+    store::open(&options(path, Access::Own, true), &Still).await
 }
 
-fn fresh() -> Fresh {
+async fn fresh() -> Option<Fresh> {
     let directory = tempfile::tempdir().unwrap();
-    let store = open(&directory.path().join("orders.db")).unwrap();
-    Fresh {
+    let store = open(&directory.path().join("orders.db")).await.unwrap();
+    Some(Fresh {
         store,
         _keep: Box::new(directory),
-    }
+    })
 }
 
-fn fresh_without_customer_index() -> Fresh {
+async fn fresh_without_customer_index() -> Option<Fresh> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("orders.db");
-    let store = store::open(&options(&path, Access::Own, false), &Still).unwrap();
-    Fresh {
+    let store = store::open(&options(&path, Access::Own, false), &Still)
+        .await
+        .unwrap();
+    Some(Fresh {
         store,
         _keep: Box::new(directory),
-    }
+    })
 }
 
 /// A file with three orders in it, closed.
 async fn used(path: &Path) {
-    let (store, ids) = (open(path).unwrap(), ids());
+    let (store, ids) = (open(path).await.unwrap(), ids());
     for n in 0..3 {
         store
             .commit(Arc::new(placing(&ids, &format!("k{n}"))))
@@ -81,7 +83,7 @@ async fn what_was_committed_is_there_after_a_restart_and_so_are_the_keys() {
     let path = directory.path().join("new/orders.db");
     used(&path).await;
 
-    let store = open(&path).unwrap();
+    let store = open(&path).await.unwrap();
     let listed = store.orders(everything()).await.unwrap().items;
     assert_eq!(listed.len(), 4);
     let events = store.events(listed[0].id).await.unwrap();
@@ -95,12 +97,14 @@ async fn what_was_committed_is_there_after_a_restart_and_so_are_the_keys() {
 async fn a_second_owner_is_refused_and_a_reader_beside_it_is_not() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("orders.db");
-    let store = open(&path).unwrap();
+    let store = open(&path).await.unwrap();
     store.commit(Arc::new(placing(&ids(), "k"))).await.unwrap();
 
-    assert!(matches!(open(&path), Err(OpenError::Owned(_))));
-    assert!(words(open(&path)).contains(&format!("process {}", std::process::id())));
-    let reader = store::open(&options(&path, Access::Read, true), &Still).unwrap();
+    assert!(matches!(open(&path).await, Err(OpenError::Owned(_))));
+    assert!(words(open(&path).await).contains(&format!("process {}", std::process::id())));
+    let reader = store::open(&options(&path, Access::Read, true), &Still)
+        .await
+        .unwrap();
     assert_eq!(reader.orders(everything()).await.unwrap().items.len(), 1);
     assert!(reader.seen(&scope("k")).await.unwrap().is_some());
     assert!(
@@ -116,10 +120,10 @@ async fn a_second_owner_is_refused_and_a_reader_beside_it_is_not() {
 async fn a_file_that_is_not_a_sound_file_of_ours_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("orders.db");
-    let check = |what: &str, spoil: &dyn Fn()| {
+    let check = async |what: &str, spoil: &dyn Fn()| {
         spoil();
         let before = std::fs::read(&path).unwrap();
-        let result = open(&path);
+        let result = open(&path).await;
         assert!(matches!(result, Err(OpenError::Damaged(_))), "{what}");
         words(result);
         assert!(
@@ -128,20 +132,22 @@ async fn a_file_that_is_not_a_sound_file_of_ours_is_refused_and_left_alone() {
         );
         std::fs::remove_file(&path).unwrap();
     };
-    check("text", &|| std::fs::write(&path, "dear diary").unwrap());
+    check("text", &|| std::fs::write(&path, "dear diary").unwrap()).await;
     check("another program's", &|| {
         Connection::open(&path)
             .unwrap()
             .execute_batch("create table diary (page)")
             .unwrap();
-    });
+    })
+    .await;
     used(&path).await;
     check("flipped bytes", &|| {
         let mut bytes = std::fs::read(&path).unwrap();
         let third = bytes.len() / 3;
         bytes[third..2 * third].fill(0x5a);
         std::fs::write(&path, bytes).unwrap();
-    });
+    })
+    .await;
     used(&path).await;
     check("another migration", &|| {
         let raw = Connection::open(&path).unwrap();
@@ -149,7 +155,8 @@ async fn a_file_that_is_not_a_sound_file_of_ours_is_refused_and_left_alone() {
             .unwrap();
         raw.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))
             .unwrap();
-    });
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -161,22 +168,20 @@ async fn a_newer_schema_is_refused() {
         .unwrap()
         .pragma_update(None, "user_version", 99)
         .unwrap();
-    assert!(matches!(open(&path), Err(OpenError::Newer(_))));
-    assert!(words(open(&path)).contains("version 99"));
+    assert!(matches!(open(&path).await, Err(OpenError::Newer(_))));
+    assert!(words(open(&path).await).contains("version 99"));
 }
 
-#[test]
-fn a_directory_that_cannot_be_used_is_refused() {
+#[tokio::test]
+async fn a_directory_that_cannot_be_used_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let result = open(&file.join("orders.db"));
+    let result = open(&file.join("orders.db")).await;
     assert!(matches!(result, Err(OpenError::Inaccessible(_))));
     words(result);
-    words(store::open(
-        &options(&directory.path().join("none.db"), Access::Read, true),
-        &Still,
-    ));
+    let none = options(&directory.path().join("none.db"), Access::Read, true);
+    words(store::open(&none, &Still).await);
 }
 
 #[test]
@@ -193,11 +198,19 @@ fn urls_are_read_as_people_write_them() {
     check("sqlite:///orders.db", "orders.db");
     check("sqlite:////var/orders.db", "/var/orders.db");
     for url in [
+        "postgres://u@h/d",
+        "postgresql://u@h/d",
+        "postgresql+psycopg2://u@h/d",
+    ] {
+        let expected = store::open::Location::Postgres("postgres://u@h/d".to_owned());
+        assert_eq!(locate(url).unwrap(), expected, "{url}");
+    }
+    for url in [
         "",
         "orders.db",
         "sqlite:",
         "sqlite::memory:",
-        "postgres://u:secret@h/d",
+        "mongodb://u:secret@h/d",
     ] {
         let error = locate(url).unwrap_err().to_string();
         assert!(
@@ -207,12 +220,12 @@ fn urls_are_read_as_people_write_them() {
     }
 }
 
-#[test]
-fn files_are_readable_for_their_owner_alone() {
+#[tokio::test]
+async fn files_are_readable_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("data/orders.db");
-    let _store = open(&path).unwrap();
+    let _store = open(&path).await.unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&directory.path().join("data")), 0o700);
     for entry in std::fs::read_dir(directory.path().join("data")).unwrap() {
@@ -320,7 +333,9 @@ async fn the_audit_finds_each_kind_of_damage() {
         let path = directory.path().join("orders.db");
         used(&path).await;
         Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-        let store = store::open(&options(&path, Access::Read, true), &Still).unwrap();
+        let store = store::open(&options(&path, Access::Read, true), &Still)
+            .await
+            .unwrap();
         let page = store.audit(check, None).await.unwrap();
         assert!(!page.items.is_empty(), "{} after {sql}", check.as_str());
     }
@@ -330,7 +345,7 @@ async fn the_audit_finds_each_kind_of_damage() {
 async fn the_sql_that_people_know_shows_the_ids_of_the_api() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("orders.db");
-    let (store, ids) = (open(&path).unwrap(), ids());
+    let (store, ids) = (open(&path).await.unwrap(), ids());
     let write_set = placing(&ids, "test-123");
     let order = placed(&write_set);
     store.commit(Arc::new(write_set)).await.unwrap();
@@ -372,7 +387,7 @@ async fn keys_and_customers_are_found_when_they_have_left_the_memory() {
     const ORDERS: usize = 100_000;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("orders.db");
-    let (store, ids) = (open(&path).unwrap(), ids());
+    let (store, ids) = (open(&path).await.unwrap(), ids());
     for chunk in 0..ORDERS / 500 {
         let group = (chunk * 500..(chunk + 1) * 500).map(|n| {
             let customer = format!("cust{}", n / 10);
@@ -393,7 +408,7 @@ async fn keys_and_customers_are_found_when_they_have_left_the_memory() {
     every_key_and_customer_is_found(&*store, ORDERS).await;
     store.close().await.unwrap();
     drop(store);
-    every_key_and_customer_is_found(&*open(&path).unwrap(), ORDERS).await;
+    every_key_and_customer_is_found(&*open(&path).await.unwrap(), ORDERS).await;
 }
 
 async fn every_key_and_customer_is_found(store: &dyn Store, orders: usize) {

@@ -1,0 +1,85 @@
+//! Opening a database: reach it, look whether it keeps what it says is kept, bring its schema up to
+//! date. Every refusal says what, why and how to mend it.
+
+use super::rows::{boxed, failed};
+use super::{Postgres, schema};
+use crate::Error;
+use crate::open::{Access, OpenError, Options, redacted};
+use domain::Clock;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The most connections of one process.
+const CONNECTIONS_MAX: u32 = 16;
+/// How long anybody waits for a connection before he is told to come again.
+const ACQUIRE_MAX: Duration = Duration::from_secs(2);
+
+/// Opens the database at `url`.
+pub(crate) async fn open(
+    url: &str,
+    options: &Options,
+    clock: &dyn Clock,
+) -> Result<Postgres, OpenError> {
+    let location = redacted(url);
+    let connect = PgConnectOptions::from_str(url)
+        .map_err(|error| {
+            OpenError::Url(format!(
+                "Cannot use the database URL {location:?}.\nWhy: {error}.\n\
+                 Fix: write postgres://USER:PASSWORD@HOST:5432/DATABASE."
+            ))
+        })?
+        .application_name("orderd")
+        // Explicit, whatever the server's defaults are: guards are conditional statements.
+        .options([("default_transaction_isolation", "read committed")]);
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(ACQUIRE_MAX)
+        .connect_with(connect)
+        .await
+        .map_err(|error| refusal(&location, &failed(error)))?;
+    for setting in ["synchronous_commit", "fsync"] {
+        let row = sqlx::query("select current_setting($1)")
+            .bind(setting)
+            .fetch_one(&pool)
+            .await
+            .map_err(|error| refusal(&location, &failed(error)))?;
+        let value = boxed(&row, 0).map_err(|error| refusal(&location, &error))?;
+        if value.as_deref() == Some("off") {
+            return Err(OpenError::Inaccessible(format!(
+                "The database {location} loses what it acknowledged.\n\
+                 Why: {setting} is off there, and a 201 means that the order is on disk.\n\
+                 Fix: set {setting} = on in postgresql.conf, or for this user or database."
+            )));
+        }
+    }
+    if options.access == Access::Own {
+        schema::migrate(&pool, &location, clock).await?;
+    } else {
+        let mut connection = pool
+            .acquire()
+            .await
+            .map_err(|error| refusal(&location, &failed(error)))?;
+        if schema::check(&mut connection, &location).await? == 0 {
+            return Err(OpenError::Inaccessible(format!(
+                "The database {location} holds no orders.\n\
+                 Why: its tables are made by the first start of the service.\n\
+                 Fix: run `orderd serve` once, or name the right database."
+            )));
+        }
+    }
+    Ok(Postgres::new(pool, location, Arc::clone(&options.cache)))
+}
+
+/// The words for a database that cannot be used.
+pub(super) fn refusal(location: &str, error: &Error) -> OpenError {
+    let why = match error {
+        Error::Corrupt(why) => why.clone(),
+        Error::Unavailable(source) | Error::Unknown(source) => source.to_string(),
+    };
+    OpenError::Inaccessible(format!(
+        "Cannot use the database {location}.\nWhy: {why}.\n\
+         Fix: see that the server runs there, that the user may log in and that the database exists."
+    ))
+}

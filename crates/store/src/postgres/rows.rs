@@ -1,0 +1,97 @@
+//! Rows of PostgreSQL, and its errors. No SQL runs in here.
+
+pub(super) use crate::rows::*;
+
+use crate::Error;
+use domain::Order;
+use sqlx::encode::IsNull;
+use sqlx::error::{BoxDynError, DatabaseError};
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgRow, PgTypeInfo};
+use sqlx::{Encode, Postgres, Row, Type, ValueRef};
+use uuid::Uuid;
+
+/// The column behind those of an order: its lines.
+pub(super) const LINES: usize = PgRow::ID + ORDER;
+
+/// A UUID as an argument.
+#[derive(Clone, Copy)]
+pub(super) struct Id(pub(super) Uuid);
+
+impl Type<Postgres> for Id {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(2950))
+    }
+}
+
+impl Encode<'_, Postgres> for Id {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+}
+
+impl Columns for PgRow {
+    const ID: usize = 1;
+
+    fn id(&self, column: usize) -> Result<Uuid, Error> {
+        let id = raw(self, column)?.and_then(|bytes| Uuid::from_slice(bytes).ok());
+        id.ok_or_else(|| corrupt("id"))
+    }
+
+    fn whole(&self, column: usize) -> Result<Option<i64>, Error> {
+        let Some(bytes) = raw(self, column)? else {
+            return Ok(None);
+        };
+        let whole = match *bytes {
+            [byte] => i64::from(byte),
+            [a, b] => i64::from(i16::from_be_bytes([a, b])),
+            [a, b, c, d] => i64::from(i32::from_be_bytes([a, b, c, d])),
+            _ => i64::from_be_bytes(bytes.try_into().map_err(|_| corrupt("number"))?),
+        };
+        Ok(Some(whole))
+    }
+
+    fn text(&self, column: usize) -> Result<Option<&str>, Error> {
+        let text = raw(self, column)?.map(std::str::from_utf8).transpose();
+        text.map_err(|_| corrupt("text"))
+    }
+
+    fn bytes(&self, column: usize) -> Result<Option<&[u8]>, Error> {
+        raw(self, column)
+    }
+}
+
+/// A value as it came over the wire, in PostgreSQL's binary form.
+fn raw(row: &PgRow, column: usize) -> Result<Option<&[u8]>, Error> {
+    let value = row.try_get_raw(column).map_err(failed)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    value.as_bytes().map(Some).map_err(|_| corrupt("value"))
+}
+
+/// An order with its lines.
+pub(super) fn whole_order(row: &PgRow) -> Result<Order, Error> {
+    let lines = row.text(LINES)?.ok_or_else(|| corrupt("lines"))?;
+    Ok(Order {
+        lines: read_lines(lines)?,
+        ..order(row)?
+    })
+}
+
+/// An error of the engine, where nothing is known to be written.
+pub(super) fn failed(error: sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnIndexOutOfBounds { .. } => {
+            Error::Corrupt(error.to_string())
+        }
+        error => Error::Unavailable(error.into()),
+    }
+}
+
+/// Whether it only came at the wrong moment: 40001 and 40P01 (serialization failure, deadlock).
+pub(super) fn is_conflict(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("40001" | "40P01"))
+}

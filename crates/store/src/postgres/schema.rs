@@ -1,0 +1,129 @@
+//! The schema and its versions: files that are run once each, in order, and never changed.
+
+use super::rows::{Columns, failed, number};
+use crate::Error;
+use crate::open::OpenError;
+use domain::Clock;
+use sha2::{Digest, Sha256};
+use sqlx::{PgConnection, PgPool};
+use std::fmt::Write as _;
+
+/// Every migration, in order; the version of a schema is how many were run.
+const MIGRATIONS: [(&str, &str); 1] = [(
+    "0001_orders",
+    include_str!("../migrations/postgres/0001_orders.sql"),
+)];
+
+/// Held while a schema is looked at and changed, so that of processes that start at once one does:
+/// "ordd".
+const ADVISORY_LOCK: i64 = 0x6f72_6464;
+
+/// Runs what was not run yet, in one transaction, unless the schema is newer than this build or is
+/// not ours. Processes of the version before go on: a migration only adds.
+pub(super) async fn migrate(
+    pool: &PgPool,
+    location: &str,
+    clock: &dyn Clock,
+) -> Result<(), OpenError> {
+    let refuse = |error| super::open::refusal(location, &failed(error));
+    let mut transaction = pool.begin().await.map_err(refuse)?;
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(ADVISORY_LOCK)
+        .execute(&mut *transaction)
+        .await
+        .map_err(refuse)?;
+    let applied = check(&mut transaction, location).await?;
+    for (number, (name, sql)) in (1_i64..).zip(MIGRATIONS).skip(applied) {
+        run(&mut transaction, number, name, sql, clock)
+            .await
+            .map_err(refuse)?;
+        tracing::info!("Ran the migration {name}");
+    }
+    transaction.commit().await.map_err(refuse)
+}
+
+async fn run(
+    to: &mut PgConnection,
+    number: i64,
+    name: &str,
+    sql: &'static str,
+    clock: &dyn Clock,
+) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(
+        "create table if not exists schema_migrations (
+           version integer primary key, name text not null, checksum text not null,
+           applied_at bigint not null)",
+    )
+    .execute(&mut *to)
+    .await?;
+    sqlx::raw_sql(sql).execute(&mut *to).await?;
+    sqlx::query(
+        "insert into schema_migrations (version, name, checksum, applied_at)
+         values ($1, $2, $3, $4)",
+    )
+    .bind(number)
+    .bind(name)
+    .bind(checksum(sql))
+    .bind(clock.now().as_millis())
+    .execute(to)
+    .await
+    .map(drop)
+}
+
+/// How many migrations were run; refuses a schema of a newer orderd or of another program.
+pub(super) async fn check(from: &mut PgConnection, location: &str) -> Result<usize, OpenError> {
+    let unusable = |error: Error| super::open::refusal(location, &error);
+    let tables = sqlx::query(
+        "select to_regclass('schema_migrations') is not null, to_regclass('order_rows') is not null",
+    )
+    .fetch_one(&mut *from)
+    .await
+    .map_err(|error| unusable(failed(error)))?;
+    let there = |column| number::<_, i64>(&tables, column, "table").map_err(unusable);
+    if there(0)? == 0 {
+        return if there(1)? == 0 {
+            Ok(0)
+        } else {
+            Err(foreign(
+                location,
+                "it holds tables that orderd did not make",
+            ))
+        };
+    }
+    let recorded =
+        sqlx::query("select checksum from schema_migrations order by version limit 1000")
+            .fetch_all(from)
+            .await
+            .map_err(|error| foreign(location, &error.to_string()))?;
+    if recorded.len() > MIGRATIONS.len() {
+        return Err(OpenError::Newer(format!(
+            "The schema of {location} has version {}, and this build knows {}.\n\
+             Why: a newer orderd has used the database. Nothing is damaged.\n\
+             Fix: run that newer orderd, or restore the backup that was made before it.",
+            recorded.len(),
+            MIGRATIONS.len()
+        )));
+    }
+    for (row, (name, sql)) in recorded.iter().zip(MIGRATIONS) {
+        if row.text(0).map_err(unusable)? != Some(&checksum(sql)) {
+            let what = format!("its migration {name} is not the one of this build");
+            return Err(foreign(location, &what));
+        }
+    }
+    Ok(recorded.len())
+}
+
+fn foreign(location: &str, why: &str) -> OpenError {
+    OpenError::Damaged(format!(
+        "The database {location} is not one of orderd's, or was changed by hand.\nWhy: {why}.\n\
+         Fix: name an empty database, or restore your latest backup; nothing was changed."
+    ))
+}
+
+fn checksum(sql: &str) -> String {
+    let digest = Sha256::digest(sql);
+    digest.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all that is written");
+        text
+    })
+}

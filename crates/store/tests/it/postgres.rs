@@ -1,0 +1,109 @@
+//! PostgreSQL: the contract, and what a server that many processes share promises beyond it.
+
+use crate::contract::{Fresh, contract};
+use crate::fixtures::{Still, everything, ids, placed, placing};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
+use std::str::FromStr;
+use std::sync::Arc;
+use store::cache::Cache;
+use store::open::{Access, Options};
+use store::{Committed, OpenError, Store};
+
+contract!(keeps_its_promises, super::fresh);
+
+/// The server that the tests share.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test has no other configuration"
+)]
+fn server() -> Option<PgConnectOptions> {
+    let Ok(url) = std::env::var("ORDERD_TEST_POSTGRES_URL") else {
+        assert!(
+            std::env::var_os("ORDERD_TEST_ALL").is_none(),
+            "all tests were asked for, and there is no PostgreSQL"
+        );
+        eprintln!("SKIPPED: a test that needs a PostgreSQL; `cargo xtask test` starts one");
+        return None;
+    };
+    Some(PgConnectOptions::from_str(&url).unwrap())
+}
+
+/// An empty database of a test's own.
+async fn database() -> Option<String> {
+    let server = server()?;
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    let name: String = test
+        .rsplit("::")
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(60)
+        .collect();
+    let mut connection: PgConnection = server.connect().await.unwrap();
+    for sql in [
+        format!("drop database if exists \"{name}\" with (force)"),
+        format!("create database \"{name}\""),
+    ] {
+        let statement = sqlx::raw_sql(AssertSqlSafe(sql));
+        statement.execute(&mut connection).await.unwrap();
+    }
+    Some(server.database(&name).to_url_lossy().to_string())
+}
+
+fn options(url: &str, access: Access) -> Options {
+    Options {
+        url: url.to_owned(),
+        access,
+        customer_index: true,
+        cache: Arc::new(Cache::off()),
+    }
+}
+
+async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+    store::open(&options(url, Access::Own), &Still).await
+}
+
+async fn fresh() -> Option<Fresh> {
+    let url = database().await?;
+    let store = open(&url).await.unwrap();
+    Some(Fresh {
+        store,
+        _keep: Box::new(()),
+    })
+}
+
+#[tokio::test]
+async fn two_processes_share_a_database_and_take_a_key_once() {
+    let Some(url) = database().await else {
+        return;
+    };
+    // Both find it empty, and one of them makes the tables.
+    let (one, other) = tokio::join!(open(&url), open(&url));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    let ids = ids();
+    let first = placing(&ids, "k");
+    assert_eq!(
+        one.commit(Arc::new(first.clone())).await.unwrap(),
+        Committed::Done
+    );
+    let second = other.commit(Arc::new(placing(&ids, "k"))).await.unwrap();
+    let Committed::Seen(seen) = second else {
+        panic!("{second:?}");
+    };
+    assert_eq!(seen.order, Some(placed(&first)));
+    assert_eq!(other.orders(everything()).await.unwrap().items.len(), 1);
+}
+
+#[tokio::test]
+async fn a_reader_beside_them_finds_no_tables_where_there_are_none() {
+    let Some(url) = database().await else {
+        return;
+    };
+    let refused = store::open(&options(&url, Access::Read), &Still).await;
+    let words = refused.err().expect("it is refused").to_string();
+    assert!(words.contains("holds no orders"), "{words}");
+    open(&url).await.unwrap().close().await.unwrap();
+    let reader = store::open(&options(&url, Access::Read), &Still).await;
+    assert_eq!(reader.unwrap().stats().await.unwrap().schema_version, 1);
+}
