@@ -26,8 +26,8 @@ const DELIVERIES_MAX: i64 = 1_000;
 
 /// What became of a write set in the open transaction.
 pub(super) enum Outcome {
-    /// All of it is in the transaction. `announced`: an event wakes somebody.
-    Done { announced: bool },
+    /// All of it is in the transaction.
+    Done,
     /// Its key was taken.
     Seen(Box<Seen>),
     /// The guard of the change with this number failed.
@@ -39,9 +39,7 @@ pub(super) async fn apply(to: &mut PgConnection, write_set: &WriteSet) -> Result
     if let Some(claim) = &write_set.claim
         && !take(to, claim).await?
     {
-        let seen = read::seen(&mut *to, &claim.scope).await?;
-        let seen = seen.ok_or_else(|| Error::Unavailable("the key was let go of".into()))?;
-        return Ok(Outcome::Seen(Box::new(seen)));
+        return Ok(Outcome::Seen(seen(to, claim).await?));
     }
     let tells = |change: &Change| matches!(change, Change::Event(_));
     let subscribers = if write_set.changes.iter().any(tells) {
@@ -54,8 +52,14 @@ pub(super) async fn apply(to: &mut PgConnection, write_set: &WriteSet) -> Result
             return Ok(Outcome::Refused(number));
         }
     }
-    let announced = !subscribers.is_empty();
-    Ok(Outcome::Done { announced })
+    Ok(Outcome::Done)
+}
+
+/// What stands where a key could not be taken.
+pub(super) async fn seen(from: &mut PgConnection, claim: &Claim) -> Result<Box<Seen>, Failure> {
+    let seen = read::seen(from, &claim.scope).await?;
+    let seen = seen.ok_or_else(|| Error::Unavailable("the key was let go of".into()))?;
+    Ok(Box::new(seen))
 }
 
 /// Takes a key; `false` where it is taken. A transaction that has just taken it is waited for.
@@ -90,7 +94,7 @@ async fn take(to: &mut PgConnection, claim: &Claim) -> Result<bool, Failure> {
 }
 
 /// Every endpoint that is told of something.
-async fn subscribers(from: &mut PgConnection) -> Result<Vec<Subscriber>, Failure> {
+pub(super) async fn subscribers(from: &mut PgConnection) -> Result<Vec<Subscriber>, Failure> {
     let records = sqlx::query("select id, body from record_rows where kind = 'endpoint' limit $1")
         .bind(ENDPOINTS_MAX)
         .fetch_all(from)
@@ -108,7 +112,7 @@ async fn subscribers(from: &mut PgConnection) -> Result<Vec<Subscriber>, Failure
 }
 
 /// Makes one change; `false` where its guard fails.
-async fn make(
+pub(super) async fn make(
     to: &mut PgConnection,
     change: &Change,
     write_set: &WriteSet,
@@ -123,7 +127,12 @@ async fn make(
                 // Written with the order that it belongs to.
                 _ => moves(write_set, event),
             };
-            announce(to, subscribers, event).await?;
+            for subscriber in subscribers {
+                if subscriber.endpoint.wants(event.kind) {
+                    let whom = outbox::consumer(Consumer::Announce(subscriber.id));
+                    announce(to, whom, event).await?;
+                }
+            }
             Ok(written)
         }
         Change::Transfer(transfer) => add_transfer(to, transfer).await,
@@ -253,30 +262,24 @@ async fn insert_event(to: &mut PgConnection, event: &Event) -> Result<bool, Fail
     Ok(inserted.rows_affected() == 1)
 }
 
-/// Wakes those who want to be told of an event. One that is under way or waits for its next try
-/// goes on as it would.
-async fn announce(
+/// Wakes an endpoint that is to be told of an event. One that is under way or waits for its next
+/// try goes on as it would.
+pub(super) async fn announce(
     to: &mut PgConnection,
-    subscribers: &[Subscriber],
+    whom: Id,
     event: &Event,
 ) -> Result<(), Failure> {
-    for subscriber in subscribers {
-        if !subscriber.endpoint.wants(event.kind) {
-            continue;
-        }
-        sqlx::query(
-            "insert into wake_rows as w (consumer, order_id, since, head, due_at)
-             values ($1, $2, $3, $3, $4)
-             on conflict (consumer, order_id) do update
-               set head = greatest(w.head, excluded.head)",
-        )
-        .bind(outbox::consumer(Consumer::Announce(subscriber.id)))
-        .bind(Id(event.order_id.as_uuid()))
-        .bind(i64::from(event.sequence))
-        .bind(event.occurred_at.as_millis())
-        .execute(&mut *to)
-        .await?;
-    }
+    sqlx::query(
+        "insert into wake_rows as w (consumer, order_id, since, head, due_at)
+         values ($1, $2, $3, $3, $4)
+         on conflict (consumer, order_id) do update set head = greatest(w.head, excluded.head)",
+    )
+    .bind(whom)
+    .bind(Id(event.order_id.as_uuid()))
+    .bind(i64::from(event.sequence))
+    .bind(event.occurred_at.as_millis())
+    .execute(to)
+    .await?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use super::{Postgres, schema};
 use crate::Error;
 use crate::open::{Access, OpenError, Options, redacted};
 use domain::Clock;
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use std::time::Duration;
 const CONNECTIONS_MAX: u32 = 16;
 /// How long anybody waits for a connection before he is told to come again.
 const ACQUIRE_MAX: Duration = Duration::from_secs(2);
+/// A connection that nobody used for longer is asked whether it is still there.
+const IDLE_MAX: Duration = Duration::from_secs(1);
 
 /// Opens the database at `url`.
 pub(crate) async fn open(
@@ -36,6 +39,11 @@ pub(crate) async fn open(
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(ACQUIRE_MAX)
+        // Asking each time whether it is still there would cost as much as a read.
+        .test_before_acquire(false)
+        .before_acquire(|connection, kept| {
+            Box::pin(async move { Ok(kept.idle_for < IDLE_MAX || connection.ping().await.is_ok()) })
+        })
         .connect_with(connect)
         .await
         .map_err(|error| refusal(&location, &failed(error)))?;

@@ -7,7 +7,7 @@ use domain::Order;
 use sqlx::encode::IsNull;
 use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgRow, PgTypeInfo};
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgRow, PgTypeInfo};
 use sqlx::{Encode, Postgres, Row, Type, ValueRef};
 use uuid::Uuid;
 
@@ -21,6 +21,12 @@ pub(super) struct Id(pub(super) Uuid);
 impl Type<Postgres> for Id {
     fn type_info() -> PgTypeInfo {
         PgTypeInfo::with_oid(Oid(2950))
+    }
+}
+
+impl PgHasArrayType for Id {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(2951))
     }
 }
 
