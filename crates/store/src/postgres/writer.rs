@@ -189,12 +189,13 @@ impl Inner {
             .filter(|(_, outcome)| matches!(outcome, Outcome::Done))
             .map(|(job, _)| Arc::clone(&job.write_set))
             .collect();
+        let listened = self.live.receiver_count() > 0;
         let wakes = self.outdate(&done, announced).await;
         for (job, outcome) in group.into_iter().zip(outcomes) {
             // Whoever asked may be gone; the record of the key is not.
             drop(job.answer.send(Ok(committed(outcome))));
         }
-        self.tell(done, wakes);
+        self.tell(done, wakes, listened);
     }
 
     async fn answer_one(&self, job: Job, answer: Result<Committed, Error>) {
@@ -202,9 +203,10 @@ impl Inner {
             Ok(Committed::Done) => vec![Arc::clone(&job.write_set)],
             _ => Vec::new(),
         };
+        let listened = self.live.receiver_count() > 0;
         let wakes = self.outdate(&done, true).await;
         drop(job.answer.send(answer));
-        self.tell(done, wakes);
+        self.tell(done, wakes, listened);
     }
 
     /// Outdates what write sets changed; whether a consumer may have something to do.
@@ -220,11 +222,12 @@ impl Inner {
         effects.wakes
     }
 
-    fn tell(&self, done: Vec<Arc<WriteSet>>, wakes: bool) {
+    /// `listened`: before the answers left. Who listens since then asks for what comes after them.
+    fn tell(&self, done: Vec<Arc<WriteSet>>, wakes: bool, listened: bool) {
         if wakes {
             self.signal.send_modify(|commits| *commits += 1);
         }
-        if !done.is_empty() {
+        if listened && !done.is_empty() {
             // Whoever listened may be gone.
             drop(self.live.send(Live::Group(done.into())));
         }

@@ -58,6 +58,7 @@ macro_rules! contract {
                 what_is_committed_is_told_and_nothing_else,
                 stock_never_goes_below_what_is_held_or_nothing,
                 a_refused_movement_takes_no_neighbour_with_it,
+                what_is_stale_among_others_is_refused_and_the_others_are_done,
                 an_order_is_driven_to_its_end_and_all_of_it_is_kept,
                 a_reset_keeps_what_is_on_hand_and_lets_go_of_what_is_held,
             );

@@ -1,11 +1,14 @@
 //! The promises of a store that fulfilment rests on: wakes and their leases, stock, transfers.
 //! Part of the contract that every backend is held to.
 
-use crate::fixtures::{NOW, draft, ids, occasion, placed, placing, placing_at};
+use crate::contract::together;
+use crate::fixtures::{NOW, draft, ids, occasion, placed, placing, placing_at, recorded_only};
 use domain::fulfil::{
     Answer, Call, Case, Decision, Inventory, Moment, Next, Retry, Rules, answered, next,
 };
+use domain::recorded;
 use domain::stock::{Adjustment, Movement, adjusted};
+use domain::text::Label;
 use domain::transfer::{Asset, TransferKind};
 use domain::{
     Change, Consumer, EventId, Ids, ItemId, Lease, Order, Stock, Timestamp, Wake, WriteSet,
@@ -270,6 +273,66 @@ pub(crate) async fn a_refused_movement_takes_no_neighbour_with_it(store: &dyn St
     );
     assert_eq!(taken.unwrap(), Committed::Done);
     assert_eq!(none.unwrap(), Committed::Refused(3));
+}
+
+pub(crate) async fn what_is_stale_among_others_is_refused_and_the_others_are_done(
+    store: &dyn Store,
+) {
+    let ids = ids();
+    for n in 0..8 {
+        place_at(store, &ids, NOW.plus_millis(n)).await;
+    }
+    let lost = lease(store, NOW.plus_millis(10), 8).await.entries;
+    let held = lease(store, NOW.plus_millis(10 + LEASE_MS), 8)
+        .await
+        .entries;
+    assert_eq!((lost.len(), held.len()), (8, 8));
+    let of_lease = |n: usize| {
+        let lease = if n.is_multiple_of(2) {
+            held[n]
+        } else {
+            lost[n]
+        };
+        let delay = Change::Delay {
+            lease,
+            due_at: NOW.plus_millis(60_000),
+            error: None,
+        };
+        let settle = Change::Settle(lease);
+        WriteSet {
+            claim: None,
+            changes: vec![if n < 4 { delay } else { settle }],
+        }
+    };
+    let answers = together(store, (0..8).map(of_lease).collect()).await;
+    let expected = [Committed::Done, Committed::Refused(0)];
+    for (n, answer) in answers.iter().enumerate() {
+        assert_eq!(*answer, expected[n % 2], "lease {n}");
+    }
+
+    let placings: Vec<WriteSet> = (0..8)
+        .map(|_| placing_at(&ids, NOW, None, recorded_only()))
+        .collect();
+    let orders: Vec<Order> = placings.iter().map(placed).collect();
+    together(store, placings).await;
+    let labelled = |order: &Order, word: &str| {
+        let occasion = occasion(&ids, NOW.plus_millis(100));
+        recorded::label(order.clone(), Label::parse(word).unwrap(), occasion).unwrap()
+    };
+    for order in orders.iter().skip(1).step_by(2) {
+        let first = store.commit(Arc::new(labelled(order, "first"))).await;
+        assert_eq!(first.unwrap(), Committed::Done);
+    }
+    // Every other one comes from a version that is gone.
+    let second = orders.iter().map(|order| labelled(order, "second"));
+    let answers = together(store, second.collect()).await;
+    for (n, (order, answer)) in orders.iter().zip(answers).enumerate() {
+        assert_eq!(answer, expected[n % 2], "order {n}");
+        let now = store.order(order.id).await.unwrap().unwrap();
+        let word = ["second", "first"][n % 2];
+        assert_eq!(now.label, Label::parse(word), "order {n}");
+        assert_eq!(store.events(order.id).await.unwrap().len(), 2, "order {n}");
+    }
 }
 
 pub(crate) async fn an_order_is_driven_to_its_end_and_all_of_it_is_kept(store: &dyn Store) {

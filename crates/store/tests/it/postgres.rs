@@ -4,6 +4,7 @@ use crate::contract::{Fresh, contract};
 use crate::fixtures::{Still, everything, ids, placed, placing};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
+use std::io::Write as _;
 use std::str::FromStr;
 use std::sync::Arc;
 use store::cache::Cache;
@@ -23,7 +24,10 @@ fn server() -> Option<PgConnectOptions> {
             std::env::var_os("ORDERD_TEST_ALL").is_none(),
             "all tests were asked for, and there is no PostgreSQL"
         );
-        eprintln!("SKIPPED: a test that needs a PostgreSQL; `cargo xtask test` starts one");
+        // Past the capture of the test runner.
+        let mut stderr = std::io::stderr().lock();
+        let skipped = "SKIPPED: a test that needs a PostgreSQL; `cargo xtask test` starts one";
+        let _closed = writeln!(stderr, "{skipped}");
         return None;
     };
     Some(PgConnectOptions::from_str(&url).unwrap())
