@@ -1,13 +1,11 @@
 //! Opening a database: reach it, look whether it keeps what it says is kept, bring its schema up to
 //! date. Every refusal says what, why and how to mend it.
 
-use super::rows::{boxed, failed};
 use super::{Postgres, schema};
-use crate::Error;
 use crate::open::{Access, OpenError, Options, redacted};
 use domain::Clock;
-use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,25 +34,17 @@ pub(crate) async fn open(
         .application_name("orderd")
         // Explicit, whatever the server's defaults are: guards are conditional statements.
         .options([("default_transaction_isolation", "read committed")]);
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS_MAX)
-        .acquire_timeout(ACQUIRE_MAX)
-        // Asking each time whether it is still there would cost as much as a read.
-        .test_before_acquire(false)
-        .before_acquire(|connection, kept| {
-            Box::pin(async move { Ok(kept.idle_for < IDLE_MAX || connection.ping().await.is_ok()) })
-        })
-        .connect_with(connect)
-        .await
-        .map_err(|error| refusal(&location, &failed(error)))?;
+    // Not by the pool, which says of a server that is away only that it waited.
+    let refuse = |error: sqlx::Error| refusal(&location, &error);
+    let mut connection = connect.connect().await.map_err(refuse)?;
     for setting in ["synchronous_commit", "fsync"] {
         let row = sqlx::query("select current_setting($1)")
             .bind(setting)
-            .fetch_one(&pool)
+            .fetch_one(&mut connection)
             .await
-            .map_err(|error| refusal(&location, &failed(error)))?;
-        let value = boxed(&row, 0).map_err(|error| refusal(&location, &error))?;
-        if value.as_deref() == Some("off") {
+            .map_err(refuse)?;
+        let value: String = row.try_get(0).map_err(refuse)?;
+        if value == "off" {
             return Err(OpenError::Inaccessible(format!(
                 "The database {location} loses what it acknowledged.\n\
                  Why: {setting} is off there, and a 201 means that the order is on disk.\n\
@@ -63,28 +53,31 @@ pub(crate) async fn open(
         }
     }
     if options.access == Access::Own {
-        schema::migrate(&pool, &location, clock).await?;
-    } else {
-        let mut connection = pool
-            .acquire()
-            .await
-            .map_err(|error| refusal(&location, &failed(error)))?;
-        if schema::check(&mut connection, &location).await? == 0 {
-            return Err(OpenError::Inaccessible(format!(
-                "The database {location} holds no orders.\n\
-                 Why: its tables are made by the first start of the service.\n\
-                 Fix: run `orderd serve` once, or name the right database."
-            )));
-        }
+        schema::migrate(&mut connection, &location, clock).await?;
+    } else if schema::check(&mut connection, &location).await? == 0 {
+        return Err(OpenError::Inaccessible(format!(
+            "The database {location} holds no orders.\n\
+             Why: its tables are made by the first start of the service.\n\
+             Fix: run `orderd serve` once, or name the right database."
+        )));
     }
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(ACQUIRE_MAX)
+        // Asking each time whether it is still there would cost as much as a read.
+        .test_before_acquire(false)
+        .before_acquire(|connection, kept| {
+            Box::pin(async move { Ok(kept.idle_for < IDLE_MAX || connection.ping().await.is_ok()) })
+        })
+        .connect_lazy_with(connect);
     Ok(Postgres::new(pool, location, Arc::clone(&options.cache)))
 }
 
 /// The words for a database that cannot be used.
-pub(super) fn refusal(location: &str, error: &Error) -> OpenError {
-    let why = match error {
-        Error::Corrupt(why) => why.clone(),
-        Error::Unavailable(source) | Error::Unknown(source) => source.to_string(),
+pub(super) fn refusal(location: &str, error: &sqlx::Error) -> OpenError {
+    let why = match error.as_database_error() {
+        Some(error) => error.message().to_owned(),
+        None => error.to_string(),
     };
     OpenError::Inaccessible(format!(
         "Cannot use the database {location}.\nWhy: {why}.\n\

@@ -1,11 +1,10 @@
 //! The schema and its versions: files that are run once each, in order, and never changed.
 
-use super::rows::{Columns, failed, number};
-use crate::Error;
+use super::open::refusal;
 use crate::open::OpenError;
 use domain::Clock;
 use sha2::{Digest, Sha256};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection, Row as _};
 use std::fmt::Write as _;
 
 /// Every migration, in order; the version of a schema is how many were run.
@@ -21,12 +20,12 @@ const ADVISORY_LOCK: i64 = 0x6f72_6464;
 /// Runs what was not run yet, in one transaction, unless the schema is newer than this build or is
 /// not ours. Processes of the version before go on: a migration only adds.
 pub(super) async fn migrate(
-    pool: &PgPool,
+    to: &mut PgConnection,
     location: &str,
     clock: &dyn Clock,
 ) -> Result<(), OpenError> {
-    let refuse = |error| super::open::refusal(location, &failed(error));
-    let mut transaction = pool.begin().await.map_err(refuse)?;
+    let refuse = |error: sqlx::Error| refusal(location, &error);
+    let mut transaction = to.begin().await.map_err(refuse)?;
     sqlx::query("select pg_advisory_xact_lock($1)")
         .bind(ADVISORY_LOCK)
         .execute(&mut *transaction)
@@ -72,22 +71,24 @@ async fn run(
 
 /// How many migrations were run; refuses a schema of a newer orderd or of another program.
 pub(super) async fn check(from: &mut PgConnection, location: &str) -> Result<usize, OpenError> {
-    let unusable = |error: Error| super::open::refusal(location, &error);
     let tables = sqlx::query(
         "select to_regclass('schema_migrations') is not null, to_regclass('order_rows') is not null",
     )
     .fetch_one(&mut *from)
     .await
-    .map_err(|error| unusable(failed(error)))?;
-    let there = |column| number::<_, i64>(&tables, column, "table").map_err(unusable);
-    if there(0)? == 0 {
-        return if there(1)? == 0 {
-            Ok(0)
-        } else {
+    .map_err(|error| refusal(location, &error))?;
+    let there = |column: usize| -> Result<bool, OpenError> {
+        let there = tables.try_get(column);
+        there.map_err(|error| refusal(location, &error))
+    };
+    if !there(0)? {
+        return if there(1)? {
             Err(foreign(
                 location,
                 "it holds tables that orderd did not make",
             ))
+        } else {
+            Ok(0)
         };
     }
     let recorded =
@@ -105,7 +106,8 @@ pub(super) async fn check(from: &mut PgConnection, location: &str) -> Result<usi
         )));
     }
     for (row, (name, sql)) in recorded.iter().zip(MIGRATIONS) {
-        if row.text(0).map_err(unusable)? != Some(&checksum(sql)) {
+        let recorded: String = row.try_get(0).map_err(|error| refusal(location, &error))?;
+        if recorded != checksum(sql) {
             let what = format!("its migration {name} is not the one of this build");
             return Err(foreign(location, &what));
         }
