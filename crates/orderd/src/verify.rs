@@ -58,7 +58,9 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
             println!("{text}");
         }
     };
-    say(&format!("{}\n", store.stats().await?.location));
+    if !globals.json {
+        println!("{}\n", store.stats().await?.location);
+    }
     let mut verdicts = Vec::new();
     for check in Check::ALL {
         let verdict = verify(&*store, check).await?;

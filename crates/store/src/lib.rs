@@ -12,6 +12,7 @@ mod mutant;
 pub mod open;
 mod postgres;
 mod rows;
+mod schema;
 mod sqlite;
 mod write_sets;
 
@@ -109,6 +110,9 @@ pub enum Committed {
     /// Nothing was written: the guard of the change with this number (from 0) failed.
     Refused(usize),
 }
+
+/// The most groups that whoever listens to [`Store::live`] may lag behind.
+const LIVE_MAX: usize = 256;
 
 /// What was just committed.
 #[derive(Clone, Debug)]

@@ -85,6 +85,11 @@ impl Effects {
     }
 }
 
+/// The most endpoints that are looked at.
+pub(crate) const ENDPOINTS_MAX: i64 = 1_000;
+/// The most tries that are kept of an endpoint, give or take a hundred.
+pub(crate) const DELIVERIES_MAX: i64 = 1_000;
+
 /// An endpoint that is told of some kinds of events.
 pub(crate) struct Subscriber {
     /// Which one.

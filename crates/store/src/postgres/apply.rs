@@ -3,12 +3,12 @@
 //! Says what became of it; does not commit, roll back, or answer anyone.
 
 use super::rows::{
-    Id, account_code, aim_code, event_code, failed, status_code, step_code, transfer_code,
+    Columns, Id, account_code, aim_code, event_code, status_code, step_code, transfer_code,
     write_lines,
 };
 use super::{Failure, outbox, read};
 use crate::Error;
-use crate::write_sets::{Subscriber, events_of, in_sequence, moves};
+use crate::write_sets::{DELIVERIES_MAX, ENDPOINTS_MAX, Subscriber, events_of, in_sequence, moves};
 use domain::idempotency::{Body, Seen};
 use domain::order::Failure as OrderFailure;
 use domain::stock::Movement;
@@ -18,11 +18,6 @@ use domain::{
     Transfer, WriteSet,
 };
 use sqlx::PgConnection;
-
-/// The most endpoints that are looked at.
-const ENDPOINTS_MAX: i64 = 1_000;
-/// The most tries that are kept of an endpoint, give or take a hundred.
-const DELIVERIES_MAX: i64 = 1_000;
 
 /// What became of a write set in the open transaction.
 pub(super) enum Outcome {
@@ -41,12 +36,7 @@ pub(super) async fn apply(to: &mut PgConnection, write_set: &WriteSet) -> Result
     {
         return Ok(Outcome::Seen(seen(to, claim).await?));
     }
-    let tells = |change: &Change| matches!(change, Change::Event(_));
-    let subscribers = if write_set.changes.iter().any(tells) {
-        subscribers(to).await?
-    } else {
-        Vec::new()
-    };
+    let subscribers = subscribers(to, &[write_set]).await?;
     for (number, change) in write_set.changes.iter().enumerate() {
         if !make(to, change, write_set, &subscribers).await? {
             return Ok(Outcome::Refused(number));
@@ -93,15 +83,21 @@ async fn take(to: &mut PgConnection, claim: &Claim) -> Result<bool, Failure> {
     Ok(taken.rows_affected() == 1)
 }
 
-/// Every endpoint that is told of something.
-pub(super) async fn subscribers(from: &mut PgConnection) -> Result<Vec<Subscriber>, Failure> {
+/// Every endpoint that is told of something, where there is an event to tell.
+pub(super) async fn subscribers(
+    from: &mut PgConnection,
+    write_sets: &[&WriteSet],
+) -> Result<Vec<Subscriber>, Failure> {
+    let tells = |change: &Change| matches!(change, Change::Event(_));
+    if !write_sets.iter().any(|set| set.changes.iter().any(tells)) {
+        return Ok(Vec::new());
+    }
     let records = sqlx::query("select id, body from record_rows where kind = 'endpoint' limit $1")
         .bind(ENDPOINTS_MAX)
         .fetch_all(from)
         .await?;
     let mut subscribers = Vec::new();
     for record in &records {
-        use super::rows::Columns;
         let (id, body) = (record.text(0)?, record.bytes(1)?);
         subscribers.extend(Subscriber::read(
             id.unwrap_or_default(),
@@ -422,5 +418,5 @@ async fn record(
                 .bind(was)
         }
     };
-    Ok(changed.execute(to).await.map_err(failed)?.rows_affected() == 1)
+    Ok(changed.execute(to).await?.rows_affected() == 1)
 }

@@ -29,13 +29,7 @@ pub(super) async fn apply(
     to: &mut PgConnection,
     write_sets: &[&WriteSet],
 ) -> Result<Grouped, Failure> {
-    let tells = |change: &Change| matches!(change, Change::Event(_));
-    let any_event = write_sets.iter().any(|set| set.changes.iter().any(tells));
-    let subscribers = if any_event {
-        apply::subscribers(to).await?
-    } else {
-        Vec::new()
-    };
+    let subscribers = apply::subscribers(to, write_sets).await?;
     let announced = !subscribers.is_empty();
     let mut outcomes: Vec<Option<Outcome>> = write_sets.iter().map(|_| None).collect();
     let mut left: Vec<usize> = (0..write_sets.len()).collect();

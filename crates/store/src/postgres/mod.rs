@@ -1,8 +1,8 @@
 //! Orders in a PostgreSQL database, shared by as many processes as like.
 //!
 //! Write sets that come at once are one transaction ([`group`]), by a few tasks ([`writer`]); one
-//! whose guard fails there has a transaction of its own ([`apply`]), which says which. Nothing of the database is kept in memory, since
-//! another process may have changed it.
+//! whose guard fails there has a transaction of its own ([`apply`]), which says which. Nothing of the
+//! database is kept in memory, since another process may have changed it.
 
 mod apply;
 mod audit;
@@ -21,8 +21,8 @@ pub(crate) use open::open;
 
 use crate::cache::Cache;
 use crate::{
-    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, Live,
-    OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LIVE_MAX, LeaseClaim, Leased,
+    Live, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
 };
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
@@ -37,9 +37,6 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio_util::task::TaskTracker;
 use writer::Writer;
-
-/// The most groups that whoever listens may lag behind.
-const LIVE_MAX: usize = 256;
 
 /// Orders in a PostgreSQL database.
 pub(crate) struct Postgres {

@@ -2,10 +2,9 @@
 
 use super::open::refusal;
 use crate::open::OpenError;
+use crate::schema::checksum;
 use domain::Clock;
-use sha2::{Digest, Sha256};
 use sqlx::{Connection as _, PgConnection, Row as _};
-use std::fmt::Write as _;
 
 /// Every migration, in order; the version of a schema is how many were run.
 const MIGRATIONS: [(&str, &str); 1] = [(
@@ -120,12 +119,4 @@ fn foreign(location: &str, why: &str) -> OpenError {
         "The database {location} is not one of orderd's, or was changed by hand.\nWhy: {why}.\n\
          Fix: name an empty database, or restore your latest backup; nothing was changed."
     ))
-}
-
-fn checksum(sql: &str) -> String {
-    let digest = Sha256::digest(sql);
-    digest.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes all that is written");
-        text
-    })
 }

@@ -8,6 +8,8 @@ use super::{Failure, Inner, read};
 use crate::write_sets::{Effects, placed};
 use crate::{Committed, Error, Live};
 use domain::WriteSet;
+use sqlx::{Postgres, Transaction};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -71,7 +73,11 @@ async fn commit(inner: &Arc<Inner>, mut group: Vec<Job>) {
             Ok(Tried::Committed {
                 outcomes,
                 announced,
-            }) => return inner.answer(group, outcomes, announced).await,
+            }) => {
+                let outcomes = outcomes.into_iter().map(|outcome| Ok(committed(outcome)));
+                let answers = group.into_iter().zip(outcomes).collect();
+                return inner.answer(answers, announced).await;
+            }
             Ok(Tried::Without(alone)) => {
                 let (out, rest): (Vec<_>, Vec<_>) = group
                     .into_iter()
@@ -83,11 +89,12 @@ async fn commit(inner: &Arc<Inner>, mut group: Vec<Job>) {
                 }
             }
             Ok(Tried::Unanswered(error)) => {
+                let mut answers = Vec::new();
                 for job in group {
                     let fate = inner.fate(&job.write_set, &error).await;
-                    inner.answer_one(job, fate).await;
+                    answers.push((job, fate));
                 }
-                return;
+                return inner.answer(answers, true).await;
             }
             Err(Failure::Conflict(_)) if tries < TRIES => tries += 1,
             Err(Failure::Conflict(_)) => break,
@@ -116,7 +123,7 @@ async fn commit_alone(inner: Arc<Inner>, job: Job) {
             Err(Failure::Final(error)) => break Err(error),
         }
     };
-    inner.answer_one(job, committed).await;
+    inner.answer(vec![(job, committed)], true).await;
 }
 
 /// What became of a group.
@@ -127,7 +134,7 @@ enum Tried {
         announced: bool,
     },
     /// It is rolled back, and may do without these.
-    Without(std::collections::BTreeSet<usize>),
+    Without(BTreeSet<usize>),
     /// The COMMIT gave no answer.
     Unanswered(sqlx::Error),
 }
@@ -145,15 +152,13 @@ impl Inner {
                 return Ok(Tried::Without(alone));
             }
         };
-        match transaction.commit().await {
-            Ok(()) => Ok(Tried::Committed {
+        Ok(match end(transaction).await? {
+            None => Tried::Committed {
                 outcomes,
                 announced,
-            }),
-            // A server that says why did not make it.
-            Err(error) if error.as_database_error().is_some() => Err(error.into()),
-            Err(error) => Ok(Tried::Unanswered(error)),
-        }
+            },
+            Some(error) => Tried::Unanswered(error),
+        })
     }
 
     async fn try_alone(&self, write_set: &Arc<WriteSet>) -> Result<Committed, Failure> {
@@ -163,10 +168,9 @@ impl Inner {
             transaction.rollback().await?;
             return Ok(committed(outcome));
         }
-        match transaction.commit().await {
-            Ok(()) => Ok(Committed::Done),
-            Err(error) if error.as_database_error().is_some() => Err(error.into()),
-            Err(error) => Ok(self.fate(write_set, &error).await?),
+        match end(transaction).await? {
+            None => Ok(Committed::Done),
+            Some(error) => Ok(self.fate(write_set, &error).await?),
         }
     }
 
@@ -181,32 +185,27 @@ impl Inner {
         Err(Error::Unknown(error.to_string().into()))
     }
 
-    /// Outdates what a group changed, answers it, and tells whoever listens.
-    async fn answer(&self, group: Vec<Job>, outcomes: Vec<Outcome>, announced: bool) {
-        let done: Vec<Arc<WriteSet>> = group
+    /// Outdates what was committed together, answers, and tells whoever listens. `announced`: an
+    /// event may wake somebody.
+    async fn answer(&self, answers: Vec<(Job, Result<Committed, Error>)>, announced: bool) {
+        let done: Vec<Arc<WriteSet>> = answers
             .iter()
-            .zip(&outcomes)
-            .filter(|(_, outcome)| matches!(outcome, Outcome::Done))
+            .filter(|(_, answer)| matches!(answer, Ok(Committed::Done)))
             .map(|(job, _)| Arc::clone(&job.write_set))
             .collect();
         let listened = self.live.receiver_count() > 0;
         let wakes = self.outdate(&done, announced).await;
-        for (job, outcome) in group.into_iter().zip(outcomes) {
+        for (job, answer) in answers {
             // Whoever asked may be gone; the record of the key is not.
-            drop(job.answer.send(Ok(committed(outcome))));
+            drop(job.answer.send(answer));
         }
-        self.tell(done, wakes, listened);
-    }
-
-    async fn answer_one(&self, job: Job, answer: Result<Committed, Error>) {
-        let done: Vec<Arc<WriteSet>> = match answer {
-            Ok(Committed::Done) => vec![Arc::clone(&job.write_set)],
-            _ => Vec::new(),
-        };
-        let listened = self.live.receiver_count() > 0;
-        let wakes = self.outdate(&done, true).await;
-        drop(job.answer.send(answer));
-        self.tell(done, wakes, listened);
+        if wakes {
+            self.signal.send_modify(|commits| *commits += 1);
+        }
+        // Who listens only since the answers left asks for what comes after them.
+        if listened && !done.is_empty() {
+            drop(self.live.send(Live::Group(done.into())));
+        }
     }
 
     /// Outdates what write sets changed; whether a consumer may have something to do.
@@ -221,16 +220,14 @@ impl Inner {
         }
         effects.wakes
     }
+}
 
-    /// `listened`: before the answers left. Who listens since then asks for what comes after them.
-    fn tell(&self, done: Vec<Arc<WriteSet>>, wakes: bool, listened: bool) {
-        if wakes {
-            self.signal.send_modify(|commits| *commits += 1);
-        }
-        if listened && !done.is_empty() {
-            // Whoever listened may be gone.
-            drop(self.live.send(Live::Group(done.into())));
-        }
+/// Commits; an error where the COMMIT gave no answer. A server that says why did not make it.
+async fn end(transaction: Transaction<'_, Postgres>) -> Result<Option<sqlx::Error>, Failure> {
+    match transaction.commit().await {
+        Ok(()) => Ok(None),
+        Err(error) if error.as_database_error().is_some() => Err(error.into()),
+        Err(error) => Ok(Some(error)),
     }
 }
 

@@ -24,8 +24,8 @@ mod writer;
 use crate::cache::Cache;
 use crate::open::{OpenError, Options};
 use crate::{
-    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, Live,
-    OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LIVE_MAX, LeaseClaim, Leased,
+    Live, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
 };
 use apply::Hashes;
 use async_trait::async_trait;
@@ -47,9 +47,6 @@ use writer::Writer;
 
 /// The most orders of a page that is read by whoever asks, rather than handed over.
 const INLINE_MAX: usize = 100;
-
-/// The most groups that whoever listens may lag behind.
-const LIVE_MAX: usize = 256;
 
 /// What is in memory of the file; a commit brings it up to date before its answers leave.
 struct Memory {

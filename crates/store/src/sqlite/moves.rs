@@ -91,7 +91,8 @@ fn update(
             "update order_rows set version = ?2, status = ?3, captured_minor = ?4,
                refunded_minor = ?5, label = ?6, updated_at = ?7, hidden_at = ?8,
                newest_event = coalesce(?9, newest_event),
-               newest_sequence = coalesce(?10, newest_sequence), round = nullif(?11, 1), step = ?12, tries = nullif(?13, 0),
+               newest_sequence = coalesce(?10, newest_sequence), round = nullif(?11, 1),
+               step = ?12, tries = nullif(?13, 0),
                aim = ?14, deadline_at = ?15, failure = ?16
              where order_id = ?1 and random = ?17 and version = ?18",
         )

@@ -4,10 +4,9 @@ use super::open::damaged;
 use super::rows::failed;
 use crate::Error;
 use crate::open::OpenError;
+use crate::schema::checksum;
 use domain::Clock;
 use rusqlite::{Connection, params};
-use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// Every migration, in order; the version of a schema is how many were run.
@@ -111,12 +110,4 @@ pub(super) fn version(connection: &Connection) -> Result<u32, Error> {
     connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(failed)
-}
-
-fn checksum(sql: &str) -> String {
-    let digest = Sha256::digest(sql);
-    digest.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes all that is written");
-        text
-    })
 }

@@ -1,16 +1,11 @@
 //! Who is told of events, and the log of the tries.
 
 use super::rows::{self, consumer_code, failed, get, halves, uuid};
-use crate::write_sets::Subscriber;
+use crate::write_sets::{DELIVERIES_MAX, ENDPOINTS_MAX, Subscriber};
 use crate::{DeliveryQuery, Error, Page};
 use domain::{Consumer, Delivery, DeliveryId, EndpointId, Event, EventId, OrderId};
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
-
-/// The most tries that are kept of an endpoint, give or take a hundred.
-const KEPT_MAX: i64 = 1_000;
-/// The most endpoints that are looked at.
-const ENDPOINTS_MAX: i64 = 1_000;
 
 /// Every endpoint that is told of something.
 pub(super) fn subscribers(connection: &Connection) -> Result<Arc<[Subscriber]>, Error> {
@@ -86,7 +81,7 @@ pub(super) fn delivered(connection: &Connection, delivery: &Delivery) -> Result<
                    select delivery_id from delivery_rows where endpoint = ?1
                    order by delivery_id desc limit 1 offset ?2)",
             )
-            .and_then(|mut delete| delete.execute(params![endpoint, KEPT_MAX]))
+            .and_then(|mut delete| delete.execute(params![endpoint, DELIVERIES_MAX]))
             .map_err(failed)?;
     }
     Ok(true)
