@@ -13,6 +13,7 @@ pub mod open;
 mod postgres;
 mod rows;
 mod schema;
+mod server;
 mod sqlite;
 mod write_sets;
 

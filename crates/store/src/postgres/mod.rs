@@ -1,28 +1,25 @@
 //! Orders in a PostgreSQL database, shared by as many processes as like.
 //!
-//! Write sets that come at once are one transaction ([`group`]), by a few tasks ([`writer`]); one
-//! whose guard fails there has a transaction of its own ([`apply`]), which says which. Nothing of the
-//! database is kept in memory, since another process may have changed it.
+//! Whose write sets are one transaction is decided in [`server`](crate::server); here are the
+//! statements.
 
-mod apply;
 mod audit;
-mod bulk;
-mod group;
-mod lookups;
+mod engine;
 mod open;
 mod outbox;
 mod read;
 mod reset;
 mod rows;
 mod schema;
-mod writer;
+mod write;
 
 pub(crate) use open::open;
 
 use crate::cache::Cache;
+use crate::server::{Inner, Lookups, Writer};
 use crate::{
-    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LIVE_MAX, LeaseClaim, Leased,
-    Live, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, Live,
+    OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
 };
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
@@ -30,68 +27,23 @@ use domain::{
     Delivery, DeliveryId, Event, EventId, ItemId, Order, OrderId, Record, RecordId, Stock,
     Transfer, WriteSet,
 };
-use lookups::Lookups;
-use rows::{failed, is_conflict};
 use sqlx::PgPool;
 use std::sync::Arc;
-use tokio::sync::{broadcast, oneshot, watch};
-use tokio_util::task::TaskTracker;
-use writer::Writer;
+use tokio::sync::{broadcast, watch};
 
 /// Orders in a PostgreSQL database.
 pub(crate) struct Postgres {
-    inner: Arc<Inner>,
+    inner: Arc<Inner<sqlx::Postgres>>,
     writer: Writer,
     lookups: Lookups,
     /// Where it is, without the password.
     location: String,
 }
 
-/// What those who write have in common with those who read.
-struct Inner {
-    pool: PgPool,
-    tasks: TaskTracker,
-    cache: Arc<Cache>,
-    /// Counts commits after which a consumer may have something to do.
-    signal: watch::Sender<u64>,
-    /// Tells whoever listens what was committed.
-    live: broadcast::Sender<Live>,
-}
-
-/// Why a write set was not committed.
-enum Failure {
-    /// Nothing was written, and the next try may do better.
-    Conflict(sqlx::Error),
-    /// It stays so.
-    Final(Error),
-}
-
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        if is_conflict(&error) {
-            Self::Conflict(error)
-        } else {
-            Self::Final(failed(error))
-        }
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Final(error)
-    }
-}
-
 impl Postgres {
     /// Of a database that is open and up to date; on the runtime that will use it.
     fn new(pool: PgPool, location: String, cache: Arc<Cache>) -> Self {
-        let inner = Arc::new(Inner {
-            pool,
-            tasks: TaskTracker::new(),
-            cache,
-            signal: watch::Sender::new(0),
-            live: broadcast::Sender::new(LIVE_MAX),
-        });
+        let inner = Inner::new(pool, cache);
         let writer = Writer::start(&inner);
         let lookups = Lookups::start(inner.pool.clone(), &inner.tasks);
         Self {
@@ -175,12 +127,7 @@ impl Store for Postgres {
 
     async fn reset(&self) -> Result<u64, Error> {
         let removed = reset::all_orders(&self.inner.pool).await?;
-        let (outdated, done) = oneshot::channel();
-        self.inner
-            .cache
-            .outdate_all(move || outdated.send(()).unwrap_or_default());
-        drop(done.await);
-        drop(self.inner.live.send(Live::Gap));
+        self.inner.outdate_all().await;
         Ok(removed)
     }
 
@@ -188,4 +135,9 @@ impl Store for Postgres {
         self.inner.pool.close().await;
         Ok(())
     }
+}
+
+/// One column of rows, as an argument.
+fn list<R, T>(rows: &[R], column: impl Fn(&R) -> T) -> Vec<T> {
+    rows.iter().map(column).collect()
 }

@@ -1,11 +1,10 @@
 //! The outbox: who is to be woken, when, and who has it until then.
 
-use super::Failure;
 use super::rows::{Columns, Id, failed, number};
 use crate::{Error, LeaseClaim, Leased};
-use domain::{Consumer, Lease, OrderId, Timestamp, Wake};
+use domain::{Consumer, Lease, OrderId, Timestamp};
+use sqlx::PgPool;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 /// Who is woken, as it is kept.
@@ -14,62 +13,6 @@ pub(super) fn consumer(consumer: Consumer) -> Id {
         Consumer::Fulfil => Uuid::nil(),
         Consumer::Announce(endpoint_id) => endpoint_id.as_uuid(),
     })
-}
-
-/// Work for a consumer, or more of it; it may be earlier now, never later.
-pub(super) async fn wake(to: &mut PgConnection, wake: &Wake) -> Result<bool, Failure> {
-    sqlx::query(
-        "insert into wake_rows as w (consumer, order_id, since, head, due_at)
-         values ($1, $2, $3, $4, $5)
-         on conflict (consumer, order_id) do update set head = greatest(w.head, excluded.head),
-           since = least(w.since, excluded.since), due_at = least(w.due_at, excluded.due_at)",
-    )
-    .bind(consumer(wake.consumer))
-    .bind(Id(wake.subject.as_uuid()))
-    .bind(i64::from(wake.since))
-    .bind(i64::from(wake.head))
-    .bind(wake.due_at.as_millis())
-    .execute(to)
-    .await?;
-    Ok(true)
-}
-
-/// The lease is done with, unless it was taken over or there is more to do.
-pub(super) async fn settle(to: &mut PgConnection, lease: &Lease) -> Result<bool, Failure> {
-    let settled = sqlx::query(
-        "delete from wake_rows
-         where consumer = $1 and order_id = $2 and attempt = $3 and head = $4",
-    )
-    .bind(consumer(lease.consumer))
-    .bind(Id(lease.subject.as_uuid()))
-    .bind(i64::from(lease.attempt))
-    .bind(i64::from(lease.head))
-    .execute(to)
-    .await?;
-    Ok(settled.rows_affected() == 1)
-}
-
-/// The lease is extended, or given back until later, unless it was taken over.
-pub(super) async fn delay(
-    to: &mut PgConnection,
-    lease: &Lease,
-    due_at: Timestamp,
-    error: Option<&str>,
-) -> Result<bool, Failure> {
-    let delayed = sqlx::query(
-        "update wake_rows set due_at = $4, received = 0, last_error = $5, since = $6, tries = $7
-         where consumer = $1 and order_id = $2 and attempt = $3",
-    )
-    .bind(consumer(lease.consumer))
-    .bind(Id(lease.subject.as_uuid()))
-    .bind(i64::from(lease.attempt))
-    .bind(due_at.as_millis())
-    .bind(error)
-    .bind(i64::from(lease.since))
-    .bind(i64::from(lease.tries))
-    .execute(to)
-    .await?;
-    Ok(delayed.rows_affected() == 1)
 }
 
 /// Leases what is due and nobody else is leasing at this moment.

@@ -1,11 +1,12 @@
 //! Rows of PostgreSQL, and its errors. No SQL runs in here.
 
 pub(super) use crate::rows::*;
+pub(super) use crate::server::failed;
 
 use crate::Error;
 use domain::Order;
 use sqlx::encode::IsNull;
-use sqlx::error::{BoxDynError, DatabaseError};
+use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgRow, PgTypeInfo};
 use sqlx::{Encode, Postgres, Row, Type, ValueRef};
@@ -84,20 +85,4 @@ pub(super) fn whole_order(row: &PgRow) -> Result<Order, Error> {
         lines: read_lines(lines)?,
         ..order(row)?
     })
-}
-
-/// An error of the engine, where nothing is known to be written.
-pub(super) fn failed(error: sqlx::Error) -> Error {
-    match error {
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnIndexOutOfBounds { .. } => {
-            Error::Corrupt(error.to_string())
-        }
-        error => Error::Unavailable(error.into()),
-    }
-}
-
-/// Whether it only came at the wrong moment: 40001 and 40P01 (serialization failure, deadlock).
-pub(super) fn is_conflict(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(DatabaseError::code);
-    matches!(code.as_deref(), Some("40001" | "40P01"))
 }

@@ -238,11 +238,10 @@ pub(crate) async fn stock_never_goes_below_what_is_held_or_nothing(store: &dyn S
         Committed::Refused(0)
     );
 
-    // At once: each takes one, and the last ones find nothing.
     let order = place_at(store, &ids, NOW).await;
-    let takes = (0..5).map(|_| commit(store, vec![moved(0, 1, None), moved(0, -1, None)]));
-    for take in takes {
-        assert_eq!(take.await, Committed::Done);
+    for reserved in [1, -1].repeat(5) {
+        let change = vec![moved(0, reserved, None)];
+        assert_eq!(commit(store, change).await, Committed::Done);
     }
     drive(store, &ids, order, |_| false).await;
     let on_hand = 1;

@@ -2,10 +2,10 @@
 //! each request for its token, far more often than one is changed. They are not kept, since another
 //! process may change them.
 
-use super::read;
+use super::Engine;
 use crate::Error;
 use domain::{Record, RecordId};
-use sqlx::PgPool;
+use sqlx::Pool;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
@@ -23,17 +23,17 @@ struct Asked {
 }
 
 /// The way to the task that reads; it ends with it.
-pub(super) struct Lookups(mpsc::Sender<Asked>);
+pub(crate) struct Lookups(mpsc::Sender<Asked>);
 
 impl Lookups {
-    pub(super) fn start(pool: PgPool, tasks: &TaskTracker) -> Self {
+    pub(crate) fn start<E: Engine>(pool: Pool<E>, tasks: &TaskTracker) -> Self {
         let (sender, asked) = mpsc::channel(WAITING_MAX);
         tasks.spawn(run(pool, asked));
         Self(sender)
     }
 
     /// The records with these ids, in the same order.
-    pub(super) async fn records(&self, ids: &[RecordId]) -> Answer {
+    pub(crate) async fn records(&self, ids: &[RecordId]) -> Answer {
         let (answer, answered) = oneshot::channel();
         let ids = ids.to_vec();
         let gone = |_| Error::Unavailable("the store is closed".into());
@@ -44,11 +44,11 @@ impl Lookups {
     }
 }
 
-async fn run(pool: PgPool, mut asked: mpsc::Receiver<Asked>) {
+async fn run<E: Engine>(pool: Pool<E>, mut asked: mpsc::Receiver<Asked>) {
     let mut group = Vec::new();
     while asked.recv_many(&mut group, GROUP_MAX).await > 0 {
         let ids: Vec<RecordId> = group.iter().flat_map(|it| it.ids.iter().cloned()).collect();
-        let found = read::records(&pool, &ids).await;
+        let found = E::records(&pool, &ids).await;
         let mut found = found.map(Vec::into_iter).map_err(|error| error.to_string());
         for Asked { ids, answer } in group.drain(..) {
             let own = match &mut found {

@@ -1,0 +1,192 @@
+//! The statements that the writer runs for one write set after another, or for what is rare.
+
+use super::rows::{Columns, Id, number};
+use super::{list, read, write};
+use crate::Error;
+use crate::server::{At, Engine, Failure, Rows};
+use crate::write_sets::{DELIVERIES_MAX, ENDPOINTS_MAX};
+use async_trait::async_trait;
+use domain::idempotency::{Body, Scope, Seen};
+use domain::{Change, Claim, Delivery, EndpointId, Order, OrderId, Record, RecordId};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgPool, Postgres};
+use std::collections::{BTreeSet, HashSet};
+
+#[async_trait]
+impl Engine for Postgres {
+    async fn take(to: &mut PgConnection, claims: &[&Claim]) -> Result<Vec<usize>, Failure> {
+        take(to, claims).await
+    }
+
+    async fn seen(from: &mut PgConnection, scope: &Scope) -> Result<Option<Seen>, Failure> {
+        Ok(read::seen(from, scope).await?)
+    }
+
+    async fn endpoints(from: &mut PgConnection) -> Result<Vec<(Box<str>, Box<[u8]>)>, Failure> {
+        let rows = sqlx::query("select id, body from record_rows where kind = 'endpoint' limit $1")
+            .bind(ENDPOINTS_MAX)
+            .fetch_all(from)
+            .await?;
+        let endpoint = |row: &PgRow| {
+            let (id, body) = (row.text(0)?, row.bytes(1)?);
+            Ok((
+                id.unwrap_or_default().into(),
+                body.unwrap_or_default().into(),
+            ))
+        };
+        rows.iter().map(endpoint).collect()
+    }
+
+    async fn write(to: &mut PgConnection, rows: &Rows<'_>) -> Result<BTreeSet<At>, Failure> {
+        write::write(to, rows).await
+    }
+
+    async fn make(to: &mut PgConnection, change: &Change) -> Result<bool, Failure> {
+        match change {
+            Change::Delivered(delivery) => delivered(to, delivery).await,
+            Change::Forget(endpoint_id) => forget(to, *endpoint_id).await,
+            Change::Record { id, was, body } => record(to, id, *was, body.as_deref()).await,
+            _ => Err(Error::Corrupt("a change that is not rare".into()).into()),
+        }
+    }
+
+    async fn order(pool: &PgPool, id: OrderId) -> Result<Option<Order>, Error> {
+        read::order(pool, id).await
+    }
+
+    async fn records(pool: &PgPool, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error> {
+        read::records(pool, ids).await
+    }
+}
+
+async fn take(to: &mut PgConnection, claims: &[&Claim]) -> Result<Vec<usize>, Failure> {
+    let stored = |claim: &&Claim| match &claim.reply.body {
+        Body::Rendered(renderer) => (Some(i64::from(*renderer)), None),
+        Body::Stored(bytes) => (None, Some(bytes.to_vec())),
+    };
+    let taken = sqlx::query(
+        "insert into key_rows (principal, operation, key, scheme, digest, status, renderer, reply,
+           order_id, created_at)
+         select principal, operation, key, scheme, digest, status, renderer, reply, order_id,
+           created_at
+         from unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bytea[],
+           $6::bigint[], $7::bigint[], $8::bytea[], $9::uuid[], $10::bigint[])
+           as new (principal, operation, key, scheme, digest, status, renderer, reply, order_id,
+             created_at)
+         order by principal, operation, key
+         on conflict (principal, operation, key) do update set scheme = excluded.scheme,
+           digest = excluded.digest, status = excluded.status, renderer = excluded.renderer,
+           reply = excluded.reply, order_id = excluded.order_id, created_at = excluded.created_at
+         where key_rows.created_at < $11
+         returning principal, operation, key",
+    )
+    .bind(list(claims, |it| it.scope.principal.as_str()))
+    .bind(list(claims, |it| i64::from(it.scope.operation.code())))
+    .bind(list(claims, |it| it.scope.key.as_str()))
+    .bind(list(claims, |it| i64::from(it.fingerprint.scheme)))
+    .bind(list(claims, |it| it.fingerprint.digest.to_vec()))
+    .bind(list(claims, |it| i64::from(it.reply.status)))
+    .bind(list(claims, |it| stored(it).0))
+    .bind(list(claims, |it| stored(it).1))
+    .bind(list(claims, |it| it.order_id.map(|id| Id(id.as_uuid()))))
+    .bind(list(claims, |it| it.created_at.as_millis()))
+    // The strictest of them: a key that only another may take over is looked at alone.
+    .bind(claims.iter().map(|it| it.forget_before.as_millis()).min())
+    .fetch_all(to)
+    .await?;
+    if taken.len() == claims.len() {
+        return Ok(Vec::new());
+    }
+    let taken: HashSet<(&str, i64, &str)> = taken
+        .iter()
+        .map(|row| {
+            let text = |column| row.text(column).map(Option::unwrap_or_default);
+            Ok((text(0)?, number(row, 1, "operation")?, text(2)?))
+        })
+        .collect::<Result<_, Failure>>()?;
+    let is_free = |claim: &Claim| {
+        let operation = i64::from(claim.scope.operation.code());
+        let scope = &claim.scope;
+        taken.contains(&(scope.principal.as_str(), operation, scope.key.as_str()))
+    };
+    let refused = (0..claims.len()).filter(|number| !is_free(claims[*number]));
+    Ok(refused.collect())
+}
+
+/// Adds a try to the log, and at times removes the old ones.
+async fn delivered(to: &mut PgConnection, delivery: &Delivery) -> Result<bool, Failure> {
+    let endpoint = Id(delivery.endpoint_id.as_uuid());
+    sqlx::query(
+        "insert into delivery_rows (endpoint_id, delivery_id, event_id, number, status, error,
+           duration_ms)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(endpoint)
+    .bind(Id(delivery.id.as_uuid()))
+    .bind(Id(delivery.event_id.as_uuid()))
+    .bind(i64::from(delivery.number))
+    .bind(delivery.status.map(i64::from))
+    .bind(delivery.error.as_deref())
+    .bind(i64::from(delivery.duration_ms))
+    .execute(&mut *to)
+    .await?;
+    if delivery.id.as_uuid().as_u128().is_multiple_of(100) {
+        sqlx::query(
+            "delete from delivery_rows where endpoint_id = $1 and delivery_id <= (
+               select delivery_id from delivery_rows where endpoint_id = $1
+               order by delivery_id desc limit 1 offset $2)",
+        )
+        .bind(endpoint)
+        .bind(DELIVERIES_MAX)
+        .execute(to)
+        .await?;
+    }
+    Ok(true)
+}
+
+/// Nobody is woken for an endpoint any more, and its log goes as well.
+async fn forget(to: &mut PgConnection, endpoint_id: EndpointId) -> Result<bool, Failure> {
+    for sql in [
+        "delete from wake_rows where consumer = $1",
+        "delete from delivery_rows where endpoint_id = $1",
+    ] {
+        sqlx::query(sql)
+            .bind(Id(endpoint_id.as_uuid()))
+            .execute(&mut *to)
+            .await?;
+    }
+    Ok(true)
+}
+
+async fn record(
+    to: &mut PgConnection,
+    id: &RecordId,
+    was: u32,
+    body: Option<&[u8]>,
+) -> Result<bool, Failure> {
+    let (kind, name, was) = (id.kind.as_str(), &*id.id, i64::from(was));
+    let changed = match (was, body) {
+        (0, Some(body)) => sqlx::query(
+            "insert into record_rows (kind, id, version, body) values ($1, $2, 1, $3)
+             on conflict do nothing",
+        )
+        .bind(kind)
+        .bind(name)
+        .bind(body),
+        (was, Some(body)) => sqlx::query(
+            "update record_rows set version = version + 1, body = $4
+             where kind = $1 and id = $2 and version = $3",
+        )
+        .bind(kind)
+        .bind(name)
+        .bind(was)
+        .bind(body),
+        (was, None) => {
+            sqlx::query("delete from record_rows where kind = $1 and id = $2 and version = $3")
+                .bind(kind)
+                .bind(name)
+                .bind(was)
+        }
+    };
+    Ok(changed.execute(to).await?.rows_affected() == 1)
+}

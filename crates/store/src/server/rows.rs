@@ -1,0 +1,145 @@
+//! The rows of many write sets by kind, so that an engine writes each kind at once.
+
+use crate::write_sets::{Subscriber, events_of, in_sequence, moves};
+use domain::stock::Movement;
+use domain::{
+    Change, EndpointId, Event, Lease, LedgerEntry, Order, OrderId, Timestamp, Transfer, Wake,
+    WriteSet,
+};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Where a row comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct At {
+    /// The number of the write set in its group.
+    pub(crate) write_set: usize,
+    /// The number of the change in there.
+    pub(crate) change: usize,
+}
+
+/// The rows of some write sets, by kind.
+#[derive(Default)]
+pub(crate) struct Rows<'w> {
+    pub(crate) placed: Vec<(At, &'w Order, &'w LedgerEntry)>,
+    pub(crate) moved: Vec<Moved<'w>>,
+    pub(crate) events: Vec<(At, &'w Event)>,
+    pub(crate) told: BTreeMap<(EndpointId, OrderId), Told>,
+    pub(crate) transfers: Vec<(At, &'w Transfer)>,
+    pub(crate) stock: Vec<(At, &'w Movement)>,
+    pub(crate) wakes: Vec<&'w Wake>,
+    pub(crate) settled: Vec<(At, &'w Lease)>,
+    pub(crate) delayed: Vec<(At, &'w Lease, Timestamp, Option<&'w str>)>,
+    /// What is rare, and made one by one.
+    pub(crate) others: Vec<(At, &'w Change)>,
+    /// Whose guard fails without a look.
+    pub(crate) wrong: BTreeSet<At>,
+}
+
+/// An order that moves on.
+pub(crate) struct Moved<'w> {
+    pub(crate) at: At,
+    /// From which version.
+    pub(crate) was: u32,
+    pub(crate) now: &'w Order,
+    /// What its newest event must be.
+    pub(crate) before: Option<u32>,
+    /// What its newest event is then.
+    pub(crate) newest: Option<u32>,
+}
+
+/// The events of an order that an endpoint is to be told of. One that is under way there or waits
+/// for its next try goes on as it would.
+pub(crate) struct Told {
+    /// From which event on.
+    pub(crate) since: u32,
+    /// Up to which.
+    pub(crate) head: u32,
+    /// Not before this time.
+    pub(crate) due_at: Timestamp,
+}
+
+impl<'w> Rows<'w> {
+    /// Adds what a write set changes.
+    pub(crate) fn gather(
+        &mut self,
+        number: usize,
+        write_set: &'w WriteSet,
+        subscribers: &[Subscriber],
+    ) {
+        for (change_number, change) in write_set.changes.iter().enumerate() {
+            let at = At {
+                write_set: number,
+                change: change_number,
+            };
+            match change {
+                Change::Place(order, entry) => self.placed.push((at, order, entry)),
+                Change::Order { was, now } => {
+                    let events = events_of(write_set, now);
+                    if !in_sequence(&events) {
+                        self.wrong.insert(at);
+                    }
+                    self.moved.push(Moved {
+                        at,
+                        was: *was,
+                        now,
+                        before: events.first().map(|event| event.sequence - 1),
+                        newest: events.last().map(|event| event.sequence),
+                    });
+                }
+                Change::Event(event) => {
+                    if event.sequence > 1 && !moves(write_set, event) {
+                        self.wrong.insert(at);
+                    }
+                    self.events.push((at, event));
+                    self.tell(event, subscribers);
+                }
+                Change::Transfer(transfer) => self.transfers.push((at, transfer)),
+                Change::Stock(movement) => self.stock.push((at, movement)),
+                Change::Wake(wake) => self.wakes.push(wake),
+                Change::Settle(lease) => self.settled.push((at, lease)),
+                Change::Delay {
+                    lease,
+                    due_at,
+                    error,
+                } => self.delayed.push((at, lease, *due_at, error.as_deref())),
+                Change::Delivered(_) | Change::Forget(_) | Change::Record { .. } => {
+                    self.others.push((at, change));
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, event: &Event, subscribers: &[Subscriber]) {
+        for subscriber in subscribers {
+            if !subscriber.endpoint.wants(event.kind) {
+                continue;
+            }
+            let told = Told {
+                since: event.sequence,
+                head: event.sequence,
+                due_at: event.occurred_at,
+            };
+            self.told
+                .entry((subscriber.id, event.order_id))
+                .and_modify(|it| it.head = it.head.max(event.sequence))
+                .or_insert(told);
+        }
+    }
+}
+
+/// Those of `all` of whom no row says that it was written; `written` counts them from 1.
+pub(crate) fn missing(
+    all: impl Iterator<Item = At>,
+    written: &HashSet<usize>,
+) -> impl Iterator<Item = At> {
+    let numbered = (1..).zip(all);
+    numbered.filter_map(|(number, at)| (!written.contains(&number)).then_some(at))
+}
+
+/// Nobody where all rows were written; else all, since it is not known whose was not.
+pub(crate) fn unless_all(written: u64, all: impl ExactSizeIterator<Item = At>) -> Vec<At> {
+    if written == all.len() as u64 {
+        return Vec::new();
+    }
+    all.collect()
+}

@@ -1,0 +1,229 @@
+//! Write sets that wait are committed in groups, by two tasks that take turns: while one waits for
+//! its COMMIT, the other collects and writes the next group.
+
+use super::group::{self, Grouped};
+use super::{Engine, Failure, Inner};
+use crate::write_sets::{Effects, placed};
+use crate::{Committed, Error, Live};
+use domain::WriteSet;
+use sqlx::Transaction;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
+
+/// The most write sets of one transaction.
+const GROUP_MAX: usize = 256;
+/// The most that wait; whoever comes then is told to come again.
+const WAITING_MAX: usize = 16_384;
+/// How many groups are under way at once.
+const WRITERS: usize = 2;
+/// How often the engine is asked that refused for being asked at the wrong moment.
+const TRIES: usize = 3;
+
+/// A write set that waits, and who waits for what becomes of it.
+struct Job {
+    write_set: Arc<WriteSet>,
+    answer: oneshot::Sender<Result<Committed, Error>>,
+}
+
+/// Whoever has it collects the next group.
+type Turn = OwnedMutexGuard<mpsc::Receiver<Job>>;
+
+/// The way to the tasks; they end with it.
+pub(crate) struct Writer(mpsc::Sender<Job>);
+
+impl Writer {
+    pub(crate) fn start<E: Engine>(inner: &Arc<Inner<E>>) -> Self {
+        let (sender, jobs) = mpsc::channel(WAITING_MAX);
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..WRITERS {
+            let jobs = Arc::clone(&jobs);
+            inner.tasks.spawn(run(Arc::clone(inner), jobs));
+        }
+        Self(sender)
+    }
+
+    pub(crate) async fn commit(&self, write_set: Arc<WriteSet>) -> Result<Committed, Error> {
+        let (answer, answered) = oneshot::channel();
+        let job = Job { write_set, answer };
+        self.0.try_send(job).map_err(|_| {
+            Error::Unavailable("too many writes are waiting, or the store is closed".into())
+        })?;
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Error::Unknown("the writer is gone".into())))
+    }
+}
+
+async fn run<E: Engine>(inner: Arc<Inner<E>>, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
+    loop {
+        let mut group = Vec::new();
+        let mut turn = Arc::clone(&jobs).lock_owned().await;
+        if turn.recv_many(&mut group, GROUP_MAX).await == 0 {
+            return;
+        }
+        commit(&inner, group, Some(turn)).await;
+    }
+}
+
+/// Commits a group, and each of whom a guard failed in a transaction of its own. The next group
+/// begins when this one waits for its COMMIT: sooner, both would be small.
+async fn commit<E: Engine>(inner: &Arc<Inner<E>>, mut group: Vec<Job>, turn: Option<Turn>) {
+    let mut tries = 1;
+    while !group.is_empty() {
+        let write_sets: Vec<&WriteSet> = group.iter().map(|job| &*job.write_set).collect();
+        match inner.apply(&write_sets).await {
+            Ok(Applied::All {
+                transaction,
+                outcomes,
+                announced,
+            }) => {
+                drop(turn);
+                return inner.end(transaction, group, outcomes, announced).await;
+            }
+            // Of a lone one that is the answer.
+            Ok(Applied::Without(refused)) if group.len() == 1 => {
+                let change = refused.into_values().next().unwrap_or_default();
+                let outcome = |job| (job, Ok(Committed::Refused(change)));
+                return inner
+                    .answer(group.into_iter().map(outcome).collect(), false)
+                    .await;
+            }
+            Ok(Applied::Without(refused)) => {
+                let (out, rest): (Vec<_>, Vec<_>) = group
+                    .into_iter()
+                    .enumerate()
+                    .partition(|(number, _)| refused.contains_key(number));
+                commit_each_alone(inner, out.into_iter().map(|(_, job)| job));
+                group = rest.into_iter().map(|(_, job)| job).collect();
+            }
+            Err(Failure::Conflict(_)) if tries < TRIES => tries += 1,
+            // It may be one's fault, and is not to be everybody's.
+            Err(Failure::Conflict(_) | Failure::Statement(_)) if group.len() > 1 => {
+                return commit_each_alone(inner, group.into_iter());
+            }
+            Err(failure) => {
+                let why = Error::from(failure).to_string();
+                let refused = |job| (job, Err(Error::Unavailable(why.clone().into())));
+                return inner
+                    .answer(group.into_iter().map(refused).collect(), false)
+                    .await;
+            }
+        }
+    }
+}
+
+fn commit_each_alone<E: Engine>(inner: &Arc<Inner<E>>, jobs: impl Iterator<Item = Job>) {
+    for job in jobs {
+        inner.tasks.spawn(commit_alone(Arc::clone(inner), job));
+    }
+}
+
+/// Boxed, since it is started by what it runs.
+fn commit_alone<E: Engine>(
+    inner: Arc<Inner<E>>,
+    job: Job,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move { commit(&inner, vec![job], None).await })
+}
+
+/// What became of a group.
+enum Applied<E: Engine> {
+    /// All of it is in the transaction; `announced`: an event wakes somebody.
+    All {
+        transaction: Transaction<'static, E>,
+        outcomes: Vec<Committed>,
+        announced: bool,
+    },
+    /// It is rolled back: the guards of these changes failed, the first of each write set.
+    Without(BTreeMap<usize, usize>),
+}
+
+impl<E: Engine> Inner<E> {
+    async fn apply(&self, write_sets: &[&WriteSet]) -> Result<Applied<E>, Failure> {
+        let mut transaction = self.pool.begin().await?;
+        match group::apply::<E>(&mut transaction, write_sets).await? {
+            Grouped::All {
+                outcomes,
+                announced,
+            } => Ok(Applied::All {
+                transaction,
+                outcomes,
+                announced,
+            }),
+            Grouped::Without(refused) => {
+                transaction.rollback().await?;
+                Ok(Applied::Without(refused))
+            }
+        }
+    }
+
+    /// Commits, and answers. Where that fails it is not known what became of it: even a server that
+    /// says why may have said so after it was done. The order that a write set places is looked for.
+    async fn end(
+        &self,
+        transaction: Transaction<'static, E>,
+        group: Vec<Job>,
+        outcomes: Vec<Committed>,
+        announced: bool,
+    ) {
+        let mut answers = Vec::with_capacity(group.len());
+        match transaction.commit().await {
+            Ok(()) => answers.extend(group.into_iter().zip(outcomes.into_iter().map(Ok))),
+            Err(error) => {
+                for job in group {
+                    let fate = self.fate(&job.write_set, &error).await;
+                    answers.push((job, fate));
+                }
+            }
+        }
+        self.answer(answers, announced).await;
+    }
+
+    async fn fate(&self, write_set: &WriteSet, error: &sqlx::Error) -> Result<Committed, Error> {
+        if let Some(order) = placed(write_set)
+            && let Ok(Some(_)) = E::order(&self.pool, order.id).await
+        {
+            return Ok(Committed::Done);
+        }
+        Err(Error::Unknown(error.to_string().into()))
+    }
+
+    /// Outdates what was committed together, answers, and tells whoever listens. `announced`: an
+    /// event may wake somebody.
+    async fn answer(&self, answers: Vec<(Job, Result<Committed, Error>)>, announced: bool) {
+        let done: Vec<Arc<WriteSet>> = answers
+            .iter()
+            .filter(|(_, answer)| matches!(answer, Ok(Committed::Done)))
+            .map(|(job, _)| Arc::clone(&job.write_set))
+            .collect();
+        let listened = self.live.receiver_count() > 0;
+        let wakes = self.outdate(&done, announced).await;
+        for (job, answer) in answers {
+            // Whoever asked may be gone; the record of the key is not.
+            drop(job.answer.send(answer));
+        }
+        if wakes {
+            self.signal.send_modify(|commits| *commits += 1);
+        }
+        // Who listens only since the answers left asks for what comes after them.
+        if listened && !done.is_empty() {
+            drop(self.live.send(Live::Group(done.into())));
+        }
+    }
+
+    /// Outdates what write sets changed; whether a consumer may have something to do.
+    async fn outdate(&self, done: &[Arc<WriteSet>], announced: bool) -> bool {
+        let changes = done.iter().flat_map(|write_set| &write_set.changes);
+        let effects = Effects::of(changes, announced);
+        if effects.outdates() {
+            let (outdated, waited) = oneshot::channel();
+            let outdated = move || outdated.send(()).unwrap_or_default();
+            self.cache.outdate(effects.moved, outdated);
+            drop(waited.await);
+        }
+        effects.wakes
+    }
+}
