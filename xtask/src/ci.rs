@@ -1,9 +1,12 @@
 //! All that a change must pass, step after step. What a step looks for is in its own file or in
 //! the tool that it calls.
 
+use crate::promises::Promises;
 use crate::servers::{Extent, Servers};
 use crate::{supply, tidy};
 use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -18,6 +21,9 @@ const STEPS: [Step; 6] = [
     ("test", |root| test(root, &["--all".to_owned()])),
     ("doc", doc),
 ];
+
+/// What is the same wherever orders are, or can be tried in a file only.
+const ONLY_A_FILE: [&str; 3] = ["generated::", "in_a_file::", "process::"];
 
 /// Runs every step, also after one failed, and prints a table of them.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -75,21 +81,43 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
         Extent::All
     };
     let servers = Servers::start(extent)?;
-    let mut arguments = vec![
-        "test",
-        "--workspace",
-        "--locked",
-        "--features",
-        "orderd/mutants",
-    ];
-    arguments.extend(more.iter().map(|it| it.as_str()));
-    let mut command = Command::new(env!("CARGO"));
-    finish(
+    let mut promises = Promises::new(front_door(root)?);
+    let mut backends = vec!["sqlite"];
+    let mut tests = |backend, what: &[&str], skipped: &[&str], url: Option<&str>| {
+        let mut command = Command::new(env!("CARGO"));
         command
-            .args(arguments)
+            .args(["test", "--locked", "--features", "orderd/mutants"])
+            .args(what)
+            .arg("--")
+            .args(more.iter().filter(|it| **it != "--"))
+            .args(skipped.iter().flat_map(|it| ["--skip", it]))
             .envs(servers.variables.iter().cloned())
-            .current_dir(root),
-    )
+            .envs(url.map(|url| ("ORDERD_TEST_DATABASE_URL", url)))
+            .current_dir(root);
+        promises.run(backend, &mut command)
+    };
+    let mut results = vec![tests("sqlite", &["--workspace"], &[], None)];
+    for (backend, url) in servers.databases() {
+        println!("\n=== the front door, with orders in {backend}");
+        let front_door = ["--package", "orderd", "--test", "it"];
+        results.push(tests(backend, &front_door, &ONLY_A_FILE, Some(&url)));
+        backends.push(backend);
+    }
+    println!("\n{}", promises.table(&backends));
+    results.into_iter().collect()
+}
+
+/// The names of the files of tests that go through the front door.
+fn front_door(root: &Path) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(root.join("crates/orderd/tests/it"))? {
+        let path = entry?.path();
+        names.extend(
+            path.file_stem()
+                .map(|name| name.to_string_lossy().into_owned()),
+        );
+    }
+    Ok(names)
 }
 
 fn clippy(root: &Path) -> Result<()> {

@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod locust;
+mod promises;
 mod servers;
 mod supply;
 mod tidy;
@@ -14,8 +15,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 Usage: cargo xtask <chore>
   ci            all that a change must pass: what .ci/run and GitHub run
-  test [ARGS]   every test, harnesses included; ARGS go to `cargo test`; with --all what cannot
-                run here is a failure
+  test [ARGS]   every test, harnesses included, on every backend; ARGS go to the tests: names,
+                `--skip NAME`; with --all what cannot run here is a failure
   bench [ARGS]  how fast it is, beside the ceilings; written to bench/results
   locust        the load that users of the older systems put on them; written to bench/results
   tidy          the rules that no compiler holds: dependencies, layout, sources";

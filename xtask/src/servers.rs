@@ -46,7 +46,7 @@ pub(crate) enum Extent {
 pub(crate) struct Servers {
     /// Where the tests find them: variables of their environment.
     pub(crate) variables: Vec<(&'static str, OsString)>,
-    _postgres: Option<Postgres>,
+    postgres: Option<Postgres>,
 }
 
 impl Servers {
@@ -71,8 +71,16 @@ impl Servers {
         }
         Ok(Self {
             variables,
-            _postgres: postgres,
+            postgres,
         })
+    }
+}
+
+impl Servers {
+    /// The servers that orders can be kept in, by the name of their engine.
+    pub(crate) fn databases(&self) -> Vec<(&'static str, String)> {
+        let postgres = self.postgres.iter().map(|it| ("postgres", it.url()));
+        postgres.collect()
     }
 }
 

@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use store::Check;
-use store::open::{Access, Location, locate};
+use store::open::{Access, locate};
 
 /// Less free space than this lets a busy database fill the disk within hours.
 const FREE_MIN_BYTES: u64 = 512 << 20;
@@ -98,12 +98,14 @@ fn print(finding: &Finding) {
 async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = configuration(config);
     match locate(&config.settings.database.url) {
-        Ok(Location::Sqlite(path)) => {
-            findings.push(directory(&path));
-            findings.push(space(&path));
-            findings.extend(database(config, &path).await);
-        }
-        Ok(Location::Postgres(_)) => findings.extend(looked_at(config).await),
+        Ok(location) => match location.file() {
+            Some(path) => {
+                findings.push(directory(path));
+                findings.push(space(path));
+                findings.extend(database(config, path).await);
+            }
+            None => findings.extend(looked_at(config).await),
+        },
         Err(error) => findings.push(Finding::error("database", &Exit::from(error).into())),
     }
     findings.extend(cache(config).await);

@@ -124,7 +124,7 @@ pub(crate) async fn cache(config: &Config) -> anyhow::Result<(Arc<Cache>, Option
     }
     if settings.redis_url.is_empty() {
         // Another process may change what one keeps to itself.
-        if locate(&config.settings.database.url).is_ok_and(|location| location.is_shared()) {
+        if locate(&config.settings.database.url).is_ok_and(|location| location.file().is_none()) {
             return Ok((Arc::new(Cache::off()), None));
         }
         let cache = Cache::in_process(settings.ttl, bytes_max);

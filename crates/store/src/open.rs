@@ -3,7 +3,7 @@
 use crate::cache::Cache;
 use crate::{Store, postgres, sqlite};
 use domain::Clock;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How to open a store.
@@ -60,12 +60,12 @@ pub enum Location {
 }
 
 impl Location {
-    /// Whether other processes may write there too.
+    /// The file, where it is one. A server is shared: other processes may write there too.
     #[must_use]
-    pub const fn is_shared(&self) -> bool {
+    pub fn file(&self) -> Option<&Path> {
         match self {
-            Self::Sqlite(_) => false,
-            Self::Postgres(_) => true,
+            Self::Sqlite(path) => Some(path),
+            Self::Postgres(_) => None,
         }
     }
 }

@@ -11,7 +11,7 @@ use domain::{Clock, Consumer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use store::open::{Location, locate};
+use store::open::locate;
 use worker::announce::post::Post;
 use worker::providers::books::Books;
 use worker::providers::guarded::Guarded;
@@ -202,10 +202,7 @@ pub(crate) fn books_path(settings: &Settings) -> Option<PathBuf> {
     if !is_simulated(settings) {
         return None;
     }
-    match locate(&settings.database.url) {
-        Ok(Location::Sqlite(path)) => Some(beside(&path)),
-        Ok(Location::Postgres(_)) | Err(_) => None,
-    }
+    locate(&settings.database.url).ok()?.file().map(beside)
 }
 
 fn beside(path: &Path) -> PathBuf {

@@ -64,7 +64,7 @@ fn routes() -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn a_token_may_do_what_its_scope_says_on_every_route() {
-    let service = Service::with(|settings| settings.anonymous = Anonymous::None);
+    let service = Service::with(|settings| settings.anonymous = Anonymous::None).await;
     let tokens = Tokens::make(&service).await;
     for path in ["/livez", "/readyz", "/health", "/healthz"] {
         assert_eq!(service.get(path).await.status, 200);
@@ -110,7 +110,7 @@ async fn without_a_token_everybody_may_do_what_the_operator_chose() {
         (Anonymous::Read, 200, 401),
         (Anonymous::Write, 200, 201),
     ] {
-        let service = Service::with(|settings| settings.anonymous = anonymous);
+        let service = Service::with(|settings| settings.anonymous = anonymous).await;
         assert_eq!(service.get("/v1/orders").await.status, read);
         assert_eq!(service.place("k", ORDER).await.status, write);
         let tokens = service.get("/v1/tokens").await;
@@ -121,7 +121,7 @@ async fn without_a_token_everybody_may_do_what_the_operator_chose() {
 
 #[tokio::test]
 async fn a_token_that_is_not_known_is_refused_also_where_none_is_needed() {
-    let service = Service::new();
+    let service = Service::new().await;
     let token = make(&service, "write").await;
     let secret = token.field("token");
     for wrong in [
@@ -131,7 +131,7 @@ async fn a_token_that_is_not_known_is_refused_also_where_none_is_needed() {
         secret.clone(),
         "Bearer".to_owned(),
     ] {
-        let service = Service::new();
+        let service = Service::new().await;
         let answer = service
             .send("GET", "/v1/orders", &[("authorization", &wrong)], "")
             .await;
@@ -151,7 +151,7 @@ async fn a_token_that_is_not_known_is_refused_also_where_none_is_needed() {
 
 #[tokio::test]
 async fn one_key_of_two_principals_is_two_orders() {
-    let service = Service::new();
+    let service = Service::new().await;
     let tokens = Tokens::make(&service).await;
     let one = with(&service, &tokens.write, "POST", "/v1/orders", ORDER).await;
     let two = with(&service, &tokens.admin, "POST", "/v1/orders", ORDER).await;
@@ -166,7 +166,7 @@ async fn one_key_of_two_principals_is_two_orders() {
 
 #[tokio::test]
 async fn a_secret_is_shown_once_and_worth_nothing_once_revoked() {
-    let service = Service::new();
+    let service = Service::new().await;
     let made = make(&service, "write").await;
     let (secret, id) = (made.field("token"), made.field("token_id"));
     assert!(
@@ -196,7 +196,7 @@ async fn a_secret_is_shown_once_and_worth_nothing_once_revoked() {
 
 #[tokio::test]
 async fn wrong_tokens_are_limited() {
-    let service = Service::new();
+    let service = Service::new().await;
     let right = make(&service, "read").await.field("token");
     for _ in 0..5 {
         with(&service, "wrong", "GET", "/v1/orders", "")
@@ -233,7 +233,8 @@ async fn each_principal_has_a_rate_of_its_own() {
             per_second: 10,
             burst: 20,
         });
-    });
+    })
+    .await;
     let tokens = Tokens::make(&service).await;
     for left in (0..20).rev() {
         let answer = service.get("/v1/orders").await;
@@ -277,7 +278,7 @@ async fn each_principal_has_a_rate_of_its_own() {
 
 #[tokio::test]
 async fn a_token_is_made_with_a_scope_that_there_is() {
-    let service = Service::new();
+    let service = Service::new().await;
     let admin = make(&service, "admin").await.field("token");
     for body in [
         "{}",

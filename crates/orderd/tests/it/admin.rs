@@ -4,7 +4,7 @@ use crate::service::{ORDER, PASSWORD, Service};
 
 #[tokio::test]
 async fn the_admin_route_needs_its_password() {
-    let service = Service::new();
+    let service = Service::new().await;
     service.place("k", ORDER).await;
     let reset = async |headers: &[(&str, &str)], body: String| {
         service.send("POST", "/admin/reset", headers, body).await
@@ -44,7 +44,7 @@ async fn the_admin_route_needs_its_password() {
 
 #[tokio::test]
 async fn without_a_password_there_is_no_admin_route() {
-    let service = Service::with(|settings| settings.admin_password = None);
+    let service = Service::with(|settings| settings.admin_password = None).await;
     let answer = service
         .send("POST", "/admin/reset", &[("x-admin-password", "")], "")
         .await;
@@ -70,8 +70,8 @@ async fn seeding_makes_baskets_and_the_same_number_makes_the_same() {
         orders.sort_by_key(ToString::to_string);
         orders
     };
-    let first = orders(&Service::new()).await;
-    assert_eq!(first, orders(&Service::new()).await);
+    let first = orders(&Service::new().await).await;
+    assert_eq!(first, orders(&Service::new().await).await);
 
     let words = [
         "received",
@@ -95,7 +95,7 @@ async fn seeding_makes_baskets_and_the_same_number_makes_the_same() {
 
 #[tokio::test]
 async fn a_count_that_is_none_is_refused_in_the_words_that_its_users_know() {
-    let service = Service::new();
+    let service = Service::new().await;
     let missing = "Request body must include an integer 'count' value.";
     let zero = "'count' must be greater than zero.";
     for (body, words) in [
@@ -127,7 +127,7 @@ async fn a_count_that_is_none_is_refused_in_the_words_that_its_users_know() {
 
 #[tokio::test]
 async fn wrong_passwords_are_limited_and_right_ones_are_not() {
-    let service = Service::new();
+    let service = Service::new().await;
     let send = async |password: &str| {
         let headers = [("x-admin-password", password)];
         service.send("POST", "/admin/reset", &headers, "").await
@@ -154,7 +154,7 @@ async fn wrong_passwords_are_limited_and_right_ones_are_not() {
 
 #[tokio::test]
 async fn a_reset_waits_for_orders_that_are_being_paid_for() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = service.place("k", ORDER).await.field("order_id");
     service.move_to(&id, domain::Status::Processing).await;
     let reset = async |body: &str| {

@@ -16,7 +16,7 @@ fn with_quantity(text: &str) -> String {
 
 #[tokio::test]
 async fn what_is_not_json_is_refused() {
-    let service = Service::new();
+    let service = Service::new().await;
     let deep = format!("{{\"a\":{}", "[".repeat(60_000));
     let cases: [&[u8]; 12] = [
         b"",
@@ -48,7 +48,7 @@ async fn what_is_not_json_is_refused() {
 
 #[tokio::test]
 async fn json_that_is_no_object_is_refused() {
-    let service = Service::new();
+    let service = Service::new().await;
     for path in ["/v1/orders", "/orders", "/v1/orders/batch"] {
         for body in ["[]", "null", "5", "\"x\"", "true"] {
             let answer = service.send("POST", path, &KEY, body).await;
@@ -59,7 +59,7 @@ async fn json_that_is_no_object_is_refused() {
 
 #[tokio::test]
 async fn a_quantity_is_an_integer_from_1_to_a_million() {
-    let service = Service::new();
+    let service = Service::new().await;
     for number in [
         "0",
         "-1",
@@ -106,7 +106,7 @@ async fn assert_wrong(service: &Service, fields: &str, pointer: &str) {
 
 #[tokio::test]
 async fn a_customer_is_named_in_visible_text_of_bounded_length() {
-    let service = Service::new();
+    let service = Service::new().await;
     let long = format!("\"{}\"", "x".repeat(129));
     let wrong = [
         r#""""#,
@@ -128,7 +128,7 @@ async fn a_customer_is_named_in_visible_text_of_bounded_length() {
 
 #[tokio::test]
 async fn an_order_has_1_to_40_lines_that_say_what_they_are_about() {
-    let service = Service::new();
+    let service = Service::new().await;
     let many = format!("[{}]", [LINE; 41].join(","));
     for (lines, pointer) in [
         ("null", "/lines"),
@@ -151,7 +151,7 @@ async fn an_order_has_1_to_40_lines_that_say_what_they_are_about() {
 
 #[tokio::test]
 async fn a_wrong_or_unknown_field_is_refused_where_it_stands() {
-    let service = Service::new();
+    let service = Service::new().await;
     let notes = format!(r#""metadata":{{"a":"{}"}}"#, "x".repeat(9_000));
     for (field, pointer) in [
         (r#""currency":"usd""#, "/currency"),
@@ -173,7 +173,7 @@ async fn a_wrong_or_unknown_field_is_refused_where_it_stands() {
 
 #[tokio::test]
 async fn all_faults_of_a_body_are_told_at_once() {
-    let service = Service::new();
+    let service = Service::new().await;
     let body = r#"{"lines":[{"quantity":0},{"item_id":"i"},7],"fulfil":"yes","x":1}"#;
     let answer = service.place("k", body).await;
     answer.assert_problem(422, "validation_failed");
@@ -201,7 +201,7 @@ async fn all_faults_of_a_body_are_told_at_once() {
 
 #[tokio::test]
 async fn a_flood_of_faults_is_cut_short() {
-    let service = Service::new();
+    let service = Service::new().await;
     let fields: Vec<String> = (0..5_000)
         .map(|number| format!("\"f{number}\":1"))
         .collect();
@@ -214,7 +214,7 @@ async fn a_flood_of_faults_is_cut_short() {
 
 #[tokio::test]
 async fn a_key_is_1_to_255_printable_characters_and_stands_once() {
-    let service = Service::new();
+    let service = Service::new().await;
     for key in ["", " ", "\"\"", &"k".repeat(256), "a\tb"] {
         service
             .place(key, ORDER)
@@ -236,7 +236,7 @@ async fn a_key_is_1_to_255_printable_characters_and_stands_once() {
 
 #[tokio::test]
 async fn a_body_must_say_that_it_is_json() {
-    let service = Service::new();
+    let service = Service::new().await;
     for kind in [
         "application/x-www-form-urlencoded",
         "text/plain",
@@ -268,7 +268,7 @@ async fn a_body_must_say_that_it_is_json() {
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused_and_the_connection_closed() {
-    let service = Service::new();
+    let service = Service::new().await;
     for (declared, size) in [
         (true, 65_537),
         (false, 65_537),
@@ -289,7 +289,7 @@ async fn a_body_that_is_too_large_is_refused_and_the_connection_closed() {
 
 #[tokio::test]
 async fn a_body_that_does_not_arrive_is_not_waited_for() {
-    let service = Service::with(|settings| settings.body_timeout_ms = 0);
+    let service = Service::with(|settings| settings.body_timeout_ms = 0).await;
     let never = Body::new(Never);
     let answer = service.send("POST", "/v1/orders", &KEY, never).await;
     answer.assert_problem(408, "request_timeout");
@@ -313,7 +313,7 @@ impl HttpBody for Never {
 
 #[tokio::test]
 async fn too_many_or_too_long_headers_are_refused() {
-    let service = Service::new();
+    let service = Service::new().await;
     let long = "x".repeat(17 * 1024);
     let answer = service
         .send("GET", "/livez", &[("x-long", &long)], "")
@@ -327,7 +327,7 @@ async fn too_many_or_too_long_headers_are_refused() {
 
 #[tokio::test]
 async fn a_request_that_two_servers_could_read_differently_is_refused() {
-    let service = Service::new();
+    let service = Service::new().await;
     let request = Request::get("/livez")
         .version(Version::HTTP_11)
         .body(Body::empty())
@@ -348,7 +348,7 @@ async fn a_request_that_two_servers_could_read_differently_is_refused() {
 
 #[tokio::test]
 async fn text_that_looks_like_sql_is_only_text() {
-    let service = Service::new();
+    let service = Service::new().await;
     let body = ORDER.replace("cust1", "'); drop table orders;--");
     let order = service.place("'; delete from ledger;--", &body).await;
     assert_eq!(order.status, 201);

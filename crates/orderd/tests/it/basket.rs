@@ -20,7 +20,7 @@ async fn label(service: &Service, id: &str, status: &str) -> crate::service::Ans
 
 #[tokio::test]
 async fn a_basket_needs_no_key_and_is_answered_whole() {
-    let service = Service::new();
+    let service = Service::new().await;
     let first = service.send("POST", "/orders", &[], BASKET).await;
     let id = first.field("order_id");
     let whole = format!(
@@ -45,7 +45,7 @@ async fn a_basket_needs_no_key_and_is_answered_whole() {
 
 #[tokio::test]
 async fn a_key_is_honoured_though_none_is_needed() {
-    let service = Service::new();
+    let service = Service::new().await;
     let key = [("idempotency-key", "k")];
     let first = service.send("POST", "/orders", &key, BASKET).await;
     label(&service, &first.field("order_id"), "shipped").await;
@@ -65,7 +65,7 @@ async fn a_key_is_honoured_though_none_is_needed() {
 
 #[tokio::test]
 async fn what_is_wrong_is_told_in_the_words_that_its_users_know() {
-    let service = Service::new();
+    let service = Service::new().await;
     let include = "Request must include 'customer_name' and a non-empty list of 'items'.";
     let object = "Each item must be an object with 'name' and 'quantity'.";
     let requires = "Each item requires 'name' and 'quantity'.";
@@ -127,7 +127,7 @@ async fn what_is_wrong_is_told_in_the_words_that_its_users_know() {
 
 #[tokio::test]
 async fn a_body_that_is_no_order_at_all_is_a_400() {
-    let service = Service::new();
+    let service = Service::new().await;
     for body in [
         "",
         "{bad",
@@ -146,7 +146,7 @@ async fn a_body_that_is_no_order_at_all_is_a_400() {
 
 #[tokio::test]
 async fn the_list_shows_every_order_whatever_contract_it_came_by() {
-    let service = Service::new();
+    let service = Service::new().await;
     let basket = place(&service, BASKET).await;
     let key = [("idempotency-key", "r")];
     let receipt = service.send("POST", "/orders", &key, RECEIPT).await;
@@ -180,7 +180,7 @@ async fn the_list_shows_every_order_whatever_contract_it_came_by() {
 
 #[tokio::test]
 async fn a_label_is_a_word_and_raises_the_version() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = place(&service, BASKET).await;
     let answer = label(&service, &id, "on its way").await;
     assert_eq!(answer.status, 200);
@@ -225,7 +225,7 @@ async fn a_label_is_a_word_and_raises_the_version() {
 
 #[tokio::test]
 async fn a_deleted_order_is_in_no_read_and_its_ledger_entry_stays() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = place(&service, BASKET).await;
     let path = format!("/orders/{id}");
     service.get(&path).await;
@@ -252,7 +252,7 @@ async fn a_deleted_order_is_in_no_read_and_its_ledger_entry_stays() {
 
 #[tokio::test]
 async fn an_order_under_fulfilment_goes_its_own_way() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = service.place("k", ORDER).await.field("order_id");
     let answer = label(&service, &id, "shipped").await;
     answer.assert_problem(409, "illegal_transition");
@@ -266,7 +266,7 @@ async fn an_order_under_fulfilment_goes_its_own_way() {
         .await;
     answer.assert_problem(409, "illegal_transition");
 
-    let service = Service::with(|settings| settings.fulfil_all_contracts = true);
+    let service = Service::with(|settings| settings.fulfil_all_contracts = true).await;
     let id = place(&service, BASKET).await;
     label(&service, &id, "x")
         .await
@@ -275,7 +275,7 @@ async fn an_order_under_fulfilment_goes_its_own_way() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_who_delete_one_does_and_a_change_meanwhile_is_no_failure_inside() {
-    let service = Service::new();
+    let service = Service::new().await;
     for _ in 0..20 {
         let id = place(&service, BASKET).await;
         let path = format!("/orders/{id}");
@@ -293,7 +293,7 @@ async fn of_two_who_delete_one_does_and_a_change_meanwhile_is_no_failure_inside(
 
 #[tokio::test]
 async fn an_answer_that_is_lost_on_purpose_was_written() {
-    let service = Service::new();
+    let service = Service::new().await;
     let fail = [("x-debug-fail-after-commit", "true")];
     let id = place(&service, BASKET).await;
     let path = format!("/orders/{id}/status");
@@ -314,7 +314,7 @@ async fn an_answer_that_is_lost_on_purpose_was_written() {
 
 #[tokio::test]
 async fn the_list_has_a_bound_and_says_so() {
-    let service = Service::new();
+    let service = Service::new().await;
     let password = [("x-admin-password", crate::service::PASSWORD)];
     let seeded = service
         .send("POST", "/admin/seed", &password, "10001")

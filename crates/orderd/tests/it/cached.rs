@@ -14,7 +14,7 @@ async fn source(service: &Service, path: &str) -> String {
 
 #[tokio::test]
 async fn a_second_read_is_the_first_again() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = service.place("k", ORDER).await.field("order_id");
     for path in [
         format!("/v1/orders/{id}"),
@@ -51,7 +51,7 @@ async fn a_second_read_is_the_first_again() {
 
 #[tokio::test]
 async fn a_version_at_hand_is_told_from_the_cache_as_well() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = service.place("k", ORDER).await.field("order_id");
     let path = format!("/v1/orders/{id}");
     for expected in ["miss", "hit"] {
@@ -67,7 +67,7 @@ async fn a_version_at_hand_is_told_from_the_cache_as_well() {
 
 #[tokio::test]
 async fn every_change_is_seen_at_once() {
-    let service = Service::new();
+    let service = Service::new().await;
     let one = service
         .send("POST", "/orders", &[], BASKET)
         .await
@@ -112,7 +112,7 @@ async fn every_change_is_seen_at_once() {
 
 #[tokio::test]
 async fn what_is_not_there_is_not_kept() {
-    let service = Service::new();
+    let service = Service::new().await;
     let path = "/orders/019e72e2-8400-7001-8000-000000000001";
     for _ in 0..2 {
         service.get(path).await.assert_problem(404, "not_found");
@@ -122,7 +122,7 @@ async fn what_is_not_there_is_not_kept() {
 
 #[tokio::test]
 async fn who_goes_through_all_pages_leaves_nothing_in_the_cache() {
-    let service = Service::new();
+    let service = Service::new().await;
     for key in ["a", "b"] {
         service.place(key, ORDER).await;
     }
@@ -143,7 +143,8 @@ async fn fifty_who_ask_at_once_read_the_store_once() {
             faulty.set(std::sync::Arc::clone(&counting)).ok();
             counting
         },
-    );
+    )
+    .await;
     let calls = || faulty.get().unwrap().calls();
     service.place("k", ORDER).await;
     let before = calls();
@@ -162,7 +163,8 @@ async fn a_store_that_fails_once_leaves_no_failure_in_the_cache() {
     let service = Service::over(
         |_| (),
         |store| std::sync::Arc::new(Faulty::new(store, Fault::Unavailable, 0)),
-    );
+    )
+    .await;
     service
         .get("/orders")
         .await

@@ -14,7 +14,7 @@ async fn make(service: &Service, body: &str) -> Answer {
 
 #[tokio::test]
 async fn a_product_is_three_fields_in_and_out() {
-    let service = Service::new();
+    let service = Service::new().await;
     let made = make(&service, MACBOOK).await;
     assert_eq!((made.status, &*made.body), (201, MACBOOK));
     for path in ["/products/1", "/products/1/"] {
@@ -38,7 +38,7 @@ async fn a_product_is_three_fields_in_and_out() {
 
 #[tokio::test]
 async fn prices_are_decimals_and_never_floats() {
-    let service = Service::new();
+    let service = Service::new().await;
     for (id, price, shown, minor) in [
         ("a", "0.29", "0.29", 29_i64),
         ("b", "19.990", "19.99", 1_999),
@@ -74,7 +74,7 @@ async fn prices_are_decimals_and_never_floats() {
 
 #[tokio::test]
 async fn names_are_matched_without_their_case_and_what_is_unknown_is_ignored() {
-    let service = Service::new();
+    let service = Service::new().await;
     let body = r#"{"PRODUCTID":"1","Name":"MacBook","pRiCe":1999,"colour":"grey"}"#;
     let made = make(&service, body).await;
     assert_eq!((made.status, &*made.body), (201, MACBOOK));
@@ -93,7 +93,7 @@ async fn names_are_matched_without_their_case_and_what_is_unknown_is_ignored() {
 
 #[tokio::test]
 async fn anything_wrong_is_a_400() {
-    let service = Service::new();
+    let service = Service::new().await;
     for body in ["", "{bad", "{} x"] {
         let answer = make(&service, body).await;
         answer.assert_problem(400, "invalid_json");
@@ -136,7 +136,7 @@ async fn anything_wrong_is_a_400() {
 
 #[tokio::test]
 async fn a_key_is_honoured_though_none_is_needed() {
-    let service = Service::new();
+    let service = Service::new().await;
     let key = [("idempotency-key", "k")];
     let first = service.send("POST", "/products", &key, MACBOOK).await;
     let again = service.send("POST", "/products", &key, MACBOOK).await;
@@ -149,7 +149,7 @@ async fn a_key_is_honoured_though_none_is_needed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_fifty_who_make_one_product_one_does() {
-    let service = std::sync::Arc::new(Service::new());
+    let service = std::sync::Arc::new(Service::new().await);
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let service = std::sync::Arc::clone(&service);

@@ -1,5 +1,6 @@
 //! The commands that ask a running server, or have the file to themselves where none runs.
 
+use crate::backend;
 use crate::harness::{Server, Site};
 use serde_json::Value;
 use std::net::TcpListener;
@@ -37,10 +38,7 @@ fn alone(site: &Site, arguments: &[&str]) -> String {
         .unwrap();
     let output = orderd(site, arguments)
         .env("ORDERD_SERVER_LISTEN", free.to_string())
-        .env(
-            "ORDERD_DATABASE_URL",
-            format!("sqlite:{}", site.database().display()),
-        )
+        .env("ORDERD_DATABASE_URL", &site.url)
         .output()
         .unwrap();
     succeeded(&output)
@@ -295,6 +293,11 @@ fn the_cache_is_looked_at_and_emptied() {
         asked(&site, &server, &["order", "list"]);
     }
     let stats = asked(&site, &server, &["cache", "stats"]);
+    if !backend::is_file() {
+        // Other processes may change what one would keep to itself.
+        assert!(stats.starts_with("kind      off"), "{stats}");
+        return;
+    }
     assert!(
         stats.starts_with("kind      in process\nhits      3 (75 %)\n"),
         "{stats}"

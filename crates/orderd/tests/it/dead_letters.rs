@@ -1,5 +1,6 @@
 //! Orders that were given up: seen, brought back, let be, ruled on.
 
+use crate::backend;
 use crate::fulfilment::{LEASE_MS, Scripted, drain, failed, kinds, limits, order, place, settle};
 use crate::service::{Answer as Reply, ORDER, Service};
 use crate::stock::with_status;
@@ -8,6 +9,7 @@ use domain::fulfil::{Answer, CallKind, Refused};
 use domain::{Clock, Consumer};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::thread;
 use worker::Drain;
 
 async fn letters(service: &Service, query: &str) -> Vec<Value> {
@@ -21,7 +23,7 @@ async fn post(service: &Service, path: &str, body: &str) -> Reply {
 
 #[tokio::test]
 async fn an_order_that_was_given_up_is_brought_back_once() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = place(&service, "k", ORDER).await;
     let declining = Scripted::before(|call, _| {
         let refused = Answer::Refused(Refused::Declined, "no money".into());
@@ -67,7 +69,7 @@ async fn an_order_that_was_given_up_is_brought_back_once() {
 
 #[tokio::test]
 async fn letters_are_discarded_with_a_reason_and_brought_back_by_filter() {
-    let service = Service::new();
+    let service = Service::new().await;
     for n in 0..5 {
         place(&service, &format!("{n}"), ORDER).await;
     }
@@ -110,7 +112,7 @@ async fn letters_are_discarded_with_a_reason_and_brought_back_by_filter() {
 #[tokio::test]
 async fn what_cannot_be_undone_waits_for_a_person() {
     for (ruling, end) in [("undo", "failed"), ("complete", "completed")] {
-        let service = Service::new();
+        let service = Service::new().await;
         let id = place(&service, "k", ORDER).await;
         // It is authorised, and nobody is told; and then it cannot be voided for a long time.
         let stuck = Scripted::new(
@@ -152,17 +154,21 @@ async fn what_cannot_be_undone_waits_for_a_person() {
 
 #[tokio::test]
 async fn what_cannot_be_worked_on_is_buried_at_once_and_goes_on_when_it_is_mended() {
-    let service = Service::new();
+    let service = Service::new().await;
     let mut ids = Vec::new();
     for n in 0..3 {
         ids.push(place(&service, &format!("{n}"), ORDER).await);
     }
-    let file = service.app.store.stats().await.unwrap().location;
     let damage = |currency: &str| {
-        let sql = "update order_rows set currency = ?1
-            where order_id = (select order_id from order_rows order by order_id limit 1 offset 1)";
-        let connection = rusqlite::Connection::open(&file).unwrap();
-        assert_eq!(connection.execute(sql, [currency]).unwrap(), 1);
+        let second = "select order_id from order_rows order by order_id limit 1 offset 1";
+        let sql = format!(
+            "update order_rows set currency = '{currency}'
+            where order_id = (select order_id from ({second}) as second)"
+        );
+        let url = service.url.clone();
+        thread::spawn(move || backend::read(&url, &sql))
+            .join()
+            .unwrap();
     };
     damage("?");
     let provider = Scripted::willing();
@@ -199,7 +205,7 @@ impl worker::Handler for Broken {
 
 #[tokio::test]
 async fn what_is_received_in_vain_too_often_is_buried() {
-    let service = Service::new();
+    let service = Service::new().await;
     place(&service, "k", ORDER).await;
     let clock: Arc<dyn Clock> = Arc::clone(&service.app.clock);
     let store = Arc::clone(&service.app.store);

@@ -8,7 +8,7 @@ const ORDER: &str = r#"{"customer_name":"Ada","product_name":"Pen","quantity":2,
 
 #[tokio::test]
 async fn it_is_answered_with_a_message_and_driven_to_its_end() {
-    let service = Service::new();
+    let service = Service::new().await;
     let placed = service.send("POST", "/orders/", &[], ORDER).await;
     let id = placed.json()["order"]["order_id"]
         .as_str()
@@ -33,7 +33,7 @@ async fn it_is_answered_with_a_message_and_driven_to_its_end() {
 
 #[tokio::test]
 async fn a_key_is_honoured_and_its_answer_stays_though_the_order_moves_on() {
-    let service = Service::new();
+    let service = Service::new().await;
     let key = [("idempotency-key", "k")];
     let first = service.send("POST", "/orders/", &key, ORDER).await;
     drain(&service, Scripted::willing()).pass().await.unwrap();
@@ -44,7 +44,7 @@ async fn a_key_is_honoured_and_its_answer_stays_though_the_order_moves_on() {
 
 #[tokio::test]
 async fn whatever_is_wrong_is_400_and_nothing_is_placed() {
-    let service = Service::new();
+    let service = Service::new().await;
     for body in [
         r#"{"product_name":"Pen","quantity":1}"#,
         r#"{"customer_name":"Ada","product_name":"Pen"}"#,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use store::faulty::{Fault, Faulty};
 
 /// A service whose store fails the call number `fail_at`, and the store.
-fn failing(fault: Fault, fail_at: u64) -> (Service, Arc<Faulty>) {
+async fn failing(fault: Fault, fail_at: u64) -> (Service, Arc<Faulty>) {
     let mut planted = None;
     let service = Service::over(
         |_| (),
@@ -14,7 +14,8 @@ fn failing(fault: Fault, fail_at: u64) -> (Service, Arc<Faulty>) {
             planted = Some(Arc::clone(&faulty));
             faulty
         },
-    );
+    )
+    .await;
     (service, planted.unwrap())
 }
 
@@ -38,7 +39,7 @@ async fn insist(service: &Service, path: &str, body: &str) -> Answer {
 /// What went wrong when an order was placed twice under one key, with a fault at one call; and
 /// how many calls there were.
 async fn violations(fault: Fault, fail_at: u64, path: &str, body: &str) -> (Vec<String>, u64) {
-    let (service, faulty) = failing(fault, fail_at);
+    let (service, faulty) = failing(fault, fail_at).await;
     let first = insist(&service, path, body).await;
     let again = insist(&service, path, body).await;
     let calls = faulty.calls();
@@ -82,13 +83,13 @@ async fn a_store_that_only_says_that_it_wrote_is_caught() {
 
 #[tokio::test]
 async fn a_lost_answer_and_a_store_that_is_away_are_different_problems() {
-    let (service, _) = failing(Fault::Unavailable, 0);
+    let (service, _) = failing(Fault::Unavailable, 0).await;
     let answer = service.place("k", ORDER).await;
     answer.assert_problem(503, "unavailable");
     assert_eq!(answer.header("retry-after"), Some("5"));
     assert_eq!(service.orders().await, 0);
 
-    let (service, _) = failing(Fault::AnswerLost, COMMIT);
+    let (service, _) = failing(Fault::AnswerLost, COMMIT).await;
     let answer = service.place("k", ORDER).await;
     answer.assert_problem(503, "outcome_unknown");
     assert_eq!(service.orders().await, 1);
@@ -102,13 +103,13 @@ async fn reads_fail_as_problems_too() {
         "/orders/019e72e2-8400-7001-8000-000000000001",
         "/v1/idempotency-keys/k",
     ] {
-        let (service, _) = failing(Fault::Unavailable, 0);
+        let (service, _) = failing(Fault::Unavailable, 0).await;
         service.get(path).await.assert_problem(503, "unavailable");
     }
-    let (service, _) = failing(Fault::Unavailable, 0);
+    let (service, _) = failing(Fault::Unavailable, 0).await;
     assert_eq!(service.get("/readyz").await.status, 503);
     assert_eq!(service.get("/readyz").await.status, 200);
-    let (service, _) = failing(Fault::Unavailable, 0);
+    let (service, _) = failing(Fault::Unavailable, 0).await;
     assert_eq!(
         service.get("/metrics").await.status,
         200,
@@ -118,7 +119,7 @@ async fn reads_fail_as_problems_too() {
 
 #[tokio::test]
 async fn a_panic_is_a_problem_with_the_request_id() {
-    let service = Service::new().minting(|| panic!("planted"));
+    let service = Service::new().await.minting(|| panic!("planted"));
     let headers = [("idempotency-key", "k"), ("x-request-id", "abc")];
     let answer = service.send("POST", "/v1/orders", &headers, ORDER).await;
     answer.assert_problem(500, "internal");

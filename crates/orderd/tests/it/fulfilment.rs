@@ -154,7 +154,7 @@ pub(crate) async fn order(service: &Service, id: &str) -> Value {
 
 #[tokio::test]
 async fn an_order_is_paid_for_and_completed_and_what_was_answered_stays() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = place(&service, "k", ORDER).await;
     let provider = Scripted::willing();
     drain(&service, Arc::clone(&provider)).pass().await.unwrap();
@@ -170,7 +170,7 @@ async fn an_order_is_paid_for_and_completed_and_what_was_answered_stays() {
 
 #[tokio::test]
 async fn a_call_that_fails_is_tried_again_later_under_the_same_id() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = place(&service, "k", ORDER).await;
     let provider = Scripted::before(|_, number| (number % 3 != 2).then(failed));
     let drain = drain(&service, Arc::clone(&provider));
@@ -188,7 +188,7 @@ async fn a_call_that_fails_is_tried_again_later_under_the_same_id() {
 
 #[tokio::test]
 async fn a_declined_order_fails_and_says_why() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = place(&service, "k", ORDER).await;
     let provider = Scripted::before(|call, _| {
         let refused = Answer::Refused(Refused::Declined, "no money".into());
@@ -208,7 +208,7 @@ async fn a_declined_order_fails_and_says_why() {
 async fn a_fault_at_every_call_leads_to_the_same_end() {
     for fault in [Fault::Unavailable, Fault::AnswerLost] {
         for fail_at in 0.. {
-            let service = Service::new();
+            let service = Service::new().await;
             let id = place(&service, "k", ORDER).await;
             let faulty = Arc::new(Faulty::new(Arc::clone(&service.app.store), fault, fail_at));
             let provider = Scripted::willing();
@@ -230,7 +230,7 @@ async fn a_fault_at_every_call_leads_to_the_same_end() {
     for fail_at in 0..3 {
         let at = move |_: &Call, number| (number == fail_at).then(failed);
         for provider in [Scripted::before(at), Scripted::new(|_, _| None, at)] {
-            let service = Service::new();
+            let service = Service::new().await;
             let id = place(&service, "k", ORDER).await;
             settle(&service, &drain(&service, Arc::clone(&provider))).await;
             end_is_the_same(&service, &id, &provider, &format!("provider {fail_at}")).await;
@@ -249,7 +249,7 @@ async fn end_is_the_same(service: &Service, id: &str, provider: &Scripted, when:
 #[tokio::test]
 async fn what_cannot_be_done_is_undone_whatever_was_lost() {
     for lost in [false, true] {
-        let service = Service::new();
+        let service = Service::new().await;
         let id = place(&service, "k", ORDER).await;
         let capture = |call: &Call, _| (call.kind == CallKind::Capture).then(failed);
         let provider = if lost {
@@ -280,7 +280,7 @@ pub(crate) async fn kinds(service: &Service, id: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn an_order_can_be_cancelled_until_its_capture_is_asked_for() {
-    let service = Service::new();
+    let service = Service::new().await;
     let cancel = async |id: &str| {
         let body = r#"{"reason":"changed my mind"}"#;
         service
@@ -330,7 +330,7 @@ async fn nothing_stays_under_way_beyond_its_deadline() {
         (CallKind::Authorise, "failed"),
         (CallKind::Capture, "needs_review"),
     ] {
-        let service = Service::new();
+        let service = Service::new().await;
         let id = place(&service, "k", ORDER).await;
         let provider = Scripted::before(move |call, _| {
             (call.kind == late).then_some(Answer::NotTried(60_000))

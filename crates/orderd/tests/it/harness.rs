@@ -1,6 +1,7 @@
 //! What the harnesses share: the real binary as a child, and the checker that goes through all
 //! that its clients were told.
 
+use crate::backend;
 use crate::load::{Client, Entry};
 use serde_json::{Value, json};
 use std::fs::{self, File, OpenOptions};
@@ -23,6 +24,8 @@ pub(crate) struct Site {
     root: TempDir,
     /// The directory of the database.
     pub(crate) live: PathBuf,
+    /// Of the database, as the server is told.
+    pub(crate) url: String,
     address: SocketAddr,
     /// More of the environment of the server.
     pub(crate) environment: Vec<(&'static str, PathBuf)>,
@@ -35,9 +38,11 @@ impl Site {
         let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let live = root.path().join("live");
         fs::create_dir(&live).unwrap();
+        let url = backend::fresh(&live.join("orders.db"));
         Self {
             root,
             live,
+            url,
             address: free_address(),
             environment: Vec::new(),
             mutant,
@@ -113,16 +118,16 @@ impl Site {
         ))
     }
 
+    /// The number that a statement yields.
+    pub(crate) fn count(&self, sql: &str) -> u64 {
+        backend::count(&self.url, sql)
+    }
+
     /// The last lines that the server logged.
     pub(crate) fn last_words(&self) -> String {
         let log = fs::read_to_string(self.log()).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(10)..].join("\n")
-    }
-
-    /// The database.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.live.join("orders.db")
     }
 
     fn log(&self) -> PathBuf {
@@ -133,10 +138,10 @@ impl Site {
     fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(BINARY);
         command.arg(verb).env_clear().current_dir(self.root.path());
-        command.env(
-            "ORDERD_DATABASE_URL",
-            format!("sqlite:{}", self.database().display()),
-        );
+        command.env("ORDERD_DATABASE_URL", &self.url);
+        if !backend::is_file() {
+            command.env("ORDERD_SIMULATED_BOOKS", self.live.join("books"));
+        }
         command.env("ORDERD_FAULTS_ENABLED", "true");
         command
     }
@@ -225,21 +230,17 @@ impl Tally {
         Ok(())
     }
 
-    /// Counts the rows of a file whose keys are all known: one order, one ledger entry and one
+    /// Counts the rows of a store whose keys are all known: one order, one ledger entry and one
     /// record each.
     pub(crate) fn count(&mut self, site: &Site, keys: u64) {
-        let rows = Rows::of(&site.database()).unwrap_or_else(|error| {
-            self.unsound.push(format!("cannot count: {error}"));
-            Rows {
-                orders: keys,
-                ledger: keys,
-                records: keys,
-            }
-        });
-        self.lost += keys.saturating_sub(rows.orders);
-        self.duplicated += rows.orders.saturating_sub(keys);
-        if (rows.ledger, rows.records) != (rows.orders, keys) {
-            self.unsound.push(format!("{keys} keys, but {rows:?}"));
+        let orders = site.count("select count(*) from orders");
+        let entries = site.count("select count(*) from ledger");
+        let records = site.count("select count(*) from idempotency_records");
+        self.lost += keys.saturating_sub(orders);
+        self.duplicated += orders.saturating_sub(keys);
+        if (entries, records) != (orders, keys) {
+            let what = format!("{orders} orders, {entries} ledger entries, {records} records");
+            self.unsound.push(format!("{keys} keys, but {what}"));
         }
     }
 
@@ -262,36 +263,6 @@ impl Tally {
             line[name] = figure.clone();
         }
         say(&line.to_string());
-    }
-}
-
-/// How many rows there are.
-#[derive(Debug)]
-struct Rows {
-    orders: u64,
-    ledger: u64,
-    records: u64,
-}
-
-impl Rows {
-    fn of(database: &Path) -> rusqlite::Result<Self> {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let connection = rusqlite::Connection::open_with_flags(database, flags)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.query_row(
-            "select (select count(*) from orders), (select count(*) from ledger),
-                    (select count(*) from idempotency_records)",
-            [],
-            |row| {
-                let count =
-                    |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
-                Ok(Self {
-                    orders: count(0)?,
-                    ledger: count(1)?,
-                    records: count(2)?,
-                })
-            },
-        )
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn a_replay_is_the_first_answer_byte_for_byte() {
-    let service = Service::new();
+    let service = Service::new().await;
     let first = service.place("k", ORDER).await;
     service.clock.move_by(DAY_MS);
     let spaced = "{ \"lines\": [ {\"quantity\": 2.0, \"item_id\": \"p\\u0065n\"} ],\n \"customer_id\": \"cust1\" }";
@@ -23,7 +23,7 @@ async fn a_replay_is_the_first_answer_byte_for_byte() {
 
 #[tokio::test]
 async fn a_key_for_another_body_is_a_conflict_and_writes_nothing() {
-    let service = Service::new();
+    let service = Service::new().await;
     service.place("k", ORDER).await;
     let other = ORDER.replace(":2}", ":3}");
     service
@@ -32,7 +32,7 @@ async fn a_key_for_another_body_is_a_conflict_and_writes_nothing() {
         .assert_problem(409, "idempotency_key_reused");
     assert_eq!(service.orders().await, 1);
 
-    let draft = Service::with(|settings| settings.idempotency_mismatch_status = 422);
+    let draft = Service::with(|settings| settings.idempotency_mismatch_status = 422).await;
     draft.place("k", ORDER).await;
     draft
         .place("k", &other)
@@ -42,7 +42,7 @@ async fn a_key_for_another_body_is_a_conflict_and_writes_nothing() {
 
 #[tokio::test]
 async fn what_is_sent_counts_and_not_what_is_made_of_it() {
-    let service = Service::new();
+    let service = Service::new().await;
     service.place("k", ORDER).await;
     let explicit = ORDER.replacen('{', r#"{"fulfil":true,"#, 1);
     service
@@ -53,7 +53,7 @@ async fn what_is_sent_counts_and_not_what_is_made_of_it() {
 
 #[tokio::test]
 async fn the_same_key_on_another_route_is_another_key() {
-    let service = Service::new();
+    let service = Service::new().await;
     service.place("k", ORDER).await;
     let receipt = service
         .send("POST", "/orders", &[("idempotency-key", "k")], RECEIPT)
@@ -75,7 +75,7 @@ async fn the_same_key_on_another_route_is_another_key() {
 
 #[tokio::test]
 async fn an_expired_key_makes_no_second_order() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = service.place("k", ORDER).await.field("order_id");
 
     service.clock.move_by(30 * DAY_MS - 1);
@@ -97,7 +97,7 @@ async fn an_expired_key_makes_no_second_order() {
 
 #[tokio::test]
 async fn a_key_can_be_left_out_where_the_operator_says_so() {
-    let service = Service::with(|settings| settings.idempotency_required = false);
+    let service = Service::with(|settings| settings.idempotency_required = false).await;
     for _ in 0..2 {
         assert_eq!(
             service.send("POST", "/v1/orders", &[], ORDER).await.status,
@@ -109,7 +109,7 @@ async fn a_key_can_be_left_out_where_the_operator_says_so() {
 
 #[tokio::test]
 async fn a_key_can_be_looked_up() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = service.place("a b", ORDER).await.field("order_id");
     service.place("a b", ORDER).await;
     let answer = service.get("/v1/idempotency-keys/a%20b").await;
@@ -132,7 +132,7 @@ async fn a_key_can_be_looked_up() {
 
 #[tokio::test]
 async fn requests_with_one_key_at_the_same_time_are_one_order() {
-    let service = Arc::new(Service::new());
+    let service = Arc::new(Service::new().await);
     let mut requests = JoinSet::new();
     for _ in 0..32 {
         let service = Arc::clone(&service);

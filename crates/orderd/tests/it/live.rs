@@ -83,7 +83,7 @@ impl Stream {
 
 #[tokio::test]
 async fn every_public_event_is_told_as_it_happens() {
-    let service = Service::new();
+    let service = Service::new().await;
     let mut stream = Stream::open(&service, "/v1/events", None).await;
     let id = place(&service, "k", ORDER).await;
     let placed = stream.next().await.unwrap();
@@ -109,7 +109,7 @@ async fn every_public_event_is_told_as_it_happens() {
 
 #[tokio::test]
 async fn a_stream_is_resumed_without_a_gap_and_tells_the_same_as_before() {
-    let service = Service::new();
+    let service = Service::new().await;
     let worker = drain(&service, Scripted::willing());
     let mut stream = Stream::open(&service, "/v1/events", None).await;
     place(&service, "a", ORDER).await;
@@ -136,7 +136,7 @@ async fn a_stream_is_resumed_without_a_gap_and_tells_the_same_as_before() {
 
 #[tokio::test]
 async fn a_stream_may_be_about_one_order() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = place(&service, "a", ORDER).await;
     let path = format!("/v1/events?order_id={id}");
     let mut stream = Stream::open(&service, &path, None).await;
@@ -160,7 +160,7 @@ async fn a_stream_may_be_about_one_order() {
 
 #[tokio::test]
 async fn a_stream_ends_with_a_word_when_the_server_stops_and_without_one_after_a_reset() {
-    let service = Service::new();
+    let service = Service::new().await;
     let mut stream = Stream::open(&service, "/v1/events", None).await;
     service.app.store.reset().await.unwrap();
     assert!(stream.next().await.is_none(), "it has to be read anew");
@@ -180,7 +180,7 @@ async fn wait_for(service: &Service, id: &str, version: u32, wait: &str) -> Answ
 
 #[tokio::test]
 async fn an_order_is_shown_as_soon_as_it_is_another() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = place(&service, "k", ORDER).await;
     let worker = drain(&service, Scripted::willing());
     let (shown, _) = tokio::join!(
@@ -204,7 +204,7 @@ async fn an_order_is_shown_as_soon_as_it_is_another() {
 
 #[tokio::test]
 async fn whoever_waits_in_vain_is_told_that_nothing_moved() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = place(&service, "k", ORDER).await;
     let unmoved = wait_for(&service, &id, 1, "wait=0").await;
     assert_eq!((unmoved.status, &*unmoved.body), (304, ""));

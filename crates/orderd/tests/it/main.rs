@@ -6,6 +6,7 @@
 
 mod access;
 mod admin;
+mod backend;
 mod bad_input;
 mod basket;
 mod cached;
@@ -14,7 +15,6 @@ mod catalogue;
 mod cli;
 mod crash;
 mod dead_letters;
-mod disk;
 mod event;
 mod faults;
 mod freshness;
@@ -22,11 +22,11 @@ mod fulfilment;
 mod generated;
 mod harness;
 mod idempotency;
+mod in_a_file;
 mod live;
 mod load;
 mod operations;
 mod orders;
-mod power;
 mod process;
 mod products;
 mod races;

@@ -7,7 +7,7 @@ use axum::http::Request;
 
 #[tokio::test]
 async fn the_front_page_says_where_things_are() {
-    let service = Service::new();
+    let service = Service::new().await;
     let answer = service.get("/").await;
     assert_eq!(answer.status, 200);
     let message = answer.field("message");
@@ -16,7 +16,7 @@ async fn the_front_page_says_where_things_are() {
 
 #[tokio::test]
 async fn a_service_that_stops_is_alive_but_not_ready() {
-    let service = Service::new();
+    let service = Service::new().await;
     for path in ["/livez", "/readyz", "/health", "/healthz"] {
         assert_eq!(service.get(path).await.status, 200, "{path}");
     }
@@ -35,7 +35,7 @@ async fn a_service_that_stops_is_alive_but_not_ready() {
 
 #[tokio::test]
 async fn every_answer_has_the_request_id_twice() {
-    let service = Service::new();
+    let service = Service::new().await;
     for name in ["x-request-id", "request-id"] {
         let answer = service
             .send("GET", "/nowhere", &[(name, "abc-1._")], "")
@@ -56,7 +56,7 @@ async fn every_answer_has_the_request_id_twice() {
 
 #[tokio::test]
 async fn an_unknown_path_and_a_wrong_method_are_problems() {
-    let service = Service::new();
+    let service = Service::new().await;
     service
         .get("/wp-login.php")
         .await
@@ -85,7 +85,7 @@ async fn an_unknown_path_and_a_wrong_method_are_problems() {
 
 #[tokio::test]
 async fn every_problem_is_explained() {
-    let service = Service::new();
+    let service = Service::new().await;
     let list = service.get("/problems").await;
     let mut paths = 0;
     for line in list.body.lines().filter(|line| line.starts_with("- ")) {
@@ -105,7 +105,7 @@ async fn every_problem_is_explained() {
 
 #[tokio::test]
 async fn metrics_name_routes_by_their_templates() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = service.place("k", ORDER).await.field("order_id");
     service.place("k", ORDER).await;
     service.place("k", &ORDER.replace('2', "3")).await;
@@ -133,7 +133,7 @@ async fn metrics_name_routes_by_their_templates() {
 
 #[tokio::test]
 async fn the_document_describes_the_service() {
-    let service = Service::new();
+    let service = Service::new().await;
     let document = service.get("/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let place = &document["paths"]["/v1/orders"]["post"];
@@ -147,7 +147,7 @@ async fn the_document_describes_the_service() {
 
 #[tokio::test]
 async fn a_request_without_a_token_may_do_what_the_operator_says() {
-    let service = Service::with(|settings| settings.anonymous = Anonymous::None);
+    let service = Service::with(|settings| settings.anonymous = Anonymous::None).await;
     for path in ["/", "/v1/orders", "/metrics"] {
         let answer = service.get(path).await;
         answer.assert_problem(401, "unauthorized");
@@ -155,7 +155,7 @@ async fn a_request_without_a_token_may_do_what_the_operator_says() {
     }
     assert_eq!(service.get("/readyz").await.status, 200);
 
-    let service = Service::with(|settings| settings.anonymous = Anonymous::Read);
+    let service = Service::with(|settings| settings.anonymous = Anonymous::Read).await;
     assert_eq!(service.get("/v1/orders").await.status, 200);
     service
         .place("k", ORDER)
@@ -166,7 +166,7 @@ async fn a_request_without_a_token_may_do_what_the_operator_says() {
 
 #[tokio::test]
 async fn an_http_1_0_client_needs_no_host() {
-    let service = Service::new();
+    let service = Service::new().await;
     let request = Request::get("/livez").version(axum::http::Version::HTTP_10);
     let answer = service
         .send_as_is(request.body(Body::empty()).unwrap())

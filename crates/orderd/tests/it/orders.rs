@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_placed_order_is_answered_whole() {
-    let service = Service::new();
+    let service = Service::new().await;
     let answer = service.place("k", ORDER).await;
 
     assert_eq!(answer.status, 201);
@@ -36,7 +36,7 @@ async fn a_placed_order_is_answered_whole() {
 
 #[tokio::test]
 async fn all_that_a_client_may_say_is_kept() {
-    let service = Service::new();
+    let service = Service::new().await;
     let body = json!({
         "customer_id": "cust1", "customer_name": "Žofie", "currency": "EUR", "fulfil": false,
         "lines": [{"name": "Pen", "quantity": 1}, {"item_id": "ink", "name": null, "quantity": 1e3}],
@@ -53,7 +53,7 @@ async fn all_that_a_client_may_say_is_kept() {
 
 #[tokio::test]
 async fn a_total_that_was_not_expected_is_refused() {
-    let service = Service::new();
+    let service = Service::new().await;
     let body = ORDER.replacen('{', r#"{"expected_total_minor":5,"#, 1);
     service
         .place("k", &body)
@@ -64,7 +64,7 @@ async fn a_total_that_was_not_expected_is_refused() {
 
 #[tokio::test]
 async fn a_version_at_hand_is_not_sent_again() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = service.place("k", ORDER).await.field("order_id");
     let path = format!("/v1/orders/{id}");
     for (tag, status) in [
@@ -85,7 +85,7 @@ async fn a_version_at_hand_is_not_sent_again() {
 
 #[tokio::test]
 async fn what_is_no_order_is_not_found() {
-    let service = Service::new();
+    let service = Service::new().await;
     for id in [
         "019e72e2-8400-7001-8000-000000000001",
         "1",
@@ -102,7 +102,7 @@ async fn what_is_no_order_is_not_found() {
 
 #[tokio::test]
 async fn head_is_get_without_the_body() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = service.place("k", ORDER).await.field("order_id");
     let answer = service
         .send("HEAD", &format!("/v1/orders/{id}"), &[], "")
@@ -121,7 +121,7 @@ fn ids(page: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn a_list_is_paged_newest_first_without_gaps_or_repeats() {
-    let service = Service::new();
+    let service = Service::new().await;
     let mut placed = Vec::new();
     for number in 0..5 {
         placed.push(
@@ -155,7 +155,7 @@ async fn a_list_is_paged_newest_first_without_gaps_or_repeats() {
 
 #[tokio::test]
 async fn a_list_is_filtered_by_status_customer_and_time() {
-    let service = Service::new();
+    let service = Service::new().await;
     let first = service.place("k1", ORDER).await.field("order_id");
     service.clock.move_by(60_000);
     let second = service
@@ -188,7 +188,7 @@ async fn a_list_is_filtered_by_status_customer_and_time() {
 
 #[tokio::test]
 async fn a_query_that_makes_no_sense_is_refused_with_all_its_faults() {
-    let service = Service::new();
+    let service = Service::new().await;
     for query in [
         "limit=0",
         "limit=101",
@@ -213,7 +213,7 @@ async fn a_query_that_makes_no_sense_is_refused_with_all_its_faults() {
 
 #[tokio::test]
 async fn a_cursor_is_good_for_its_own_list_only() {
-    let service = Service::new();
+    let service = Service::new().await;
     for key in ["a", "b"] {
         service.place(key, ORDER).await;
     }
@@ -250,7 +250,7 @@ fn item(key: &str, quantity: i64) -> Value {
 
 #[tokio::test]
 async fn a_batch_places_each_order_under_its_own_key() {
-    let service = Service::new();
+    let service = Service::new().await;
     let batch = json!({"items": [item("a", 1), item("b", 2)]}).to_string();
     let answer = service
         .send("POST", "/v1/orders/batch", &[], batch.clone())
@@ -280,7 +280,7 @@ async fn a_batch_places_each_order_under_its_own_key() {
 
 #[tokio::test]
 async fn a_batch_says_of_each_order_why_it_was_not_placed() {
-    let service = Service::new();
+    let service = Service::new().await;
     service.place("used", ORDER).await;
     let batch = json!({"items": [
         item("a", 1), item("b", 0), item("used", 1), {"order": {}}, 7, item("a", 1), item("é", 1),
@@ -312,7 +312,7 @@ async fn a_batch_says_of_each_order_why_it_was_not_placed() {
 
 #[tokio::test]
 async fn a_batch_holds_1_to_500_orders() {
-    let service = Service::new();
+    let service = Service::new().await;
     let of = |count: usize| {
         let items: Vec<_> = (0..count)
             .map(|number| item(&number.to_string(), 1))

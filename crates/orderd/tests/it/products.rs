@@ -25,7 +25,7 @@ fn priced(price_minor: i64) -> String {
 
 #[tokio::test]
 async fn a_product_is_made_read_replaced_and_deleted() {
-    let service = Service::new();
+    let service = Service::new().await;
     let made = make(&service, PEN).await;
     assert_eq!(
         (made.status, made.header("location")),
@@ -69,7 +69,7 @@ async fn a_product_is_made_read_replaced_and_deleted() {
 
 #[tokio::test]
 async fn a_change_is_made_to_the_version_that_is_meant() {
-    let service = Service::new();
+    let service = Service::new().await;
     let first = make(&service, PEN).await;
     let first = first.header("etag").unwrap();
     let second = put(&service, &[("if-match", first)], &priced(1)).await;
@@ -101,7 +101,7 @@ async fn a_change_is_made_to_the_version_that_is_meant() {
 
 #[tokio::test]
 async fn the_operator_may_want_every_change_to_name_its_version() {
-    let service = Service::with(|settings| settings.require_if_match = true);
+    let service = Service::with(|settings| settings.require_if_match = true).await;
     put(&service, &[], &priced(1))
         .await
         .assert_problem(428, "precondition_required");
@@ -116,7 +116,7 @@ async fn the_operator_may_want_every_change_to_name_its_version() {
 
 #[tokio::test]
 async fn one_key_makes_one_product_and_gives_one_answer() {
-    let service = Service::new();
+    let service = Service::new().await;
     let key = [("idempotency-key", "k")];
     let first = service.send("POST", "/v1/products", &key, PEN).await;
     put(&service, &[], &priced(1)).await;
@@ -135,7 +135,7 @@ async fn one_key_makes_one_product_and_gives_one_answer() {
 
 #[tokio::test]
 async fn every_fault_of_a_product_is_told() {
-    let service = Service::new();
+    let service = Service::new().await;
     for (body, pointers) in [
         ("{}", &["/product_id", "/name", "/price_minor"][..]),
         (
@@ -185,7 +185,7 @@ async fn every_fault_of_a_product_is_told() {
 
 #[tokio::test]
 async fn products_are_listed_by_their_ids_in_pages() {
-    let service = Service::new();
+    let service = Service::new().await;
     let ids = ["B", "a", "a b", "a/b", "z", "ä"];
     for id in ids.iter().rev() {
         let body = json!({"product_id": id, "name": id, "price_minor": 1}).to_string();
@@ -223,7 +223,7 @@ async fn products_are_listed_by_their_ids_in_pages() {
 
 #[tokio::test]
 async fn a_line_is_priced_and_named_from_the_catalogue_however_it_is_placed() {
-    let service = Service::new();
+    let service = Service::new().await;
     make(&service, PEN).await;
     let line = json!({
         "line_number": 1, "item_id": "pen", "name": "Fountain pen", "quantity": 2,
@@ -259,7 +259,7 @@ async fn a_line_is_priced_and_named_from_the_catalogue_however_it_is_placed() {
 
 #[tokio::test]
 async fn an_order_keeps_its_price_and_the_next_one_has_the_new() {
-    let service = Service::new();
+    let service = Service::new().await;
     make(&service, PEN).await;
     let first = service.place("k1", ORDER).await;
     for price in [1, 2, 3] {
@@ -279,7 +279,7 @@ async fn an_order_keeps_its_price_and_the_next_one_has_the_new() {
 
 #[tokio::test]
 async fn a_key_is_answered_as_before_though_the_catalogue_would_refuse_now() {
-    let service = Service::with(|settings| settings.order_lines = Lines::Products);
+    let service = Service::with(|settings| settings.order_lines = Lines::Products).await;
     make(&service, PEN).await;
     let expecting = ORDER.replacen('{', r#"{"expected_total_minor":9000,"#, 1);
     let first = service.place("k", &expecting).await;
@@ -302,7 +302,7 @@ async fn a_key_is_answered_as_before_though_the_catalogue_would_refuse_now() {
 
 #[tokio::test]
 async fn what_the_catalogue_does_not_allow_is_refused() {
-    let service = Service::new();
+    let service = Service::new().await;
     make(&service, PEN).await;
     make(
         &service,
@@ -342,7 +342,7 @@ async fn what_the_catalogue_does_not_allow_is_refused() {
     let body = json!({"customer_id": "c", "lines": [line("stylo", 1)]});
     assert_eq!(place(body).await.field("currency"), "EUR");
 
-    let strict = Service::with(|settings| settings.order_lines = Lines::Products);
+    let strict = Service::with(|settings| settings.order_lines = Lines::Products).await;
     strict
         .place("k", ORDER)
         .await
@@ -354,7 +354,7 @@ async fn what_the_catalogue_does_not_allow_is_refused() {
 
 #[tokio::test]
 async fn a_product_says_how_many_there_are_and_its_version_is_another_matter() {
-    let service = Service::new();
+    let service = Service::new().await;
     let with = |stock: i64| {
         json!({ "product_id": "pen", "name": "Pen", "price_minor": 5, "stock": stock }).to_string()
     };

@@ -6,7 +6,7 @@ const KEY: [(&str, &str); 1] = [("idempotency-key", "test-123")];
 
 #[tokio::test]
 async fn a_receipt_is_an_id_and_a_status_and_nothing_else() {
-    let service = Service::new();
+    let service = Service::new().await;
     let answer = service.send("POST", "/orders", &KEY, RECEIPT).await;
     let id = answer.field("order_id");
     assert_eq!(answer.status, 201);
@@ -29,7 +29,7 @@ async fn a_receipt_is_an_id_and_a_status_and_nothing_else() {
 
 #[tokio::test]
 async fn a_receipt_is_an_order_of_v1_that_is_recorded_only() {
-    let service = Service::new();
+    let service = Service::new().await;
     let id = service
         .send("POST", "/orders/", &KEY, RECEIPT)
         .await
@@ -38,7 +38,7 @@ async fn a_receipt_is_an_order_of_v1_that_is_recorded_only() {
     assert_eq!(order["fulfil"], false);
     assert_eq!(order["lines"][0]["item_id"], "item1");
 
-    let service = Service::with(|settings| settings.fulfil_all_contracts = true);
+    let service = Service::with(|settings| settings.fulfil_all_contracts = true).await;
     let id = service
         .send("POST", "/orders", &KEY, RECEIPT)
         .await
@@ -51,7 +51,7 @@ async fn a_receipt_is_an_order_of_v1_that_is_recorded_only() {
 
 #[tokio::test]
 async fn an_order_is_answered_in_the_words_it_was_placed_in() {
-    let service = Service::new();
+    let service = Service::new().await;
     let placed = service.place("k", ORDER).await;
     let id = placed.field("order_id");
     assert_eq!(
@@ -62,7 +62,7 @@ async fn an_order_is_answered_in_the_words_it_was_placed_in() {
 
 #[tokio::test]
 async fn the_same_key_gives_the_same_receipt_and_another_payload_a_conflict() {
-    let service = Service::new();
+    let service = Service::new().await;
     let first = service.send("POST", "/orders", &KEY, RECEIPT).await;
     let again = service.send("POST", "/orders/", &KEY, RECEIPT).await;
     assert_eq!((again.status, &again.body), (201, &first.body));
@@ -82,7 +82,7 @@ async fn the_same_key_gives_the_same_receipt_and_another_payload_a_conflict() {
 
 #[tokio::test]
 async fn an_answer_lost_after_the_commit_is_given_to_the_retry() {
-    let service = Service::new();
+    let service = Service::new().await;
     let failing = [KEY[0], ("x-debug-fail-after-commit", "true")];
     let lost = service.send("POST", "/orders", &failing, RECEIPT).await;
     lost.assert_problem(500, "simulated_failure");
@@ -97,7 +97,7 @@ async fn an_answer_lost_after_the_commit_is_given_to_the_retry() {
 
 #[tokio::test]
 async fn the_fault_header_is_nothing_where_faults_are_off_or_it_says_something_else() {
-    let service = Service::with(|settings| settings.faults_enabled = false);
+    let service = Service::with(|settings| settings.faults_enabled = false).await;
     let failing = [KEY[0], ("x-debug-fail-after-commit", "true")];
     assert_eq!(
         service
@@ -107,7 +107,7 @@ async fn the_fault_header_is_nothing_where_faults_are_off_or_it_says_something_e
         201
     );
 
-    let service = Service::new();
+    let service = Service::new().await;
     let other = [KEY[0], ("x-debug-fail-after-commit", "True")];
     assert_eq!(
         service
@@ -120,7 +120,7 @@ async fn the_fault_header_is_nothing_where_faults_are_off_or_it_says_something_e
 
 #[tokio::test]
 async fn a_missing_key_comes_before_a_wrong_field_and_after_broken_json() {
-    let service = Service::new();
+    let service = Service::new().await;
     let wrong = r#"{"customer_id":"c","item_id":"i","quantity":0}"#;
     let keyless = service.send("POST", "/orders", &[], wrong).await;
     keyless.assert_problem(400, "idempotency_key_missing");
@@ -137,7 +137,7 @@ async fn a_missing_key_comes_before_a_wrong_field_and_after_broken_json() {
 
 #[tokio::test]
 async fn unknown_fields_are_ignored_and_all_faults_are_told() {
-    let service = Service::new();
+    let service = Service::new().await;
     let more = RECEIPT.replacen('{', r#"{"status":"paid","order_id":"x","colour":"red","#, 1);
     let answer = service.send("POST", "/orders", &KEY, more).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
@@ -163,7 +163,7 @@ async fn unknown_fields_are_ignored_and_all_faults_are_told() {
 
 #[tokio::test]
 async fn a_body_of_no_contract_is_told_which_there_are() {
-    let service = Service::new();
+    let service = Service::new().await;
     let answer = service
         .send("POST", "/orders", &KEY, r#"{"customer":"Alice"}"#)
         .await;

@@ -39,7 +39,7 @@ async fn refunds(service: &Service, id: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_refund_is_asked_for_once_and_given_back_once() {
-    let service = Service::new();
+    let service = Service::new().await;
     let provider = Scripted::willing();
     let id = completed(&service, &provider).await;
     let body = json!({ "reason": "broken", "restock": true });
@@ -76,7 +76,7 @@ async fn a_refund_is_asked_for_once_and_given_back_once() {
 
 #[tokio::test]
 async fn parts_are_given_back_and_never_more_than_was_taken() {
-    let service = Service::new();
+    let service = Service::new().await;
     let provider = Scripted::willing();
     let id = completed(&service, &provider).await;
     let part = json!({ "amount_minor": 100, "reason": "late" });
@@ -103,7 +103,7 @@ async fn parts_are_given_back_and_never_more_than_was_taken() {
 
 #[tokio::test]
 async fn what_cannot_be_refunded_is_refused_and_nothing_is_written() {
-    let service = Service::new();
+    let service = Service::new().await;
     let provider = Scripted::willing();
     let id = completed(&service, &provider).await;
     let other = place(&service, "other", ORDER).await;
@@ -149,7 +149,7 @@ async fn what_cannot_be_refunded_is_refused_and_nothing_is_written() {
 
 #[tokio::test]
 async fn one_that_the_payment_service_refuses_says_why_and_leaves_the_order_as_it_was() {
-    let service = Service::new();
+    let service = Service::new().await;
     let provider = Scripted::before(|call, _| {
         let refused = Answer::Refused(Refused::Declined, "account closed".into());
         (call.kind == CallKind::Refund).then_some(refused)
@@ -170,7 +170,7 @@ async fn one_that_the_payment_service_refuses_says_why_and_leaves_the_order_as_i
 async fn a_fault_at_every_call_of_a_refund_leads_to_the_same_end() {
     for fault in [Fault::Unavailable, Fault::AnswerLost] {
         for fail_at in 0.. {
-            let service = Service::new();
+            let service = Service::new().await;
             let provider = Scripted::willing();
             let id = completed(&service, &provider).await;
             ask(&service, &id, None, json!({ "reason": "broken" })).await;
@@ -191,7 +191,7 @@ async fn lost_answers_and_long_absence_lead_to_one_refund() {
     // The answer to every call is lost until somebody brings the refund back.
     let lose = |call: &Call, number| (call.kind == CallKind::Refund && number < 23).then(failed);
     for provider in [Scripted::new(|_, _| None, lose), Scripted::before(lose)] {
-        let service = Service::new();
+        let service = Service::new().await;
         let id = completed(&service, &provider).await;
         ask(&service, &id, None, json!({ "reason": "broken" })).await;
         let worker = drain(&service, Arc::clone(&provider));

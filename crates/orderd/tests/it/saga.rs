@@ -2,9 +2,9 @@
 //! answers and hangs, and the process is killed: each is completed and charged once, or undone, and
 //! the books agree to the unit.
 
+use crate::backend;
 use crate::harness::{Server, Site, alone, free_address, say, seed, setting};
 use crate::load::{Client, Placing, Random};
-use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::thread;
@@ -269,12 +269,9 @@ fn refund(site: &Site, server: &Server, count: u64, restock: bool) {
         "select order_id from orders where status = 'completed' and total_minor > 0
         limit {count}"
     );
-    let completed: Vec<String> = read(site, |connection| {
-        let mut select = connection.prepare(&sql)?;
-        select.query_map([], |row| row.get(0))?.collect()
-    });
     let mut client = Client::connect(server.address).unwrap();
-    for (number, id) in completed.iter().enumerate() {
+    for (number, row) in backend::read(&site.url, &sql).iter().enumerate() {
+        let id = &row[0];
         let body = match number % 2 {
             0 => json!({ "reason": "broken", "restock": restock }),
             _ => json!({ "reason": "late", "amount_minor": 100 }),
@@ -345,29 +342,18 @@ pub(crate) fn wait(site: &Site, since: Instant) -> End {
     }
 }
 
-pub(crate) fn read<T>(site: &Site, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> T {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let connection = Connection::open_with_flags(site.database(), flags).unwrap();
-    connection.busy_timeout(Duration::from_secs(5)).unwrap();
-    query(&connection).unwrap()
-}
-
 pub(crate) fn waiting(site: &Site, which: &str) -> u64 {
-    let sql = format!("select count(*) from outbox where {which}");
-    read(site, |it| it.query_row(&sql, [], |row| row.get(0)))
+    site.count(&format!("select count(*) from outbox where {which}"))
 }
 
 fn statuses(site: &Site) -> BTreeMap<String, u64> {
-    read(site, |connection| {
-        connection
-            .prepare("select status, count(*) from orders group by status")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect()
-    })
+    let sql = "select status, count(*) from orders group by status";
+    let rows = backend::read(&site.url, sql);
+    let status = |row: &Vec<String>| (row[0].clone(), row[1].parse().unwrap());
+    rows.iter().map(status).collect()
 }
 
 /// How much money was taken, by the orders.
-fn charged(site: &Site) -> i64 {
-    let sql = "select coalesce(sum(captured_minor), 0) from order_rows";
-    read(site, |it| it.query_row(sql, [], |row| row.get(0)))
+fn charged(site: &Site) -> u64 {
+    site.count("select coalesce(sum(captured_minor), 0) from order_rows")
 }

@@ -1,6 +1,7 @@
 //! The service without its sockets: the router in process over a real store, with a clock that
 //! tests move by hand and ids that are the same in every run.
 
+use crate::backend;
 use api::{Anonymous, App, Parts, PasswordDigest, Settings};
 use axum::Router;
 use axum::body::Body;
@@ -9,7 +10,6 @@ use domain::idempotency::Retention;
 use domain::product::Lines;
 use domain::webhook::target::Reach;
 use domain::{Change, Clock, Currency, Ids, Order, OrderId, Status, Timestamp, WriteSet};
-use futures_util::FutureExt as _;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub(crate) const RECEIPT: &str = r#"{"customer_id":"cust1","item_id":"item1","qu
 pub(crate) struct Service {
     pub(crate) app: Arc<App>,
     pub(crate) clock: Arc<HandClock>,
+    /// Where the store is.
+    pub(crate) url: String,
     /// The store itself, whatever stands between it and the service.
     store: Arc<dyn Store>,
     router: Router,
@@ -104,31 +106,31 @@ impl Answer {
 }
 
 impl Service {
-    pub(crate) fn new() -> Self {
-        Self::with(|_| ())
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| ()).await
     }
 
     /// A service with other settings than usual.
-    pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::over(change, |store| store)
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::over(change, |store| store).await
     }
 
     /// A service with something between it and its store.
-    pub(crate) fn over(
+    pub(crate) async fn over(
         change: impl FnOnce(&mut Settings),
         between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(HandClock(AtomicI64::new(1_780_000_000_000)));
         let cache = Arc::new(Cache::in_process(Duration::from_secs(30), 1 << 20));
+        let url = backend::fresh(&dir.path().join("orders.db"));
         let options = store::open::Options {
-            url: format!("sqlite:{}", dir.path().join("orders.db").display()),
+            url: url.clone(),
             access: Access::Own,
             customer_index: true,
             cache: Arc::clone(&cache),
         };
-        let opened = store::open(&options, &*clock).now_or_never();
-        let store = opened.expect("a file waits for nobody").unwrap();
+        let store = store::open(&options, &*clock).await.unwrap();
         let count = AtomicU64::new(0);
         let ids = Arc::new(Ids::new(move || count.fetch_add(1, Ordering::Relaxed)));
         let mut settings = settings();
@@ -145,6 +147,7 @@ impl Service {
             router: api::router(Arc::clone(&app)),
             app,
             clock,
+            url,
             store,
             _dir: dir,
         }

@@ -25,7 +25,7 @@ pub(crate) async fn stock(service: &Service, item_id: &str) -> Value {
 
 #[tokio::test]
 async fn stock_is_held_taken_and_never_oversold() {
-    let service = Service::new();
+    let service = Service::new().await;
     set_stock(&service, "pen", 5).await;
     let (first, second) = (
         place(&service, "a", ORDER).await,
@@ -69,7 +69,7 @@ async fn stock_is_held_taken_and_never_oversold() {
 async fn many_buyers_of_few_units_buy_exactly_those() {
     let rounds = setting("ORDERD_HARNESS_ROUNDS").unwrap_or(2);
     for _ in 0..rounds {
-        let service = Service::new();
+        let service = Service::new().await;
         set_stock(&service, "pen", 100).await;
         let one = ORDER.replace(":2", ":1");
         for buyer in 0..1_000 {
@@ -117,7 +117,7 @@ pub(crate) async fn with_status(service: &Service, status: &str) -> usize {
 
 #[tokio::test]
 async fn stock_is_counted_from_the_first_time_on_and_what_is_held_stays() {
-    let service = Service::new();
+    let service = Service::new().await;
     let none = service.get("/v1/stock/pen").await;
     none.assert_problem(404, "not_found");
     set_stock(&service, "pen", 2).await;

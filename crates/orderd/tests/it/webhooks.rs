@@ -175,7 +175,7 @@ const ALL: [&str; 5] = [
 
 #[tokio::test]
 async fn an_endpoint_is_told_of_every_event_in_order_and_signed() {
-    let service = Service::new();
+    let service = Service::new().await;
     let receiver = Receiver::willing().await;
     let webhook = subscribe(&service, &receiver, &[]).await;
     let secret = webhook["secret"].as_str().unwrap();
@@ -212,7 +212,7 @@ async fn an_endpoint_is_told_of_every_event_in_order_and_signed() {
 
 #[tokio::test]
 async fn what_does_not_come_through_is_tried_again_on_schedule_and_nothing_overtakes_it() {
-    let service = Service::new();
+    let service = Service::new().await;
     // The first event comes through at the fourth try; a redirect is not followed.
     let receiver = Receiver::start(|number| [500, 302, 429, 200][number.min(3)]).await;
     let webhook = subscribe(&service, &receiver, &[]).await;
@@ -247,7 +247,7 @@ async fn what_does_not_come_through_is_tried_again_on_schedule_and_nothing_overt
 
 #[tokio::test]
 async fn one_that_is_gone_is_told_no_more_until_it_is_enabled_and_then_what_waited() {
-    let service = Service::new();
+    let service = Service::new().await;
     let receiver = Receiver::start(|number| if number == 0 { 410 } else { 200 }).await;
     let webhook = subscribe(&service, &receiver, &[]).await;
     let other = Receiver::willing().await;
@@ -283,7 +283,7 @@ async fn one_that_is_gone_is_told_no_more_until_it_is_enabled_and_then_what_wait
 
 #[tokio::test]
 async fn one_that_takes_nothing_for_days_is_disabled() {
-    let service = Service::new();
+    let service = Service::new().await;
     let receiver = Receiver::start(|_| 500).await;
     let webhook = subscribe(&service, &receiver, &["order.created.v1"]).await;
     place(&service, "k", ORDER).await;
@@ -304,7 +304,7 @@ async fn one_that_takes_nothing_for_days_is_disabled() {
 
 #[tokio::test]
 async fn an_event_that_nobody_takes_is_given_up_and_the_others_are_told() {
-    let service = Service::new();
+    let service = Service::new().await;
     let receiver = Receiver::reading(|_, body| {
         let poison = body.contains("cust1") && body.contains("order.created");
         if poison { 500 } else { 200 }
@@ -329,7 +329,7 @@ async fn an_event_that_nobody_takes_is_given_up_and_the_others_are_told() {
 
 #[tokio::test]
 async fn two_secrets_sign_for_a_day_after_a_rotation() {
-    let service = Service::new();
+    let service = Service::new().await;
     let receiver = Receiver::willing().await;
     let webhook = subscribe(&service, &receiver, &["order.created.v1"]).await;
     let rotated = send(&service, "POST", &path(&webhook, "/rotate"), &json!(null)).await;
@@ -354,7 +354,7 @@ async fn two_secrets_sign_for_a_day_after_a_rotation() {
 
 #[tokio::test]
 async fn events_are_told_again_when_somebody_asks_for_one_or_for_all_since_a_time() {
-    let service = Service::new();
+    let service = Service::new().await;
     let receiver = Receiver::willing().await;
     let webhook = subscribe(&service, &receiver, &[]).await;
     let before = service.clock.now().to_string();
@@ -393,7 +393,7 @@ async fn events_are_told_again_when_somebody_asks_for_one_or_for_all_since_a_tim
 async fn a_fault_at_every_call_of_the_store_keeps_no_event_from_being_told() {
     for fault in [Fault::Unavailable, Fault::AnswerLost] {
         for fail_at in 0.. {
-            let service = Service::new();
+            let service = Service::new().await;
             let receiver = Receiver::willing().await;
             let webhook = subscribe(&service, &receiver, &[]).await;
             fulfilled(&service).await;
@@ -418,7 +418,7 @@ async fn a_fault_at_every_call_of_the_store_keeps_no_event_from_being_told() {
 
 #[tokio::test]
 async fn a_webhook_that_is_deleted_is_forgotten() {
-    let service = Service::new();
+    let service = Service::new().await;
     let receiver = Receiver::willing().await;
     let webhook = subscribe(&service, &receiver, &[]).await;
     fulfilled(&service).await;
@@ -431,7 +431,7 @@ async fn a_webhook_that_is_deleted_is_forgotten() {
 
 #[tokio::test]
 async fn what_cannot_be_a_webhook_is_refused() {
-    let service = Service::with(|settings| settings.webhook_reach = Reach::Public);
+    let service = Service::with(|settings| settings.webhook_reach = Reach::Public).await;
     for wrong in [
         json!({}),
         json!({ "url": 1 }),

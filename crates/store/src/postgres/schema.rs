@@ -30,6 +30,7 @@ pub(super) async fn migrate(
         .execute(&mut *transaction)
         .await
         .map_err(refuse)?;
+    make_schema(&mut transaction).await.map_err(refuse)?;
     let applied = check(&mut transaction, location).await?;
     for (number, (name, sql)) in (1_i64..).zip(MIGRATIONS).skip(applied) {
         run(&mut transaction, number, name, sql, clock)
@@ -38,6 +39,19 @@ pub(super) async fn migrate(
         tracing::info!("Ran the migration {name}");
     }
     transaction.commit().await.map_err(refuse)
+}
+
+/// Makes the schema that the URL names by `options=-csearch_path=NAME`, where it is not there yet.
+async fn make_schema(to: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let made = sqlx::raw_sql(
+        "do $$ begin
+           if current_schema() is null then
+             execute format('create schema %I',
+               trim(split_part(current_setting('search_path'), ',', 1), ' \"'));
+           end if;
+         end $$",
+    );
+    made.execute(to).await.map(drop)
 }
 
 async fn run(

@@ -3,6 +3,7 @@
 
 use super::group::{self, Grouped};
 use super::{Engine, Failure, Inner};
+use crate::mutant::{Mutant, planted};
 use crate::write_sets::{Effects, placed};
 use crate::{Committed, Error, Live};
 use domain::WriteSet;
@@ -169,6 +170,12 @@ impl<E: Engine> Inner<E> {
         outcomes: Vec<Committed>,
         announced: bool,
     ) {
+        if planted(Mutant::AnswerBeforeCommit) {
+            let answers = group.into_iter().zip(outcomes.into_iter().map(Ok));
+            self.answer(answers.collect(), announced).await;
+            drop(transaction.commit().await);
+            return;
+        }
         let mut answers = Vec::with_capacity(group.len());
         match transaction.commit().await {
             Ok(()) => answers.extend(group.into_iter().zip(outcomes.into_iter().map(Ok))),

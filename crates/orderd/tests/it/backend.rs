@@ -1,0 +1,92 @@
+//! Which engine the tests keep orders in: SQLite, or the server that `ORDERD_TEST_DATABASE_URL`
+//! names. `cargo xtask test` runs them on each.
+
+use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+use std::path::Path;
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// The URL of an empty store: a file at `path`, or a schema of its own on the server.
+pub(crate) fn fresh(path: &Path) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    let Some(server) = server() else {
+        return format!("sqlite:{}", path.display());
+    };
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("test_{}_{count}", process::id());
+    if server.starts_with("postgres") {
+        return format!("{server}?options=-csearch_path%3D{name}");
+    }
+    format!("{server}/{name}")
+}
+
+/// Whether orders are in a file: what a test says of the file itself holds nowhere else, and most
+/// bugs are planted only there.
+pub(crate) fn is_file() -> bool {
+    server().is_none()
+}
+
+/// The server: of `PostgreSQL` with a database, of `MySQL` without; `None` for SQLite.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test has no other configuration"
+)]
+fn server() -> Option<String> {
+    std::env::var("ORDERD_TEST_DATABASE_URL").ok()
+}
+
+/// The rows that a statement yields, each column as text.
+pub(crate) fn read(url: &str, sql: &str) -> Vec<Vec<String>> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        return of_file(path, sql).unwrap();
+    }
+    on_server(url, sql).unwrap()
+}
+
+/// The number that a statement yields.
+pub(crate) fn count(url: &str, sql: &str) -> u64 {
+    read(url, sql)[0][0].parse().unwrap()
+}
+
+fn of_file(path: &str, sql: &str) -> rusqlite::Result<Vec<Vec<String>>> {
+    let connection = rusqlite::Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    let mut statement = connection.prepare(sql)?;
+    let columns = statement.column_count();
+    let text = |row: &rusqlite::Row<'_>, column| {
+        Ok(match row.get_ref(column)? {
+            rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+            value => value.as_str_or_null()?.unwrap_or_default().to_owned(),
+        })
+    };
+    statement
+        .query_map([], |row| {
+            (0..columns).map(|column| text(row, column)).collect()
+        })?
+        .collect()
+}
+
+fn on_server(url: &str, sql: &str) -> sqlx::Result<Vec<Vec<String>>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(of_postgres(url, sql))
+}
+
+async fn of_postgres(url: &str, sql: &str) -> sqlx::Result<Vec<Vec<String>>> {
+    let mut connection = sqlx::PgConnection::connect(url).await?;
+    // In the simple protocol, where every value is text.
+    let statement = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+    let rows = connection.fetch_all(statement).await?;
+    connection.close().await?;
+    let text = |row: &sqlx::postgres::PgRow| {
+        (0..row.len())
+            .map(|column| {
+                let value = row.try_get_raw(column)?;
+                Ok(value.as_str().unwrap_or_default().to_owned())
+            })
+            .collect()
+    };
+    rows.iter().map(text).collect()
+}
