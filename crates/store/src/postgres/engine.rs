@@ -8,6 +8,7 @@ use crate::write_sets::{DELIVERIES_MAX, ENDPOINTS_MAX};
 use async_trait::async_trait;
 use domain::idempotency::{Body, Scope, Seen};
 use domain::{Change, Claim, Delivery, EndpointId, Order, OrderId, Record, RecordId};
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Postgres};
 use std::collections::{BTreeSet, HashSet};
@@ -48,6 +49,12 @@ impl Engine for Postgres {
             Change::Record { id, was, body } => record(to, id, *was, body.as_deref()).await,
             _ => Err(Error::Corrupt("a change that is not rare".into()).into()),
         }
+    }
+
+    /// 40001 and 40P01: serialization failure, deadlock.
+    fn is_conflict(error: &sqlx::Error) -> bool {
+        let code = error.as_database_error().and_then(DatabaseError::code);
+        matches!(code.as_deref(), Some("40001" | "40P01"))
     }
 
     async fn order(pool: &PgPool, id: OrderId) -> Result<Option<Order>, Error> {

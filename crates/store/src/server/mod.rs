@@ -42,6 +42,9 @@ pub(crate) trait Engine: Database {
     /// Makes one of the changes that are rare; `false` where its guard fails.
     async fn make(to: &mut Self::Connection, change: &Change) -> Result<bool, Failure>;
 
+    /// Whether a statement only came at the wrong moment: the same may do better once more.
+    fn is_conflict(error: &sqlx::Error) -> bool;
+
     /// The order with this id.
     async fn order(pool: &Pool<Self>, id: OrderId) -> Result<Option<Order>, Error>;
 
@@ -83,9 +86,7 @@ impl<E: Engine> Inner<E> {
 
 /// Why nothing was written.
 pub(crate) enum Failure {
-    /// The next try may do better.
-    Conflict(sqlx::Error),
-    /// The engine refuses a statement.
+    /// The engine refuses a statement; another try may do better.
     Statement(sqlx::Error),
     /// The engine is not there, or has lost its mind.
     Final(Error),
@@ -93,9 +94,7 @@ pub(crate) enum Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        if is_conflict(&error) {
-            Self::Conflict(error)
-        } else if error.as_database_error().is_some() {
+        if error.as_database_error().is_some() {
             Self::Statement(error)
         } else {
             Self::Final(failed(error))
@@ -106,7 +105,7 @@ impl From<sqlx::Error> for Failure {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Conflict(error) | Failure::Statement(error) => failed(error),
+            Failure::Statement(error) => failed(error),
             Failure::Final(error) => error,
         }
     }
@@ -126,13 +125,4 @@ pub(crate) fn failed(error: sqlx::Error) -> Error {
         }
         error => Error::Unavailable(error.into()),
     }
-}
-
-/// Whether it only came at the wrong moment: a serialization failure or a deadlock, by the SQL
-/// standard and by PostgreSQL.
-fn is_conflict(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    matches!(code.as_deref(), Some("40001" | "40P01"))
 }

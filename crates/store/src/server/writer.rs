@@ -100,9 +100,9 @@ async fn commit<E: Engine>(inner: &Arc<Inner<E>>, mut group: Vec<Job>, turn: Opt
                 commit_each_alone(inner, out.into_iter().map(|(_, job)| job));
                 group = rest.into_iter().map(|(_, job)| job).collect();
             }
-            Err(Failure::Conflict(_)) if tries < TRIES => tries += 1,
+            Err(Failure::Statement(error)) if tries < TRIES && E::is_conflict(&error) => tries += 1,
             // It may be one's fault, and is not to be everybody's.
-            Err(Failure::Conflict(_) | Failure::Statement(_)) if group.len() > 1 => {
+            Err(Failure::Statement(_)) if group.len() > 1 => {
                 return commit_each_alone(inner, group.into_iter());
             }
             Err(failure) => {
