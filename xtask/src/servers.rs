@@ -1,11 +1,14 @@
 //! The servers that tests run against: found on this machine, or installed where that is possible.
-//! A Redis each test starts for itself; a PostgreSQL is started once for all, and each test makes a
-//! database of its own.
+//! A Redis each test starts for itself; a database server is started once for all, and each test
+//! makes a database or a schema of its own.
 
+mod daemon;
+mod mariadb;
 mod postgres;
 
 use crate::ci::finish;
 use anyhow::{Context, Result, bail};
+use mariadb::Mariadb;
 use postgres::Postgres;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -30,6 +33,11 @@ const POSTGRES: Server = Server {
     package: "postgresql",
     chosen_by: "TEST_POSTGRES_SERVER",
 };
+const MARIADB: Server = Server {
+    program: "mariadbd",
+    package: "mariadb-server",
+    chosen_by: "TEST_MARIADB_SERVER",
+};
 /// Where Debian's packages put what is not on the PATH, a directory for each version.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
@@ -47,6 +55,7 @@ pub(crate) struct Servers {
     /// Where the tests find them: variables of their environment.
     pub(crate) variables: Vec<(&'static str, OsString)>,
     postgres: Option<Postgres>,
+    mariadb: Option<Mariadb>,
 }
 
 impl Servers {
@@ -66,12 +75,20 @@ impl Servers {
         if let Some(postgres) = &postgres {
             variables.push(("ORDERD_TEST_POSTGRES_URL", postgres.url().into()));
         }
+        let mariadb = match MARIADB.needed(extent)? {
+            Some(path) => Some(Mariadb::start(&path).context("MariaDB does not start")?),
+            None => None,
+        };
+        if let Some(mariadb) = &mariadb {
+            variables.push(("ORDERD_TEST_MYSQL_URL", mariadb.url().into()));
+        }
         if extent == Extent::All {
             variables.push(("ORDERD_TEST_ALL", "1".into()));
         }
         Ok(Self {
             variables,
             postgres,
+            mariadb,
         })
     }
 }
@@ -80,7 +97,8 @@ impl Servers {
     /// The servers that orders can be kept in, by the name of their engine.
     pub(crate) fn databases(&self) -> Vec<(&'static str, String)> {
         let postgres = self.postgres.iter().map(|it| ("postgres", it.url()));
-        postgres.collect()
+        let mariadb = self.mariadb.iter().map(|it| ("mysql", it.url()));
+        postgres.chain(mariadb).collect()
     }
 }
 
@@ -120,6 +138,8 @@ impl Server {
         let versions = versions.flatten().map(|version| version.path().join("bin"));
         std::env::split_paths(&path)
             .chain(versions)
+            // Not on the PATH of everybody who may run it.
+            .chain(["/usr/sbin".into()])
             .map(|directory| directory.join(self.program))
             .find(|program| program.is_file())
     }

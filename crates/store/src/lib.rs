@@ -9,6 +9,7 @@ pub mod cache;
 mod error;
 pub mod faulty;
 mod mutant;
+mod mysql;
 pub mod open;
 mod postgres;
 mod rows;

@@ -1,7 +1,7 @@
 //! From a URL to a store: the one `match` that chooses a backend.
 
 use crate::cache::Cache;
-use crate::{Store, postgres, sqlite};
+use crate::{Store, mysql, postgres, sqlite};
 use domain::Clock;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use std::sync::Arc;
 /// How to open a store.
 #[derive(Clone)]
 pub struct Options {
-    /// Where it is: `sqlite:PATH` (also SQLAlchemy's `sqlite:///PATH`) or
-    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (also `postgresql+DRIVER://`).
+    /// Where it is: `sqlite:PATH` (also SQLAlchemy's `sqlite:///PATH`),
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (also `postgresql+DRIVER://`) or
+    /// `mysql://USER:PASSWORD@HOST:PORT/DATABASE` (also `mysql+DRIVER://` and `mariadb://`).
     pub url: String,
     /// How it is used.
     pub access: Access,
@@ -57,6 +58,8 @@ pub enum Location {
     Sqlite(PathBuf),
     /// A PostgreSQL database, by a URL as libpq understands it.
     Postgres(String),
+    /// A `MariaDB` or `MySQL` database.
+    Mysql(String),
 }
 
 impl Location {
@@ -65,7 +68,7 @@ impl Location {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::Sqlite(path) => Some(path),
-            Self::Postgres(_) => None,
+            Self::Postgres(_) | Self::Mysql(_) => None,
         }
     }
 }
@@ -84,14 +87,17 @@ pub fn locate(url: &str) -> Result<Location, OpenError> {
         "postgres" | "postgresql" if rest.starts_with("//") => {
             Ok(Location::Postgres(format!("postgres:{rest}")))
         }
+        "mysql" | "mariadb" if rest.starts_with("//") => {
+            Ok(Location::Mysql(format!("mysql:{rest}")))
+        }
         "sqlite" if !path.is_empty() && !path.starts_with(':') && !path.starts_with("//") => {
             Ok(Location::Sqlite(path.into()))
         }
         _ => Err(OpenError::Url(format!(
             "Cannot use the database URL {:?}.\n\
-             Why: orders are kept in a SQLite file or in a PostgreSQL database.\n\
-             Fix: write sqlite:orderd.db (a path), sqlite:////var/lib/orderd/orderd.db, or \
-             postgres://USER:PASSWORD@HOST:5432/DATABASE.",
+             Why: orders are kept in a SQLite file, or in a PostgreSQL, MariaDB or MySQL database.\n\
+             Fix: write sqlite:orderd.db (a path), sqlite:////var/lib/orderd/orderd.db, \
+             postgres://USER:PASSWORD@HOST:5432/DATABASE or mysql://USER:PASSWORD@HOST:3306/DATABASE.",
             redacted(url)
         ))),
     }
@@ -116,5 +122,6 @@ pub async fn open(options: &Options, clock: &dyn Clock) -> Result<Arc<dyn Store>
     match locate(&options.url)? {
         Location::Sqlite(path) => Ok(Arc::new(sqlite::open(&path, options, clock)?)),
         Location::Postgres(url) => Ok(Arc::new(postgres::open(&url, options, clock).await?)),
+        Location::Mysql(url) => Ok(Arc::new(mysql::open(&url, options, clock).await?)),
     }
 }

@@ -1,7 +1,7 @@
 //! Which engine the tests keep orders in: SQLite, or the server that `ORDERD_TEST_DATABASE_URL`
 //! names. `cargo xtask test` runs them on each.
 
-use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection, Row};
 use std::path::Path;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -67,26 +67,32 @@ fn of_file(path: &str, sql: &str) -> rusqlite::Result<Vec<Vec<String>>> {
         .collect()
 }
 
+/// In the simple protocol, where every value is text.
 fn on_server(url: &str, sql: &str) -> sqlx::Result<Vec<Vec<String>>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(of_postgres(url, sql))
+    let statement = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+    runtime.block_on(async {
+        if url.starts_with("mysql") {
+            let mut connection = MySqlConnection::connect(url).await?;
+            let rows = connection.fetch_all(statement).await?;
+            connection.close().await?;
+            return rows.iter().map(texts).collect();
+        }
+        let mut connection = PgConnection::connect(url).await?;
+        let rows = connection.fetch_all(statement).await?;
+        connection.close().await?;
+        rows.iter().map(texts).collect()
+    })
 }
 
-async fn of_postgres(url: &str, sql: &str) -> sqlx::Result<Vec<Vec<String>>> {
-    let mut connection = sqlx::PgConnection::connect(url).await?;
-    // In the simple protocol, where every value is text.
-    let statement = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-    let rows = connection.fetch_all(statement).await?;
-    connection.close().await?;
-    let text = |row: &sqlx::postgres::PgRow| {
-        (0..row.len())
-            .map(|column| {
-                let value = row.try_get_raw(column)?;
-                Ok(value.as_str().unwrap_or_default().to_owned())
-            })
-            .collect()
-    };
-    rows.iter().map(text).collect()
+fn texts<R: Row>(row: &R) -> sqlx::Result<Vec<String>>
+where
+    for<'r> Option<String>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    usize: sqlx::ColumnIndex<R>,
+{
+    let text = |column| row.try_get_unchecked::<Option<String>, _>(column);
+    let texts = (0..row.len()).map(|column| Ok(text(column)?.unwrap_or_default()));
+    texts.collect()
 }

@@ -5,6 +5,7 @@
 mod contract;
 mod fixtures;
 mod live;
+mod mysql;
 mod outbox;
 mod postgres;
 mod records;

@@ -1,0 +1,347 @@
+//! Reading. Each is one statement, or several that may see different moments.
+
+use super::rows::{
+    self, Columns, boxed, failed, json, number, optional, parsed, status_code, whole_order,
+};
+use crate::{DeliveryQuery, Error, EventQuery, OrderQuery, Page, RecordPage, RecordQuery, Stats};
+use domain::idempotency::{Scope, Seen};
+use domain::{
+    Delivery, DeliveryId, Event, EventId, ItemId, Order, OrderId, Record, RecordId, Stock, Transfer,
+};
+use sqlx::mysql::MySqlRow;
+use sqlx::{MySqlExecutor, MySqlPool};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// The most orders that one page looks at. A page of a rare status may hold less than was asked
+/// for and still have a next one, so that no request reads the whole table.
+const SCAN_MAX: i64 = 10_000;
+
+/// The order with this id, hidden ones too.
+pub(super) async fn order(
+    from: impl MySqlExecutor<'_>,
+    id: OrderId,
+) -> Result<Option<Order>, Error> {
+    let row = sqlx::query(
+        "select o.order_id, o.status, o.version, o.customer_id, o.customer_name, o.currency,
+           o.total_minor, o.captured_minor, o.refunded_minor, o.contract, o.fulfil, o.label,
+           o.metadata, o.created_at, o.updated_at, o.hidden_at, o.newest_sequence, o.round,
+           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.`lines`
+         from order_rows as o where order_id = ?",
+    )
+    .bind(bytes(id.as_uuid()))
+    .fetch_optional(from)
+    .await
+    .map_err(failed)?;
+    row.as_ref().map(whole_order).transpose()
+}
+
+/// What is remembered under a key.
+pub(super) async fn seen(
+    from: impl MySqlExecutor<'_>,
+    scope: &Scope,
+) -> Result<Option<Seen>, Error> {
+    let row = sqlx::query(
+        "select o.order_id, o.status, o.version, o.customer_id, o.customer_name, o.currency,
+           o.total_minor, o.captured_minor, o.refunded_minor, o.contract, o.fulfil, o.label,
+           o.metadata, o.created_at, o.updated_at, o.hidden_at, o.newest_sequence, o.round,
+           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.`lines`,
+           k.scheme, k.digest, k.status, k.renderer, k.reply, k.created_at
+         from key_rows as k left join order_rows as o on o.order_id = k.order_id
+         where principal = ? and operation = ? and idempotency_key = ?",
+    )
+    .bind(scope.principal.as_str())
+    .bind(i64::from(scope.operation.code()))
+    .bind(scope.key.as_str())
+    .fetch_optional(from)
+    .await
+    .map_err(failed)?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    // The first column of an order that is there.
+    let order = match row.bytes(0)? {
+        Some(_) => Some(whole_order(&row)?),
+        None => None,
+    };
+    rows::seen(&row, rows::LINES + 1, order).map(Some)
+}
+
+/// A page of orders, newest first; hidden ones are left out.
+pub(super) async fn orders(
+    pool: &MySqlPool,
+    query: &OrderQuery,
+) -> Result<Page<Order, OrderId>, Error> {
+    let before = query.before.map_or(Uuid::max(), OrderId::as_uuid);
+    let from = query.from.map_or(Uuid::nil(), OrderId::as_uuid);
+    let customer_id = query.customer_id.as_ref().map(domain::CustomerId::as_str);
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1);
+    let statement = match customer_id {
+        Some(customer_id) => sqlx::query(
+            "select o.order_id, o.status, o.version, o.customer_id, o.customer_name, o.currency,
+               o.total_minor, o.captured_minor, o.refunded_minor, o.contract, o.fulfil, o.label,
+               o.metadata, o.created_at, o.updated_at, o.hidden_at, o.newest_sequence, o.round,
+               o.step, o.tries, o.aim, o.deadline_at, o.failure, o.`lines`
+             from (select * from order_rows
+               where customer_id = ? and order_id < ? and order_id >= ?
+               order by order_id desc limit ?) as o
+             where o.hidden_at is null and o.status = coalesce(?, o.status)
+             order by o.order_id desc limit ?",
+        )
+        .bind(customer_id),
+        None => sqlx::query(
+            "select o.order_id, o.status, o.version, o.customer_id, o.customer_name, o.currency,
+               o.total_minor, o.captured_minor, o.refunded_minor, o.contract, o.fulfil, o.label,
+               o.metadata, o.created_at, o.updated_at, o.hidden_at, o.newest_sequence, o.round,
+               o.step, o.tries, o.aim, o.deadline_at, o.failure, o.`lines`
+             from (select * from order_rows
+               where order_id < ? and order_id >= ?
+               order by order_id desc limit ?) as o
+             where o.hidden_at is null and o.status = coalesce(?, o.status)
+             order by o.order_id desc limit ?",
+        ),
+    };
+    let statement = statement
+        .bind(bytes(before))
+        .bind(bytes(from))
+        .bind(SCAN_MAX)
+        .bind(query.status.map(status_code))
+        .bind(limit + 1);
+    let rows = statement.fetch_all(pool).await.map_err(failed)?;
+    let mut items: Vec<Order> = rows.iter().map(whole_order).collect::<Result<_, _>>()?;
+    if items.len() > query.limit {
+        items.truncate(query.limit);
+        let next = items.last().map(|order| order.id);
+        return Ok(Page { items, next });
+    }
+    // Not full, and perhaps only because it looked at no more.
+    let last = match customer_id {
+        Some(customer_id) => sqlx::query(
+            "select order_id from order_rows
+             where customer_id = ? and order_id < ? and order_id >= ?
+             order by order_id desc limit 1 offset ?",
+        )
+        .bind(customer_id),
+        None => sqlx::query(
+            "select order_id from order_rows where order_id < ? and order_id >= ?
+             order by order_id desc limit 1 offset ?",
+        ),
+    };
+    let last = last
+        .bind(bytes(before))
+        .bind(bytes(from))
+        .bind(SCAN_MAX - 1)
+        .fetch_optional(pool)
+        .await
+        .map_err(failed)?;
+    let next = last.map(|row| row.id(0)).transpose()?.map(OrderId::new);
+    Ok(Page { items, next })
+}
+
+/// The events of an order, in their sequence.
+pub(super) async fn events(pool: &MySqlPool, order_id: OrderId) -> Result<Vec<Event>, Error> {
+    let rows = sqlx::query(
+        "select event_id, sequence, kind, payload, occurred_at, traceparent from event_rows
+         where order_id = ? order by sequence limit 10000",
+    )
+    .bind(bytes(order_id.as_uuid()))
+    .fetch_all(pool)
+    .await
+    .map_err(failed)?;
+    rows.iter().map(|row| rows::event(row, order_id)).collect()
+}
+
+/// A page of the events of all orders, by their ids.
+pub(super) async fn events_after(
+    pool: &MySqlPool,
+    query: EventQuery,
+) -> Result<Page<Event, EventId>, Error> {
+    let rows = sqlx::query(
+        "select event_id, sequence, kind, payload, occurred_at, traceparent, order_id
+         from event_rows where event_id > ? order by event_id limit ?",
+    )
+    .bind(bytes(query.after.as_uuid()))
+    .bind(limit(query.limit))
+    .fetch_all(pool)
+    .await
+    .map_err(failed)?;
+    let items: Vec<Event> = rows
+        .iter()
+        .map(|row| rows::event(row, OrderId::new(row.id(6)?)))
+        .collect::<Result<_, _>>()?;
+    let is_full = items.len() == query.limit;
+    let next = items.last().map(|event| event.id).filter(|_| is_full);
+    Ok(Page { items, next })
+}
+
+/// A page of the log of an endpoint, the newest try first.
+pub(super) async fn deliveries(
+    pool: &MySqlPool,
+    query: &DeliveryQuery,
+) -> Result<Page<Delivery, DeliveryId>, Error> {
+    let before = query.before.map_or(Uuid::max(), DeliveryId::as_uuid);
+    let rows = sqlx::query(
+        "select delivery_id, d.event_id, e.kind, e.order_id, number, d.status, error, duration_ms
+         from delivery_rows as d join event_rows as e using (event_id)
+         where endpoint_id = ? and delivery_id < ?
+           and (not ? or d.status between 200 and 299)
+         order by delivery_id desc limit ?",
+    )
+    .bind(bytes(query.endpoint_id.as_uuid()))
+    .bind(bytes(before))
+    .bind(query.succeeded)
+    .bind(limit(query.limit))
+    .fetch_all(pool)
+    .await
+    .map_err(failed)?;
+    let delivery = |row: &MySqlRow| {
+        Ok(Delivery {
+            id: DeliveryId::new(row.id(0)?),
+            endpoint_id: query.endpoint_id,
+            event_id: EventId::new(row.id(1)?),
+            kind: rows::event_kind(row, 2)?,
+            order_id: OrderId::new(row.id(3)?),
+            number: number(row, 4, "number")?,
+            status: optional(row, 5, "status")?,
+            error: boxed(row, 6)?,
+            duration_ms: number(row, 7, "duration")?,
+        })
+    };
+    let items: Vec<Delivery> = rows.iter().map(delivery).collect::<Result<_, Error>>()?;
+    let is_full = items.len() == query.limit;
+    let next = items.last().map(|last| last.id).filter(|_| is_full);
+    Ok(Page { items, next })
+}
+
+/// The transfers of an order, in the order of their numbers.
+pub(super) async fn transfers(pool: &MySqlPool, order_id: OrderId) -> Result<Vec<Transfer>, Error> {
+    let rows = sqlx::query(
+        "select number, kind, pending_number, item_id, debit, credit, amount, reason, occurred_at,
+           currency
+         from transfer_rows join order_rows on order_id = subject
+         where subject = ? order by number limit 100000",
+    )
+    .bind(bytes(order_id.as_uuid()))
+    .fetch_all(pool)
+    .await
+    .map_err(failed)?;
+    rows.iter()
+        .map(|row| rows::transfer(row, order_id))
+        .collect()
+}
+
+/// The stock of items, in the same order; `None` where it is not counted.
+pub(super) async fn stocks(
+    pool: &MySqlPool,
+    items: &[ItemId],
+) -> Result<Vec<Option<Stock>>, Error> {
+    let rows = sqlx::query(
+        "select s.item_id, s.on_hand, s.reserved
+         from json_table(?, '$[*]' columns (item_id varchar(128) path '$[0]')) as wanted
+           straight_join stock_rows as s on s.item_id = wanted.item_id",
+    )
+    .bind(json(items, |item_id| (item_id.as_str(),)))
+    .fetch_all(pool)
+    .await
+    .map_err(failed)?;
+    let stock = |row: &MySqlRow| {
+        let item_id = parsed(row, 0, ItemId::parse, "item_id")?;
+        let stock = Stock {
+            on_hand: number(row, 1, "on_hand")?,
+            reserved: number(row, 2, "reserved")?,
+        };
+        Ok((item_id, stock))
+    };
+    let found: HashMap<Option<ItemId>, Stock> =
+        rows.iter().map(stock).collect::<Result<_, Error>>()?;
+    let of = |item_id: &ItemId| found.get(&Some(item_id.clone())).copied();
+    Ok(items.iter().map(of).collect())
+}
+
+/// The records with these ids, in the same order.
+pub(super) async fn records(
+    pool: &MySqlPool,
+    ids: &[RecordId],
+) -> Result<Vec<Option<Record>>, Error> {
+    let rows = sqlx::query(
+        "select wanted.number, r.version, r.body
+         from json_table(?, '$[*]' columns (number for ordinality, kind varchar(20) path '$[0]',
+             id varchar(128) path '$[1]')) as wanted
+           straight_join record_rows as r on r.kind = wanted.kind and r.id = wanted.id",
+    )
+    .bind(json(ids, |it| (it.kind.as_str(), &*it.id)))
+    .fetch_all(pool)
+    .await
+    .map_err(failed)?;
+    let mut records = vec![None; ids.len()];
+    for row in &rows {
+        let number: usize = number(row, 0, "number")?;
+        if let Some(record) = number.checked_sub(1).and_then(|at| records.get_mut(at)) {
+            *record = Some(self::record(row, 1)?);
+        }
+    }
+    Ok(records)
+}
+
+fn record(row: &MySqlRow, first: usize) -> Result<Record, Error> {
+    let body = row.bytes(first + 1)?;
+    Ok(Record {
+        version: number(row, first, "version")?,
+        body: body.unwrap_or_default().into(),
+    })
+}
+
+/// A page of records of one kind, by their ids, byte for byte.
+pub(super) async fn list(pool: &MySqlPool, query: &RecordQuery) -> Result<RecordPage, Error> {
+    let rows = sqlx::query(
+        "select id, version, body from record_rows where kind = ? and id > ?
+         order by id limit ?",
+    )
+    .bind(query.kind.as_str())
+    .bind(query.after.as_deref().unwrap_or(""))
+    // One more than asked for says whether there is a next page.
+    .bind(limit(query.limit.saturating_add(1)))
+    .fetch_all(pool)
+    .await
+    .map_err(failed)?;
+    let named = |row: &MySqlRow| Ok((boxed(row, 0)?.unwrap_or_default(), record(row, 1)?));
+    let mut items: Vec<(Box<str>, Record)> =
+        rows.iter().map(named).collect::<Result<_, Error>>()?;
+    let more = items.len() > query.limit;
+    items.truncate(query.limit);
+    let next = items.last().map(|(id, _)| id.clone()).filter(|_| more);
+    Ok(RecordPage { items, next })
+}
+
+/// Figures about what is kept.
+pub(super) async fn stats(pool: &MySqlPool, location: &str) -> Result<Stats, Error> {
+    let row = sqlx::query(
+        "select (select max(version) from schema_migrations),
+           (select event_id from event_rows order by event_id desc limit 1),
+           (select count(*) from wake_rows),
+           (select cast(sum(data_length + index_length) as signed) from information_schema.tables
+             where table_schema = database() and table_name like '%\\_rows')",
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(failed)?;
+    Ok(Stats {
+        location: location.to_owned(),
+        schema_version: number(&row, 0, "version")?,
+        newest_event: match row.bytes(1)? {
+            Some(_) => Some(EventId::new(row.id(1)?)),
+            None => None,
+        },
+        waiting_count: number(&row, 2, "count")?,
+        size_bytes: optional(&row, 3, "size")?.unwrap_or_default(),
+    })
+}
+
+fn limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// An id as it is kept.
+fn bytes(id: Uuid) -> Vec<u8> {
+    id.as_bytes().to_vec()
+}
