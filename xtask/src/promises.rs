@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-/// The module of a backend's own tests that holds it to the promises of a store.
-const CONTRACT: &str = "::keeps_its_promises::";
+/// The modules of a backend's own tests that hold it to the promises of a store, and to those of
+/// one that processes share.
+const CONTRACTS: [&str; 2] = ["::keeps_its_promises::", "::is_shared::"];
 
 /// How many tests passed and failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,7 +68,8 @@ impl Promises {
         else {
             return;
         };
-        let (table, row, backend) = match (name.split_once(CONTRACT), name.split_once("::")) {
+        let contract = CONTRACTS.iter().find_map(|it| name.split_once(it));
+        let (table, row, backend) = match (contract, name.split_once("::")) {
             (Some((backend, promise)), _) => (&mut self.contract, promise, backend),
             (None, Some((module, test))) if self.modules.contains(module) => {
                 // Those within a file are about its helpers.

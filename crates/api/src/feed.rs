@@ -6,10 +6,11 @@ use domain::{Change, Event, EventId, EventKind, Order, OrderId, WriteSet};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use store::{Live, Store};
+use store::{Error, Live, Store};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 
 /// The most events that a stream may lag behind; then it ends, and is resumed from where it was.
 const BEHIND_MAX: usize = 4_096;
@@ -27,10 +28,17 @@ pub(crate) struct Feed {
 #[derive(Default)]
 struct Open {
     listeners: usize,
-    /// Ends the reader once nobody listens.
-    reader: Option<DropGuard>,
+    /// Ends the reader once nobody listens, and says whether it reads already.
+    reader: Option<(DropGuard, watch::Receiver<Reading>)>,
     /// Who waits for an order to move.
     waiting: HashMap<OrderId, watch::Sender<()>>,
+}
+
+/// How far a reader is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Begins,
+    Reads,
 }
 
 /// An event that others are told.
@@ -52,6 +60,15 @@ impl Told {
             kind: event.kind,
             text: cloud_event(event, order),
         }
+    }
+
+    /// An event that was stored before.
+    pub(crate) async fn stored(store: &dyn Store, event: &Event) -> Result<Self, Error> {
+        let order = match event.kind {
+            EventKind::OrderCreated => store.order(event.order_id).await?,
+            _ => None,
+        };
+        Ok(Self::of(event, order.as_ref()))
     }
 }
 
@@ -122,47 +139,76 @@ impl Feed {
     }
 
     /// All public events from now on.
-    pub(crate) fn events(self: &Arc<Self>) -> Events {
+    ///
+    /// # Errors
+    /// Where the store cannot be asked.
+    pub(crate) async fn events(self: &Arc<Self>) -> Result<Events, Error> {
         let receiver = self.events.subscribe();
-        self.join();
-        Events {
+        let listener = self.join().await?;
+        Ok(Events {
             receiver,
-            _listener: Listener(Arc::clone(self)),
-        }
+            _listener: listener,
+        })
     }
 
     /// The moves of one order from now on.
-    pub(crate) fn moves(self: &Arc<Self>, id: OrderId) -> Moves {
+    ///
+    /// # Errors
+    /// Where the store cannot be asked.
+    pub(crate) async fn moves(self: &Arc<Self>, id: OrderId) -> Result<Moves, Error> {
+        let listener = self.join().await?;
         let receiver = match self.open().waiting.entry(id) {
             Entry::Occupied(there) => there.get().subscribe(),
             Entry::Vacant(free) => free.insert(watch::Sender::new(())).subscribe(),
         };
-        self.join();
-        Moves {
+        Ok(Moves {
             receiver: Some(receiver),
             id,
-            listener: Listener(Arc::clone(self)),
-        }
+            listener,
+        })
     }
 
     /// One more listens: what is committed after this returns is told.
-    fn join(self: &Arc<Self>) {
-        let mut open = self.open();
-        open.listeners += 1;
-        if open.reader.is_none() {
-            let (live, stop) = (self.store.live(), CancellationToken::new());
-            let read = Arc::clone(self).read(live);
-            let stopped = stop.clone();
-            self.tasks
-                .spawn(async move { stopped.run_until_cancelled(read).await });
-            open.reader = Some(stop.drop_guard());
+    async fn join(self: &Arc<Self>) -> Result<Listener, Error> {
+        let mut reading = self.begin();
+        let listener = Listener(Arc::clone(self));
+        // A reader that could not begin is gone, and so is what it would have said.
+        let reads = reading.wait_for(|reading| *reading == Reading::Reads).await;
+        match reads {
+            Ok(_) => Ok(listener),
+            Err(_) => Err(Error::Unavailable("the store cannot be listened to".into())),
         }
     }
 
-    async fn read(self: Arc<Self>, mut live: broadcast::Receiver<Live>) {
+    /// Counts one more listener, and starts the reader for the first.
+    fn begin(self: &Arc<Self>) -> watch::Receiver<Reading> {
+        let mut open = self.open();
+        open.listeners += 1;
+        if let Some((_, reading)) = &open.reader
+            && reading.has_changed().is_ok()
+        {
+            return reading.clone();
+        }
+        let (begun, reading) = watch::channel(Reading::Begins);
+        let stop = CancellationToken::new();
+        let (read, stopped) = (Arc::clone(self).read(begun), stop.clone());
+        self.tasks
+            .spawn(async move { stopped.run_until_cancelled(read).await });
+        open.reader = Some((stop.drop_guard(), reading.clone()));
+        reading
+    }
+
+    /// Reads for as long as it is not stopped; `begun` lives as long.
+    async fn read(self: Arc<Self>, begun: watch::Sender<Reading>) {
+        let mut live = match self.store.live().await {
+            Ok(live) => live,
+            Err(error) => return warn!(source = ?error, "Cannot listen to the store: {error}"),
+        };
+        begun.send_replace(Reading::Reads);
         loop {
             match live.recv().await {
                 Ok(Live::Group(group)) => group.iter().for_each(|write_set| self.tell(write_set)),
+                Ok(Live::Events(events)) => self.tell_of_others(&events).await,
                 Ok(Live::Gap) | Err(broadcast::error::RecvError::Lagged(_)) => self.gap(),
                 Err(broadcast::error::RecvError::Closed) => return,
             }
@@ -187,6 +233,24 @@ impl Feed {
                     drop(self.events.send(Some(Arc::new(told))));
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// Tells what another process has committed.
+    async fn tell_of_others(&self, events: &[Event]) {
+        for event in events {
+            if let Some(waiting) = self.open().waiting.get(&event.order_id) {
+                waiting.send_replace(());
+            }
+            if event.kind.is_public() && self.events.receiver_count() > 0 {
+                match Told::stored(&*self.store, event).await {
+                    Ok(told) => drop(self.events.send(Some(Arc::new(told)))),
+                    Err(error) => {
+                        warn!(source = ?error, "Cannot tell of an event: {error}");
+                        return self.gap();
+                    }
+                }
             }
         }
     }

@@ -107,8 +107,8 @@ impl Store for Faulty {
         self.call(self.inner.events_after(query)).await
     }
 
-    fn live(&self) -> broadcast::Receiver<Live> {
-        self.inner.live()
+    async fn live(&self) -> Result<broadcast::Receiver<Live>, Error> {
+        self.inner.live().await
     }
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, DeliveryId>, Error> {

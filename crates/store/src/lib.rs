@@ -57,8 +57,9 @@ pub trait Store: Send + Sync {
     async fn events_after(&self, query: EventQuery) -> Result<Page<Event, EventId>, Error>;
 
     /// What is committed from now on, by this process or another, in the order of the commits.
-    /// Whoever lags behind is told so and has to read what was missed.
-    fn live(&self) -> broadcast::Receiver<Live>;
+    /// Whoever lags behind is told so and has to read what was missed. What another process
+    /// commits is told within a second, if that is not busy.
+    async fn live(&self) -> Result<broadcast::Receiver<Live>, Error>;
 
     /// A page of the log of an endpoint, the newest try first.
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, DeliveryId>, Error>;
@@ -119,8 +120,10 @@ const LIVE_MAX: usize = 256;
 /// What was just committed.
 #[derive(Clone, Debug)]
 pub enum Live {
-    /// These, together.
+    /// These, together, by this process.
     Group(Arc<[Arc<WriteSet>]>),
+    /// What belongs to these events, by another.
+    Events(Arc<[Event]>),
     /// It is not known what; it has to be read.
     Gap,
 }

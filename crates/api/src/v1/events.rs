@@ -9,7 +9,7 @@ use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::sse::{Event as Frame, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use domain::{Event, EventId, EventKind, OrderId};
+use domain::{EventId, OrderId};
 use futures_util::stream;
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -56,7 +56,7 @@ pub(crate) async fn stream(
     let last = headers.get(LAST_EVENT_ID).map(last_event).transpose()?;
 
     let stream = Stream {
-        events: app.feed.events(),
+        events: app.feed.events().await?,
         order_id,
         behind: last.map(|id| EventId::least_at(id.minted_at().plus_millis(-OVERLAP_MS))),
         ready: VecDeque::from([Frame::default().retry(RETRY)]),
@@ -139,7 +139,7 @@ impl Stream {
             .await?;
         for event in page.items.iter().filter(|event| event.kind.is_public()) {
             if self.wants(event.order_id) {
-                let told = told(&self.app, event).await?;
+                let told = Told::stored(&*self.app.store, event).await?;
                 self.tell(&told);
             }
         }
@@ -159,13 +159,4 @@ impl Stream {
     fn wants(&self, order_id: OrderId) -> bool {
         self.order_id.is_none_or(|wanted| wanted == order_id)
     }
-}
-
-/// An event that was stored before.
-async fn told(app: &App, event: &Event) -> Result<Told, Error> {
-    let order = match event.kind {
-        EventKind::OrderCreated => app.store.order(event.order_id).await?,
-        _ => None,
-    };
-    Ok(Told::of(event, order.as_ref()))
 }

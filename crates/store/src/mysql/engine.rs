@@ -2,12 +2,14 @@
 
 use super::rows::{Columns, hex, id, is_conflict, is_duplicate, json, number};
 use super::{read, write};
-use crate::Error;
 use crate::server::{At, Engine, Failure, Rows};
 use crate::write_sets::{DELIVERIES_MAX, ENDPOINTS_MAX};
+use crate::{Error, EventQuery, Page};
 use async_trait::async_trait;
 use domain::idempotency::{Body, Scope, Seen};
-use domain::{Change, Claim, Delivery, EndpointId, Order, OrderId, Record, RecordId};
+use domain::{
+    Change, Claim, Delivery, EndpointId, Event, EventId, Order, OrderId, Record, RecordId,
+};
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, MySqlConnection, MySqlPool};
 use std::collections::{BTreeSet, HashMap};
@@ -71,6 +73,17 @@ impl Engine for MySql {
 
     async fn order(pool: &MySqlPool, id: OrderId) -> Result<Option<Order>, Error> {
         read::order(pool, id).await
+    }
+
+    async fn newest_event(pool: &MySqlPool) -> Result<Option<EventId>, Error> {
+        read::newest_event(pool).await
+    }
+
+    async fn events_after(
+        pool: &MySqlPool,
+        query: EventQuery,
+    ) -> Result<Page<Event, EventId>, Error> {
+        read::events_after(pool, query).await
     }
 
     async fn records(pool: &MySqlPool, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error> {

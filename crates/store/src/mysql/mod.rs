@@ -80,8 +80,8 @@ impl Store for Mysql {
         read::events_after(&self.inner.pool, query).await
     }
 
-    fn live(&self) -> broadcast::Receiver<Live> {
-        self.inner.live.subscribe()
+    async fn live(&self) -> Result<broadcast::Receiver<Live>, Error> {
+        self.inner.listen().await
     }
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, DeliveryId>, Error> {

@@ -174,6 +174,15 @@ pub(super) async fn events_after(
     Ok(Page { items, next })
 }
 
+/// The newest of all events.
+pub(super) async fn newest_event(pool: &MySqlPool) -> Result<Option<EventId>, Error> {
+    let row = sqlx::query("select event_id from event_rows order by event_id desc limit 1")
+        .fetch_optional(pool)
+        .await
+        .map_err(failed)?;
+    row.map(|row| row.id(0).map(EventId::new)).transpose()
+}
+
 /// A page of the log of an endpoint, the newest try first.
 pub(super) async fn deliveries(
     pool: &MySqlPool,
@@ -317,7 +326,6 @@ pub(super) async fn list(pool: &MySqlPool, query: &RecordQuery) -> Result<Record
 pub(super) async fn stats(pool: &MySqlPool, location: &str) -> Result<Stats, Error> {
     let row = sqlx::query(
         "select (select max(version) from schema_migrations),
-           (select event_id from event_rows order by event_id desc limit 1),
            (select count(*) from wake_rows),
            (select cast(sum(data_length + index_length) as signed) from information_schema.tables
              where table_schema = database() and table_name like '%\\_rows')",
@@ -328,12 +336,9 @@ pub(super) async fn stats(pool: &MySqlPool, location: &str) -> Result<Stats, Err
     Ok(Stats {
         location: location.to_owned(),
         schema_version: number(&row, 0, "version")?,
-        newest_event: match row.bytes(1)? {
-            Some(_) => Some(EventId::new(row.id(1)?)),
-            None => None,
-        },
-        waiting_count: number(&row, 2, "count")?,
-        size_bytes: optional(&row, 3, "size")?.unwrap_or_default(),
+        newest_event: newest_event(pool).await?,
+        waiting_count: number(&row, 1, "count")?,
+        size_bytes: optional(&row, 2, "size")?.unwrap_or_default(),
     })
 }
 

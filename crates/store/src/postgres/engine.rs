@@ -2,12 +2,14 @@
 
 use super::rows::{Columns, Id, number};
 use super::{list, read, write};
-use crate::Error;
 use crate::server::{At, Engine, Failure, Rows};
 use crate::write_sets::{DELIVERIES_MAX, ENDPOINTS_MAX};
+use crate::{Error, EventQuery, Page};
 use async_trait::async_trait;
 use domain::idempotency::{Body, Scope, Seen};
-use domain::{Change, Claim, Delivery, EndpointId, Order, OrderId, Record, RecordId};
+use domain::{
+    Change, Claim, Delivery, EndpointId, Event, EventId, Order, OrderId, Record, RecordId,
+};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Postgres};
@@ -59,6 +61,14 @@ impl Engine for Postgres {
 
     async fn order(pool: &PgPool, id: OrderId) -> Result<Option<Order>, Error> {
         read::order(pool, id).await
+    }
+
+    async fn newest_event(pool: &PgPool) -> Result<Option<EventId>, Error> {
+        read::newest_event(pool).await
+    }
+
+    async fn events_after(pool: &PgPool, query: EventQuery) -> Result<Page<Event, EventId>, Error> {
+        read::events_after(pool, query).await
     }
 
     async fn records(pool: &PgPool, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error> {

@@ -165,6 +165,15 @@ pub(super) async fn events_after(
     Ok(Page { items, next })
 }
 
+/// The newest of all events.
+pub(super) async fn newest_event(pool: &PgPool) -> Result<Option<EventId>, Error> {
+    let row = sqlx::query("select event_id from event_rows order by event_id desc limit 1")
+        .fetch_optional(pool)
+        .await
+        .map_err(failed)?;
+    row.map(|row| row.id(0).map(EventId::new)).transpose()
+}
+
 /// A page of the log of an endpoint, the newest try first.
 pub(super) async fn deliveries(
     pool: &PgPool,
@@ -302,7 +311,6 @@ pub(super) async fn list(pool: &PgPool, query: &RecordQuery) -> Result<RecordPag
 pub(super) async fn stats(pool: &PgPool, location: &str) -> Result<Stats, Error> {
     let row = sqlx::query(
         "select (select max(version) from schema_migrations),
-           (select event_id from event_rows order by event_id desc limit 1),
            (select count(*) from wake_rows),
            (select sum(pg_total_relation_size(oid))::bigint from pg_class
              where relname like '%\\_rows' and relkind = 'r'
@@ -314,12 +322,9 @@ pub(super) async fn stats(pool: &PgPool, location: &str) -> Result<Stats, Error>
     Ok(Stats {
         location: location.to_owned(),
         schema_version: number(&row, 0, "version")?,
-        newest_event: match row.bytes(1)? {
-            Some(_) => Some(EventId::new(row.id(1)?)),
-            None => None,
-        },
-        waiting_count: number(&row, 2, "count")?,
-        size_bytes: optional(&row, 3, "size")?.unwrap_or_default(),
+        newest_event: newest_event(pool).await?,
+        waiting_count: number(&row, 1, "count")?,
+        size_bytes: optional(&row, 2, "size")?.unwrap_or_default(),
     })
 }
 

@@ -4,6 +4,7 @@
 
 mod group;
 mod lookups;
+mod others;
 mod rows;
 mod writer;
 
@@ -12,14 +13,15 @@ pub(crate) use rows::{At, Rows, missing, unless_all};
 pub(crate) use writer::Writer;
 
 use crate::cache::Cache;
-use crate::{Error, LIVE_MAX, Live};
+use crate::{Error, EventQuery, LIVE_MAX, Live, Page};
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
-use domain::{Change, Claim, Order, OrderId, Record, RecordId};
+use domain::{Change, Claim, Event, EventId, Order, OrderId, Record, RecordId};
+use others::Known;
 use sqlx::{Database, Pool};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{Mutex, broadcast, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 /// The statements of an engine that the common part runs. It calls them one after another in a
@@ -48,6 +50,15 @@ pub(crate) trait Engine: Database {
     /// The order with this id.
     async fn order(pool: &Pool<Self>, id: OrderId) -> Result<Option<Order>, Error>;
 
+    /// The newest of all events.
+    async fn newest_event(pool: &Pool<Self>) -> Result<Option<EventId>, Error>;
+
+    /// A page of the events of all orders, by their ids.
+    async fn events_after(
+        pool: &Pool<Self>,
+        query: EventQuery,
+    ) -> Result<Page<Event, EventId>, Error>;
+
     /// The records with these ids, in the same order.
     async fn records(pool: &Pool<Self>, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error>;
 }
@@ -60,7 +71,10 @@ pub(crate) struct Inner<E: Engine> {
     /// Counts commits after which a consumer may have something to do.
     pub(crate) signal: watch::Sender<u64>,
     /// Tells whoever listens what was committed.
-    pub(crate) live: broadcast::Sender<Live>,
+    live: broadcast::Sender<Live>,
+    known: Known,
+    /// Whether somebody looks for what other processes commit.
+    looks: Mutex<bool>,
 }
 
 impl<E: Engine> Inner<E> {
@@ -71,6 +85,8 @@ impl<E: Engine> Inner<E> {
             cache,
             signal: watch::Sender::new(0),
             live: broadcast::Sender::new(LIVE_MAX),
+            known: Known::default(),
+            looks: Mutex::new(false),
         })
     }
 

@@ -89,7 +89,7 @@ async fn commit<E: Engine>(inner: &Arc<Inner<E>>, mut group: Vec<Job>, turn: Opt
                 let change = refused.into_values().next().unwrap_or_default();
                 let outcome = |job| (job, Ok(Committed::Refused(change)));
                 return inner
-                    .answer(group.into_iter().map(outcome).collect(), false)
+                    .answer(group.into_iter().map(outcome).collect(), false, false)
                     .await;
             }
             Ok(Applied::Without(refused)) => {
@@ -109,7 +109,7 @@ async fn commit<E: Engine>(inner: &Arc<Inner<E>>, mut group: Vec<Job>, turn: Opt
                 let why = Error::from(failure).to_string();
                 let refused = |job| (job, Err(Error::Unavailable(why.clone().into())));
                 return inner
-                    .answer(group.into_iter().map(refused).collect(), false)
+                    .answer(group.into_iter().map(refused).collect(), false, false)
                     .await;
             }
         }
@@ -170,9 +170,14 @@ impl<E: Engine> Inner<E> {
         outcomes: Vec<Committed>,
         announced: bool,
     ) {
+        // Who listens only after the COMMIT asks for what comes after it.
+        let listened = self.live.receiver_count() > 0;
+        if listened {
+            self.known.add(group.iter().map(|job| &*job.write_set));
+        }
         if planted(Mutant::AnswerBeforeCommit) {
             let answers = group.into_iter().zip(outcomes.into_iter().map(Ok));
-            self.answer(answers.collect(), announced).await;
+            self.answer(answers.collect(), announced, listened).await;
             drop(transaction.commit().await);
             return;
         }
@@ -180,13 +185,14 @@ impl<E: Engine> Inner<E> {
         match transaction.commit().await {
             Ok(()) => answers.extend(group.into_iter().zip(outcomes.into_iter().map(Ok))),
             Err(error) => {
+                self.known.remove(group.iter().map(|job| &*job.write_set));
                 for job in group {
                     let fate = self.fate(&job.write_set, &error).await;
                     answers.push((job, fate));
                 }
             }
         }
-        self.answer(answers, announced).await;
+        self.answer(answers, announced, listened).await;
     }
 
     async fn fate(&self, write_set: &WriteSet, error: &sqlx::Error) -> Result<Committed, Error> {
@@ -198,15 +204,19 @@ impl<E: Engine> Inner<E> {
         Err(Error::Unknown(error.to_string().into()))
     }
 
-    /// Outdates what was committed together, answers, and tells whoever listens. `announced`: an
+    /// Outdates what was committed together, answers, and tells whoever `listened`. `announced`: an
     /// event may wake somebody.
-    async fn answer(&self, answers: Vec<(Job, Result<Committed, Error>)>, announced: bool) {
+    async fn answer(
+        &self,
+        answers: Vec<(Job, Result<Committed, Error>)>,
+        announced: bool,
+        listened: bool,
+    ) {
         let done: Vec<Arc<WriteSet>> = answers
             .iter()
             .filter(|(_, answer)| matches!(answer, Ok(Committed::Done)))
             .map(|(job, _)| Arc::clone(&job.write_set))
             .collect();
-        let listened = self.live.receiver_count() > 0;
         let wakes = self.outdate(&done, announced).await;
         for (job, answer) in answers {
             // Whoever asked may be gone; the record of the key is not.
@@ -215,7 +225,6 @@ impl<E: Engine> Inner<E> {
         if wakes {
             self.signal.send_modify(|commits| *commits += 1);
         }
-        // Who listens only since the answers left asks for what comes after them.
         if listened && !done.is_empty() {
             drop(self.live.send(Live::Group(done.into())));
         }

@@ -192,8 +192,8 @@ impl Store for Sqlite {
         .await
     }
 
-    fn live(&self) -> broadcast::Receiver<Live> {
-        self.memory.live.subscribe()
+    async fn live(&self) -> Result<broadcast::Receiver<Live>, Error> {
+        Ok(self.memory.live.subscribe())
     }
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, DeliveryId>, Error> {

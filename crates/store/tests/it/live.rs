@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{EventQuery, Live, Store};
 
-fn event_of(write_set: &WriteSet) -> Event {
+pub(crate) fn event_of(write_set: &WriteSet) -> Event {
     let event = write_set.changes.iter().find_map(|change| match change {
         Change::Event(event) => Some(event.clone()),
         _ => None,
@@ -51,7 +51,7 @@ pub(crate) async fn what_is_committed_is_told_and_nothing_else(store: &dyn Store
     let ids = ids();
     let before = placing(&ids, "before");
     store.commit(Arc::new(before.clone())).await.unwrap();
-    let mut live = store.live();
+    let mut live = store.live().await.unwrap();
     // Its key is taken: nothing is written.
     store.commit(Arc::new(before)).await.unwrap();
     let placings = ["a", "b"].map(|key| placing(&ids, key));

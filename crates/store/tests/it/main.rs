@@ -9,5 +9,6 @@ mod mysql;
 mod outbox;
 mod postgres;
 mod records;
+mod shared;
 mod sqlite;
 mod webhooks;

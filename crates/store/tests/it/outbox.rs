@@ -30,7 +30,7 @@ pub(crate) async fn commit(store: &dyn Store, changes: Vec<Change>) -> Committed
     store.commit(Arc::new(write_set)).await.unwrap()
 }
 
-async fn lease(store: &dyn Store, now: Timestamp, max: usize) -> Leased {
+pub(crate) async fn lease(store: &dyn Store, now: Timestamp, max: usize) -> Leased {
     let claim = LeaseClaim {
         consumer: Consumer::Fulfil,
         max,

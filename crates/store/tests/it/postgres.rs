@@ -1,7 +1,8 @@
 //! PostgreSQL: the contract, and what a server that many processes share promises beyond it.
 
 use crate::contract::{Fresh, contract};
-use crate::fixtures::{Still, everything, ids, placed, placing};
+use crate::fixtures::Still;
+use crate::shared::{Two, shared};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use std::io::Write as _;
@@ -9,9 +10,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use store::cache::Cache;
 use store::open::{Access, Options};
-use store::{Committed, OpenError, Store};
+use store::{OpenError, Store};
 
 contract!(keeps_its_promises, super::fresh);
+shared!(is_shared, super::two);
 
 /// The server that the tests share.
 #[expect(
@@ -77,26 +79,11 @@ async fn fresh() -> Option<Fresh> {
     })
 }
 
-#[tokio::test]
-async fn two_processes_share_a_database_and_take_a_key_once() {
-    let Some(url) = database().await else {
-        return;
-    };
-    // Both find it empty, and one of them makes the tables.
+/// Both find no tables, and one of them makes them.
+async fn two() -> Option<Two> {
+    let url = database().await?;
     let (one, other) = tokio::join!(open(&url), open(&url));
-    let (one, other) = (one.unwrap(), other.unwrap());
-    let ids = ids();
-    let first = placing(&ids, "k");
-    assert_eq!(
-        one.commit(Arc::new(first.clone())).await.unwrap(),
-        Committed::Done
-    );
-    let second = other.commit(Arc::new(placing(&ids, "k"))).await.unwrap();
-    let Committed::Seen(seen) = second else {
-        panic!("{second:?}");
-    };
-    assert_eq!(seen.order, Some(placed(&first)));
-    assert_eq!(other.orders(everything()).await.unwrap().items.len(), 1);
+    Some((one.unwrap(), other.unwrap()))
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ pub(super) async fn shown(
 ) -> Result<Response, Problem> {
     let until = Instant::now() + Duration::from_secs(wait);
     // Before the first look, so that no move falls between the two.
-    let mut moves = app.feed.moves(id);
+    let mut moves = app.feed.moves(id).await?;
     let (entry, source) = loop {
         let (entry, source) = detail(app, id).await?;
         if !is_known(headers, &entry.head) {

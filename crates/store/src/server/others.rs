@@ -1,0 +1,131 @@
+//! What other processes commit, found by looking: told to whoever listens, and looked for only while
+//! somebody does.
+//!
+//! Ids are minted before they are committed, so what comes late may have an earlier id than what is
+//! known. Each look begins some time before the newest event that is known, and what is known
+//! already is left out.
+
+use super::{Engine, Inner};
+use crate::{Error, EventQuery, Live};
+use domain::{Change, Event, EventId, Timestamp, WriteSet};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::broadcast;
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+/// From one look to the next.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// A look may take so much of the time, so that a busy database is not looked at without a pause.
+const PAUSE: u32 = 4;
+/// How much later than a younger one an event may be committed, as streams that are resumed assume.
+const OVERLAP_MS: i64 = 5_000;
+/// How many events are read at once.
+const PAGE: usize = 1_000;
+
+/// The events that were told, as far back as it is looked.
+#[derive(Default)]
+pub(super) struct Known(Mutex<BTreeSet<EventId>>);
+
+impl Known {
+    /// These will be told by whoever commits them.
+    pub(super) fn add<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) {
+        self.known().extend(events(write_sets));
+    }
+
+    /// These will not: nobody knows whether they were committed.
+    pub(super) fn remove<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) {
+        let mut known = self.known();
+        for id in events(write_sets) {
+            known.remove(&id);
+        }
+    }
+
+    /// Those that were not known, and are from now on.
+    fn unknown(&self, mut events: Vec<Event>) -> Vec<Event> {
+        let mut known = self.known();
+        events.retain(|event| known.insert(event.id));
+        events
+    }
+
+    /// Where to look from; what lies before it is let go of.
+    fn begin(&self, newest: EventId) -> EventId {
+        let from = EventId::least_at(newest.minted_at().plus_millis(-OVERLAP_MS));
+        let mut known = self.known();
+        *known = known.split_off(&from);
+        from
+    }
+
+    fn clear(&self) {
+        self.known().clear();
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeSet<EventId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn events<'w>(write_sets: impl Iterator<Item = &'w WriteSet>) -> impl Iterator<Item = EventId> {
+    let of = |change: &Change| match change {
+        Change::Event(event) => Some(event.id),
+        _ => None,
+    };
+    write_sets.flat_map(|it| &it.changes).filter_map(of)
+}
+
+impl<E: Engine> Inner<E> {
+    /// What is committed once this has returned, by this process or another.
+    pub(crate) async fn listen(self: &Arc<Self>) -> Result<broadcast::Receiver<Live>, Error> {
+        let receiver = self.live.subscribe();
+        let mut looks = self.looks.lock().await;
+        if !*looks {
+            let newest = E::newest_event(&self.pool).await?;
+            let newest = newest.unwrap_or_else(|| EventId::least_at(Timestamp::EPOCH));
+            // What is there by now is for whoever reads, not for whoever listens.
+            self.look(newest).await?;
+            self.tasks.spawn(Arc::clone(self).look_at_others(newest));
+            *looks = true;
+        }
+        Ok(receiver)
+    }
+
+    /// Looks until nobody listens any more.
+    async fn look_at_others(self: Arc<Self>, mut newest: EventId) {
+        loop {
+            let begun = Instant::now();
+            match self.look(newest).await {
+                Ok(found) if found.is_empty() => {}
+                Ok(found) => {
+                    let found_newest = found.iter().map(|event| event.id).max();
+                    newest = found_newest.map_or(newest, |id| id.max(newest));
+                    drop(self.live.send(Live::Events(found.into())));
+                }
+                // What is committed meanwhile is found by the next look.
+                Err(error) => warn!("Cannot look for what other processes commit: {error}"),
+            }
+            sleep(LOOK_EVERY.max(PAUSE * begun.elapsed())).await;
+            let mut looks = self.looks.lock().await;
+            if self.live.receiver_count() == 0 {
+                *looks = false;
+                return self.known.clear();
+            }
+        }
+    }
+
+    /// The events that were not known so far.
+    async fn look(&self, newest: EventId) -> Result<Vec<Event>, Error> {
+        let mut found = Vec::new();
+        let mut after = Some(self.known.begin(newest));
+        while let Some(from) = after {
+            let query = EventQuery {
+                after: from,
+                limit: PAGE,
+            };
+            let page = E::events_after(&self.pool, query).await?;
+            found.extend(self.known.unknown(page.items));
+            after = page.next;
+        }
+        Ok(found)
+    }
+}
