@@ -2,14 +2,16 @@
 //! the tool that it calls.
 
 use crate::promises::Promises;
-use crate::servers::{Extent, Servers};
+
 use crate::{supply, tidy};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use xtask::finish;
+use xtask::servers::{Extent, Servers};
 
 type Step = (&'static str, fn(&Path) -> Result<()>);
 
@@ -24,6 +26,8 @@ const STEPS: [Step; 6] = [
 
 /// What is the same wherever orders are, or can be tried in a file only.
 const ONLY_A_FILE: [&str; 3] = ["generated::", "in_a_file::", "process::"];
+/// What can be tried only where processes share a database.
+const ONLY_A_SERVER: [&str; 1] = ["on_a_server::"];
 
 /// Runs every step, also after one failed, and prints a table of them.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -96,7 +100,7 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
             .current_dir(root);
         promises.run(backend, &mut command)
     };
-    let mut results = vec![tests("sqlite", &["--workspace"], &[], None)];
+    let mut results = vec![tests("sqlite", &["--workspace"], &ONLY_A_SERVER, None)];
     for (backend, url) in servers.databases() {
         println!("\n=== the front door, with orders in {backend}");
         let front_door = ["--package", "orderd", "--test", "it"];
@@ -150,15 +154,4 @@ fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
             .args(arguments)
             .current_dir(root),
     )
-}
-
-/// Runs a command to its end; its failure is ours.
-pub(crate) fn finish(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {command:?}"))?;
-    if !status.success() {
-        bail!("{status}");
-    }
-    Ok(())
 }

@@ -4,12 +4,12 @@
 //! Fails where anything failed that such a load does not have to expect.
 
 use crate::bench::server::Server;
-use crate::ci::finish;
 use anyhow::{Context as _, Result, bail, ensure};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use xtask::finish;
 
 /// A release that is known to understand `load/locustfile.py`.
 const LOCUST: &str = "locust==2.47.0";

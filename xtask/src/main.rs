@@ -4,7 +4,6 @@ mod bench;
 mod ci;
 mod locust;
 mod promises;
-mod servers;
 mod supply;
 mod tidy;
 

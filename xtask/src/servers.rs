@@ -6,7 +6,7 @@ mod daemon;
 mod mariadb;
 mod postgres;
 
-use crate::ci::finish;
+use crate::finish;
 use anyhow::{Context, Result, bail};
 use mariadb::Mariadb;
 use postgres::Postgres;
@@ -43,7 +43,7 @@ const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
 /// Whether a test may be skipped for want of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
+pub enum Extent {
     /// It fails instead.
     All,
     /// It may, and says so.
@@ -51,9 +51,9 @@ pub(crate) enum Extent {
 }
 
 /// The servers of a test run; those that run are stopped when dropped.
-pub(crate) struct Servers {
+pub struct Servers {
     /// Where the tests find them: variables of their environment.
-    pub(crate) variables: Vec<(&'static str, OsString)>,
+    pub variables: Vec<(&'static str, OsString)>,
     postgres: Option<Postgres>,
     mariadb: Option<Mariadb>,
 }
@@ -63,7 +63,7 @@ impl Servers {
     ///
     /// # Errors
     /// Where one is missing and all were asked for.
-    pub(crate) fn start(extent: Extent) -> Result<Self> {
+    pub fn start(extent: Extent) -> Result<Self> {
         let mut variables = Vec::new();
         if let Some(path) = REDIS.needed(extent)? {
             variables.push(("ORDERD_TEST_REDIS_SERVER", path.into()));
@@ -95,10 +95,54 @@ impl Servers {
 
 impl Servers {
     /// The servers that orders can be kept in, by the name of their engine.
-    pub(crate) fn databases(&self) -> Vec<(&'static str, String)> {
+    #[must_use]
+    pub fn databases(&self) -> Vec<(&'static str, String)> {
         let postgres = self.postgres.iter().map(|it| ("postgres", it.url()));
         let mariadb = self.mariadb.iter().map(|it| ("mysql", it.url()));
         postgres.chain(mariadb).collect()
+    }
+}
+
+/// A database server of one test's own, empty; stopped when dropped.
+pub struct Database(Engine);
+
+enum Engine {
+    Postgres(Postgres),
+    Mariadb(Mariadb),
+}
+
+impl Database {
+    /// Starts one of the engine that a URL is of.
+    ///
+    /// # Errors
+    /// Where it is not here, or does not start.
+    pub fn like(url: &str) -> Result<Self> {
+        let found = |server: &Server| server.find().context("there is no such server here");
+        Ok(Self(if url.starts_with("postgres") {
+            Engine::Postgres(Postgres::start(&found(&POSTGRES)?)?)
+        } else {
+            Engine::Mariadb(Mariadb::start(&found(&MARIADB)?)?)
+        }))
+    }
+
+    /// A database of it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match &self.0 {
+            Engine::Postgres(postgres) => postgres.url(),
+            Engine::Mariadb(mariadb) => format!("{}/orders", mariadb.url()),
+        }
+    }
+
+    /// Ends it at once, as a crash would, and starts it again; it is ready when this returns.
+    ///
+    /// # Errors
+    /// Where it does not start any more.
+    pub fn restart(&mut self) -> Result<()> {
+        match &mut self.0 {
+            Engine::Postgres(postgres) => postgres.daemon.restart(),
+            Engine::Mariadb(mariadb) => mariadb.daemon.restart(),
+        }
     }
 }
 

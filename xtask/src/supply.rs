@@ -1,13 +1,13 @@
 //! Other people's code: its licences, its sources, and no crate twice. The lists are deny.toml's;
 //! cargo-deny reads the same ones and is asked as well where it is installed.
 
-use crate::ci::finish;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use xtask::finish;
 
 /// How the source of a package begins that came from the registry, not from a repository or a URL.
 const REGISTRY: &str = "registry+";

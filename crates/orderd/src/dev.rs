@@ -85,7 +85,8 @@ async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Re
     let listener = port::bind_near(config.settings.server.listen)?;
     let (cache, driver) = serve::cache(config).await?;
     let (_store, app) = serve::open(config, cache).await.map_err(with_own_flag)?;
-    let server = Server::start(config, app, driver, listener)?;
+    let mut server = Server::start(config, app, driver)?;
+    server.listen(config, listener)?;
     let target = Target::Server {
         server: client::Server::open(url_of(server.address)),
         password: String::new(),

@@ -31,6 +31,7 @@ mod token;
 mod verify;
 mod webhook;
 mod wire;
+mod worker;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -69,8 +70,10 @@ pub(crate) struct Globals {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve orders from a file that lasts
+    /// Take orders, keep them for good, and drive them to their end
     Serve(serve::Args),
+    /// Drive the orders of a shared database to their end, and listen nowhere
+    Worker(worker::Args),
     /// Try everything: a temporary database with demo orders
     Dev(dev::Args),
     /// Place, show, list, watch and cancel orders of a running server
@@ -117,6 +120,7 @@ fn main() -> ExitCode {
 fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(args, globals),
+        Command::Worker(args) => worker::run(args, globals),
         Command::Dev(args) => dev::run(&args, globals),
         Command::Order(args) => wait_for(order::run(args, globals)),
         Command::Product(args) => wait_for(product::run(args, globals)),

@@ -4,11 +4,12 @@
 
 pub(crate) mod banner;
 pub(crate) mod fulfilment;
+pub(crate) mod roles;
 pub(crate) mod signals;
 
 use crate::Globals;
 use crate::clock::{self, SystemClock};
-use crate::config::{self, Anonymous, Config, Fulfil, RateLimit, Settings, Switch};
+use crate::config::{self, Anonymous, Config, Flag, Fulfil, RateLimit, Settings, Switch};
 use crate::exit::{Code, Exit};
 use crate::listener::{self, Limits};
 use crate::telemetry::{self, Telemetry};
@@ -19,6 +20,7 @@ use banner::Storage;
 use domain::idempotency::Retention;
 use domain::product::Lines;
 use domain::{Change, RecordId, RecordKind, WriteSet};
+pub(crate) use roles::Role;
 use signals::{Signal, Signals};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -46,28 +48,43 @@ pub(crate) struct Args {
     /// Where orders are kept [default: sqlite:orderd.db]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// Which parts to run; on SQLite only `all`
+    /// Which parts to run: api, worker; one alone needs a database server
     #[arg(
         long,
         value_name = "ROLES",
-        default_value = "all",
+        default_value = "api,worker",
         value_delimiter = ','
     )]
-    roles: Vec<String>,
+    roles: Vec<Role>,
 }
 
 /// Runs the sub-command.
 pub(crate) fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
-    all_roles(&args.roles)?;
     let listen = args
         .listen
         .map(|listen| ("--listen", "server.listen", listen));
     let url = args
         .database_url
         .map(|url| ("--database-url", "database.url", url));
-    let config = config::load(globals, listen.into_iter().chain(url).collect())?;
+    let flags = listen.into_iter().chain(url).collect();
+    run_roles(&args.roles, flags, globals)
+}
+
+/// Runs parts of a server.
+pub(crate) fn run_roles(
+    roles: &[Role],
+    mut flags: Vec<Flag>,
+    globals: &Globals,
+) -> anyhow::Result<ExitCode> {
+    flags.extend(roles::flag(roles));
+    let config = config::load(globals, flags)?;
+    roles::guard(roles, &config.settings)?;
     let telemetry = telemetry::start(&config.settings);
-    runtime(&config.settings)?.block_on(serve(&config, &telemetry))
+    let runtime = runtime(&config.settings)?;
+    if roles.contains(&Role::Api) {
+        return runtime.block_on(serve(&config, &telemetry));
+    }
+    runtime.block_on(work(&config, &telemetry))
 }
 
 async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
@@ -78,7 +95,8 @@ async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCod
     let listener = port::bind(config.settings.server.listen)?;
     let (cache, driver) = cache(config).await?;
     let (store, app) = open(config, cache).await?;
-    let server = Server::start(config, app, driver, listener)?;
+    let mut server = Server::start(config, app, driver)?;
+    server.listen(config, listener)?;
     let stats = store.stats().await?;
     banner::show(
         config,
@@ -89,17 +107,14 @@ async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCod
     server.run(signals, telemetry).await
 }
 
-/// A shared database could have its parts run apart; a file has one owner that does everything.
-fn all_roles(roles: &[String]) -> Result<(), Exit> {
-    if roles.iter().all(|role| role == "all") {
-        return Ok(());
-    }
-    Err(Exit::new(
-        Code::Configuration,
-        &format!("Cannot run only the roles {}.", roles.join(",")),
-        "that needs a shared database whose processes hear of each other, and this build has none.",
-        "leave out --roles: one process does everything.",
-    ))
+/// The worker alone.
+async fn work(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
+    let signals = Signals::install()?;
+    let (cache, driver) = cache(config).await?;
+    let (store, app) = open(config, cache).await?;
+    let server = Server::start(config, app, driver)?;
+    banner::working(config, &store.stats().await?.location);
+    server.run(signals, telemetry).await
 }
 
 /// The threads that serve.
@@ -285,9 +300,9 @@ fn rate(settings: &RateLimit) -> Rate {
     }
 }
 
-/// A server that accepts connections.
+/// A server that runs.
 pub(crate) struct Server {
-    /// Where it listens.
+    /// Where it listens; unspecified while it does not.
     pub(crate) address: SocketAddr,
     app: Arc<App>,
     stop: CancellationToken,
@@ -299,23 +314,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Begins to serve what comes in at `listener`.
+    /// Starts all but listening.
     pub(crate) fn start(
         config: &Config,
         app: Arc<App>,
         driver: Option<Driver>,
-        listener: TcpListener,
     ) -> anyhow::Result<Self> {
-        port::allow_connections();
-        let Settings {
-            server, shutdown, ..
-        } = &config.settings;
-        let limits = Limits::of(server);
-        let address = listener.local_addr()?;
         let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
-        let router = api::router(Arc::clone(&app));
-        let accept = listener::accept(listener, router, limits, stop.clone(), connections.clone());
-        connections.spawn(accept);
         if config.settings.worker.enabled {
             let drain = fulfilment::drain(&config.settings, &app)?;
             connections.spawn(drain.run(stop.clone()));
@@ -328,14 +333,26 @@ impl Server {
             background.spawn(async move { closed.run_until_cancelled(driver.run()).await });
         }
         Ok(Self {
-            address,
+            address: SocketAddr::from(([0; 4], 0)),
             app,
             stop,
             connections,
             closed,
             background,
-            drain_timeout: shutdown.timeout,
+            drain_timeout: config.settings.shutdown.timeout,
         })
+    }
+
+    /// Serves what comes in at `listener`.
+    pub(crate) fn listen(&mut self, config: &Config, listener: TcpListener) -> anyhow::Result<()> {
+        port::allow_connections();
+        let limits = Limits::of(&config.settings.server);
+        self.address = listener.local_addr()?;
+        let router = api::router(Arc::clone(&self.app));
+        let (stop, connections) = (self.stop.clone(), self.connections.clone());
+        let accept = listener::accept(listener, router, limits, stop, connections.clone());
+        connections.spawn(accept);
+        Ok(())
     }
 
     /// Serves until a signal comes, or the store is lost; then finishes what was begun.

@@ -1,6 +1,6 @@
 //! A server of a test run: on a free port, with a directory that goes with it.
 
-use crate::ci::finish;
+use crate::finish;
 use anyhow::{Result, bail};
 use std::net::TcpListener;
 use std::path::Path;
@@ -13,14 +13,17 @@ const START_MAX: Duration = Duration::from_secs(30);
 
 /// A running server; stopped when dropped.
 pub(super) struct Daemon {
+    command: Command,
     child: Child,
-    /// The signal that ends it at once: nothing of it is needed any more.
+    is_ready: Box<dyn Fn(u32) -> bool>,
+    /// The signal that ends it at once, with nothing tidied up.
     ended_by: &'static str,
     _directory: TempDir,
 }
 
 impl Daemon {
-    /// Starts `command`, which keeps its data in `directory`, and waits until it is ready.
+    /// Starts `command`, which keeps its data in `directory`, and waits until it is ready, as the
+    /// process with this id is.
     ///
     /// # Errors
     /// Where it ends, or does not become ready.
@@ -28,40 +31,58 @@ impl Daemon {
         mut command: Command,
         directory: TempDir,
         ended_by: &'static str,
-        is_ready: impl Fn() -> bool,
+        is_ready: impl Fn(u32) -> bool + 'static,
     ) -> Result<Self> {
-        let child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut daemon = Self {
-            child,
+            child: command.spawn()?,
+            command,
+            is_ready: Box::new(is_ready),
             ended_by,
             _directory: directory,
         };
+        daemon.wait_until_ready()?;
+        Ok(daemon)
+    }
+
+    /// Ends it at once, and starts it again on what it has left.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(super) fn restart(&mut self) -> Result<()> {
+        self.end();
+        self.child = self.command.spawn()?;
+        self.wait_until_ready()
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
         let begun = Instant::now();
-        while !is_ready() {
-            if let Some(status) = daemon.child.try_wait()? {
+        while !(self.is_ready)(self.child.id()) {
+            if let Some(status) = self.child.try_wait()? {
                 bail!("it ended at its start ({status})");
             }
             if begun.elapsed() > START_MAX {
                 bail!("it was not ready within {START_MAX:?}");
             }
-            sleep(Duration::from_millis(50));
+            sleep(Duration::from_millis(20));
         }
-        Ok(daemon)
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        let ended = Command::new("kill")
+            .args([self.ended_by, &self.child.id().to_string()])
+            .status();
+        if ended.is_err() {
+            drop(self.child.kill());
+        }
+        drop(self.child.wait());
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let stopped = Command::new("kill")
-            .args([self.ended_by, &self.child.id().to_string()])
-            .status();
-        if stopped.is_err() {
-            drop(self.child.kill());
-        }
-        drop(self.child.wait());
+        self.end();
     }
 }
 

@@ -11,7 +11,7 @@ const ACCOUNT: &str = "mysql";
 /// A running MariaDB, empty; stopped when dropped.
 pub(super) struct Mariadb {
     port: u16,
-    _daemon: Daemon,
+    pub(super) daemon: Daemon,
 }
 
 impl Mariadb {
@@ -51,10 +51,10 @@ impl Mariadb {
             ))
             .arg(format!("--port={port}"))
             .arg("--bind-address=127.0.0.1");
-        let is_ready = move || TcpStream::connect(("127.0.0.1", port)).is_ok();
+        let is_ready = move |_| TcpStream::connect(("127.0.0.1", port)).is_ok();
         Ok(Self {
             port,
-            _daemon: Daemon::start(command, directory, "-KILL", is_ready)?,
+            daemon: Daemon::start(command, directory, "-KILL", is_ready)?,
         })
     }
 

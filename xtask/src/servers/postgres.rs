@@ -11,7 +11,7 @@ const ACCOUNT: &str = "postgres";
 /// A running PostgreSQL, empty; stopped when dropped.
 pub(super) struct Postgres {
     port: u16,
-    _daemon: Daemon,
+    pub(super) daemon: Daemon,
 }
 
 impl Postgres {
@@ -51,16 +51,16 @@ impl Postgres {
             .args(["-c", "listen_addresses=127.0.0.1"])
             .args(["-c", "unix_socket_directories="])
             .args(["-c", "max_connections=500"]);
-        // Its eighth line says when, as `pg_ctl` waits.
+        // Its first line says which process, the eighth whether it is ready, as `pg_ctl` waits.
         let status = data.join("postmaster.pid");
-        let is_ready = move || {
+        let is_ready = move |id: u32| {
             let lines = fs::read_to_string(&status).unwrap_or_default();
-            let line = lines.lines().nth(7);
-            line.is_some_and(|line| line.trim() == "ready")
+            let lines: Vec<&str> = lines.lines().map(str::trim).collect();
+            lines.first() == Some(&&*id.to_string()) && lines.get(7) == Some(&"ready")
         };
         Ok(Self {
             port,
-            _daemon: Daemon::start(command, directory, "-INT", is_ready)?,
+            daemon: Daemon::start(command, directory, "-QUIT", is_ready)?,
         })
     }
 

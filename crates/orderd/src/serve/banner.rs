@@ -37,6 +37,20 @@ pub(crate) fn show(config: &Config, server: &Server, storage: Storage<'_>, telem
     }
 }
 
+/// Says whose orders a worker drives to their end, where it does nothing else.
+pub(crate) fn working(config: &Config, location: &str) {
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        location,
+        worker = fulfilment::words(&config.settings),
+        configuration = config.origins(),
+        "Working on the orders of {location}"
+    );
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+}
+
 /// Whether strangers can write.
 fn is_open(server: &Server) -> bool {
     !port::is_loopback(server.address.ip()) && server.app.settings.anonymous == Anonymous::Write

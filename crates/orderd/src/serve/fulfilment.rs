@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::open::locate;
+use tracing::warn;
 use worker::announce::post::Post;
 use worker::providers::books::Books;
 use worker::providers::guarded::Guarded;
@@ -213,6 +214,11 @@ fn beside(path: &Path) -> PathBuf {
 
 fn open_books(settings: &Settings) -> anyhow::Result<Books> {
     let Some(path) = books_path(settings) else {
+        warn!(
+            "Simulated payments are in the memory of this process: after a restart, or to another \
+             worker, they are unknown. To share them, run `orderd providers` and name it in \
+             PAYMENT_API_URL; to keep them, name a file in simulated.books"
+        );
         return Ok(Books::in_memory());
     };
     Books::open(&path).map_err(|error| {

@@ -58,28 +58,43 @@ impl Site {
 
     /// Starts a server and waits until it is ready.
     pub(crate) fn start(&self) -> io::Result<Server> {
+        self.start_at(self.address, &[])
+    }
+
+    /// Starts a server at an address, with more arguments, and waits until it is ready.
+    pub(crate) fn start_at(&self, address: SocketAddr, more: &[&str]) -> io::Result<Server> {
         let started = Instant::now();
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.log())?;
         let mut command = self.command("serve");
-        command
-            .args(["--listen", &self.address.to_string()])
-            .stdout(Stdio::null())
-            .stderr(log);
-        if let Some(mutant) = self.mutant {
-            command.env("ORDERD_MUTANT", mutant);
-        }
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let child = command.spawn()?;
+        command.args(["--listen", &address.to_string()]).args(more);
         let mut server = Server {
-            child,
-            address: self.address,
+            child: self.spawn(command)?,
+            address,
             ready_after: Duration::ZERO,
         };
         server.wait_until_ready(started)?;
         Ok(server)
+    }
+
+    /// Starts a worker; it listens nowhere.
+    pub(crate) fn start_worker(&self) -> Server {
+        Server {
+            child: self.spawn(self.command("worker")).unwrap(),
+            address: SocketAddr::from(([0; 4], 0)),
+            ready_after: Duration::ZERO,
+        }
+    }
+
+    fn spawn(&self, mut command: Command) -> io::Result<Child> {
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log())?;
+        command.stdout(Stdio::null()).stderr(log);
+        if let Some(mutant) = self.mutant {
+            command.env("ORDERD_MUTANT", mutant);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.spawn()
     }
 
     /// Starts the simulated services.
@@ -142,6 +157,11 @@ impl Site {
         if !backend::is_file() {
             command.env("ORDERD_SIMULATED_BOOKS", self.live.join("books"));
         }
+        let books = self
+            .environment
+            .iter()
+            .find(|it| it.0 == "ORDERD_SIMULATED_BOOKS");
+        command.envs(books.map(|(name, path)| (name, path)));
         command.env("ORDERD_FAULTS_ENABLED", "true");
         command
     }

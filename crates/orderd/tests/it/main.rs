@@ -25,6 +25,7 @@ mod idempotency;
 mod in_a_file;
 mod live;
 mod load;
+mod on_a_server;
 mod operations;
 mod orders;
 mod process;

@@ -25,7 +25,7 @@ fn of_different_payloads_under_one_key_one_wins() {
     let site = Site::new(None);
     let server = site.start().unwrap();
     for key in 0..KEYS {
-        let answers = post_at_once(server.address, |client| {
+        let answers = post_at_once(&[server.address], |client| {
             Placing::v1(format!("key-{key}"), key, key, 1 + u64::from(client % 4))
         });
         let placed: Vec<_> = answers
@@ -57,10 +57,15 @@ fn of_different_payloads_under_one_key_one_wins() {
 
 /// Every client posts every key, all clients the same one at the same moment.
 pub(crate) fn race(site: &Site, server: &Server) -> Tally {
+    race_at(site, &[server.address])
+}
+
+/// As [`race`], at several servers: every other client at another one.
+pub(crate) fn race_at(site: &Site, addresses: &[SocketAddr]) -> Tally {
     let mut tally = Tally::default();
     let seed = seed();
     for key in 0..KEYS {
-        let answers = post_at_once(server.address, |_| {
+        let answers = post_at_once(addresses, |_| {
             Placing::v1(format!("{seed:016x}-{key}"), key, key, 1)
         });
         let mut bodies: HashMap<(u16, &[u8]), u64> = HashMap::new();
@@ -84,12 +89,13 @@ pub(crate) fn race(site: &Site, server: &Server) -> Tally {
     tally
 }
 
-fn post_at_once(address: SocketAddr, placing: impl Fn(u16) -> Placing + Sync) -> Vec<Answer> {
+fn post_at_once(addresses: &[SocketAddr], placing: impl Fn(u16) -> Placing + Sync) -> Vec<Answer> {
     let (barrier, placing) = (Barrier::new(CLIENTS.into()), &placing);
     thread::scope(|scope| {
         let threads: Vec<_> = (0..CLIENTS)
             .map(|number| {
                 let barrier = &barrier;
+                let address = addresses[usize::from(number) % addresses.len()];
                 scope.spawn(move || {
                     let client = Client::connect(address);
                     barrier.wait();

@@ -37,7 +37,7 @@ pub(crate) struct End {
 }
 
 impl End {
-    fn of(&self, status: &str) -> u64 {
+    pub(crate) fn of(&self, status: &str) -> u64 {
         self.statuses.get(status).copied().unwrap_or_default()
     }
 

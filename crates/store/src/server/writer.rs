@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 
 /// The most write sets of one transaction.
@@ -178,6 +179,8 @@ impl<E: Engine> Inner<E> {
         if planted(Mutant::AnswerBeforeCommit) {
             let answers = group.into_iter().zip(outcomes.into_iter().map(Ok));
             self.answer(answers.collect(), announced, listened).await;
+            // Nobody waits for it, so it may take its time.
+            tokio::time::sleep(Duration::from_millis(20)).await;
             drop(transaction.commit().await);
             return;
         }

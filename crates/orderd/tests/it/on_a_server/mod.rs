@@ -1,0 +1,4 @@
+//! What holds only where processes share a database.
+
+mod many;
+mod restarts;
