@@ -3,6 +3,7 @@
 //! The binary is wiring: this file chooses the sub-command and turns its end into an exit code.
 //! What a sub-command does is in the file of its name.
 
+mod backup;
 mod bench;
 mod cache;
 mod client;
@@ -22,6 +23,7 @@ mod product;
 mod progress;
 mod providers;
 mod reset;
+mod restore;
 mod seed;
 mod serve;
 mod stock;
@@ -100,6 +102,10 @@ enum Command {
     Reset(reset::Args),
     /// Check every promise on the rows of a database, also beside a running server
     Verify(verify::Args),
+    /// Copy the database file, also beside a running server
+    Backup(backup::Args),
+    /// Put a backup where the database is to be
+    Restore(restore::Args),
     /// Measure a running server
     Bench(bench::Args),
     /// Show, check or begin a configuration
@@ -134,6 +140,8 @@ fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
         Command::Seed(args) => wait_for(seed::run(args, globals)),
         Command::Reset(args) => wait_for(reset::run(args, globals)),
         Command::Verify(args) => wait_for(verify::run(args, globals)),
+        Command::Backup(args) => backup::run(&args, globals),
+        Command::Restore(args) => restore::run(&args, globals),
         Command::Bench(args) => wait_for(bench::run(args, globals)),
         Command::Config(args) => config::command::run(&args, globals),
         Command::Doctor(args) => wait_for(doctor::run(args, globals)),

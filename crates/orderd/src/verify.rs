@@ -176,7 +176,7 @@ const fn in_words(check: Check) -> &'static str {
         Check::StockAgrees => "the stock agrees with the transfers",
         Check::NothingStuck => "nothing is stuck",
         Check::AppendOnly => "what is recorded stays recorded",
-        Check::Sound => "the file is sound",
+        Check::Sound => "the storage is sound",
     }
 }
 

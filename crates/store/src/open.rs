@@ -114,6 +114,62 @@ pub fn redacted(url: &str) -> String {
     }
 }
 
+/// Copies the file at a location, as it is at this moment, to `to`; also while another process owns
+/// it. The copy is on the disk and was checked.
+///
+/// # Errors
+/// See [`OpenError`]; a database server is backed up by its own tools, which are named.
+pub fn backup(location: &Location, to: &Path) -> Result<(), OpenError> {
+    match location {
+        Location::Sqlite(path) => sqlite::copy(path, to),
+        Location::Postgres(url) => Err(by_the_server(
+            url,
+            "back up",
+            &format!(
+                "pg_dump --format=custom --file={} --dbname=\"$DATABASE_URL\"",
+                to.display()
+            ),
+        )),
+        Location::Mysql(url) => Err(by_the_server(
+            url,
+            "back up",
+            &format!(
+                "mariadb-dump --single-transaction --triggers --routines DATABASE > {}",
+                to.display()
+            ),
+        )),
+    }
+}
+
+/// Puts a copy that [`backup`] made where nothing is yet.
+///
+/// # Errors
+/// As [`backup`].
+pub fn restore(from: &Path, location: &Location) -> Result<(), OpenError> {
+    match location {
+        Location::Sqlite(path) => sqlite::restore(from, path),
+        Location::Postgres(url) => Err(by_the_server(
+            url,
+            "restore",
+            &format!("pg_restore --dbname=\"$DATABASE_URL\" {}", from.display()),
+        )),
+        Location::Mysql(url) => Err(by_the_server(
+            url,
+            "restore",
+            &format!("mariadb DATABASE < {}", from.display()),
+        )),
+    }
+}
+
+fn by_the_server(url: &str, what: &str, command: &str) -> OpenError {
+    OpenError::Url(format!(
+        "Cannot {what} {}.\n\
+         Why: a database server is copied by its own tools, which know its files and its replicas.\n\
+         Fix: {command}",
+        redacted(url)
+    ))
+}
+
 /// Opens the store that `options.url` names. A file blocks; call it before serving.
 ///
 /// # Errors

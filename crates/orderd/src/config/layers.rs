@@ -2,6 +2,7 @@
 
 use super::settings;
 use super::values::{Found, Origin, SECRETS, Values, coerce, defaults, insert, unknown, variable};
+use crate::client::encoded;
 use crate::exit::{Code, Exit};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -60,16 +61,6 @@ pub(super) fn from_aliases(
     origin: fn(String) -> Origin,
     values: &mut Values,
 ) -> Result<(), Exit> {
-    if let [Some(user), Some(password), Some(host), Some(name)] =
-        ["DB_USER", "DB_PASS", "DB_HOST", "DB_NAME"].map(|name| variables.get(name))
-    {
-        let url = format!("mysql://{user}:{password}@{host}/{name}");
-        let found = Found {
-            value: Value::String(url),
-            origin: origin("DB_HOST".to_owned()),
-        };
-        values.insert("database.url".to_owned(), found);
-    }
     // In reverse, so that the first of two that stand for one setting wins.
     for (name, key) in ALIASES.iter().rev() {
         let Some(text) = variables.get(*name).filter(|text| !text.is_empty()) else {
@@ -86,6 +77,18 @@ pub(super) fn from_aliases(
             origin: origin((*name).to_owned()),
         };
         values.insert((*key).to_owned(), found);
+    }
+    // Last: to the older system they are stronger than DATABASE_URL.
+    if let [Some(user), Some(password), Some(host), Some(name)] =
+        ["DB_USER", "DB_PASS", "DB_HOST", "DB_NAME"].map(|name| variables.get(name))
+    {
+        let [user, password, name] = [user, password, name].map(|text| encoded(text));
+        let url = format!("mysql://{user}:{password}@{host}/{name}");
+        let found = Found {
+            value: Value::String(url),
+            origin: origin("DB_HOST".to_owned()),
+        };
+        values.insert("database.url".to_owned(), found);
     }
     Ok(())
 }

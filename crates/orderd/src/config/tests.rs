@@ -175,13 +175,14 @@ fn an_unknown_variable_is_one_warning_and_those_of_kubernetes_are_none() {
 #[test]
 fn the_four_names_of_a_mysql_database_make_a_url_and_a_password_is_never_shown() {
     let four = [
+        ("DATABASE_URL", "sqlite:weaker.db"),
         ("DB_USER", "u"),
-        ("DB_PASS", "p"),
+        ("DB_PASS", "p@s/s"),
         ("DB_HOST", "h"),
         ("DB_NAME", "n"),
     ];
     let config = resolve(&environment(&four)).unwrap();
-    assert_eq!(config.settings.database.url, "mysql://u:p@h/n");
+    assert_eq!(config.settings.database.url, "mysql://u:p%40s%2Fs@h/n");
     let seen = shown("database.url", &config.values["database.url"].value);
     assert_eq!(seen.as_str(), Some("mysql://***@h/n"));
 

@@ -8,6 +8,7 @@ mod apply;
 mod audit;
 mod books;
 mod connection;
+mod copy;
 mod index;
 mod moves;
 mod open;
@@ -29,6 +30,7 @@ use crate::{
 };
 use apply::Hashes;
 use async_trait::async_trait;
+pub(crate) use copy::{copy, restore};
 use domain::idempotency::{Scope, Seen};
 use domain::{
     Clock, Delivery, DeliveryId, Event, EventId, ItemId, Order, OrderId, Record, RecordId, Stock,

@@ -46,14 +46,6 @@ pub(super) fn open(path: &Path, options: &Options, clock: &dyn Clock) -> Result<
 }
 
 fn open_beside(path: &Path, options: &Options) -> Result<Sqlite, OpenError> {
-    if !path.exists() {
-        return Err(OpenError::Inaccessible(format!(
-            "There is no database file {}.\n\
-             Why: it is made by the first start of the service.\n\
-             Fix: run `orderd serve` once, or name the right file.",
-            path.display()
-        )));
-    }
     check_header(path)?;
     let refuse = |error| refusal(path, error);
     let connection = connection::reading(path).map_err(refuse)?;
@@ -82,7 +74,7 @@ fn prepare_directory(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Takes the lock file beside the database: one process owns it, and no other.
-fn own(path: &Path) -> Result<File, OpenError> {
+pub(super) fn own(path: &Path) -> Result<File, OpenError> {
     let lock_path = suffixed(path, ".lock");
     let mut lock = OpenOptions::new()
         .read(true)
@@ -116,7 +108,7 @@ fn own(path: &Path) -> Result<File, OpenError> {
 }
 
 /// Makes the file, readable for its owner alone; SQLite gives its log the same mode.
-fn create_private(path: &Path) -> Result<(), OpenError> {
+pub(super) fn create_private(path: &Path) -> Result<(), OpenError> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -137,8 +129,17 @@ fn unwritable(path: &Path, error: &std::io::Error) -> OpenError {
     ))
 }
 
-fn check_header(path: &Path) -> Result<(), OpenError> {
+/// Looks whether a file is there, and is one of SQLite's or new.
+pub(super) fn check_header(path: &Path) -> Result<(), OpenError> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
+    if !path.exists() {
+        return Err(OpenError::Inaccessible(format!(
+            "There is no database file {}.\n\
+             Why: it is made by the first start of the service.\n\
+             Fix: run `orderd serve` once, or name the right file.",
+            path.display()
+        )));
+    }
     let mut header = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut header))
@@ -175,7 +176,7 @@ pub(super) fn damaged(path: &Path, why: &str) -> OpenError {
     ))
 }
 
-fn refusal(path: &Path, error: Error) -> OpenError {
+pub(super) fn refusal(path: &Path, error: Error) -> OpenError {
     match error {
         Error::Corrupt(why) => damaged(path, &why),
         Error::Unavailable(source) | Error::Unknown(source) => OpenError::Inaccessible(format!(
@@ -187,7 +188,7 @@ fn refusal(path: &Path, error: Error) -> OpenError {
     }
 }
 
-fn directory_of(path: &Path) -> PathBuf {
+pub(super) fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
