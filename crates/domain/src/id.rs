@@ -1,4 +1,5 @@
-//! The ids that orderd mints: UUIDs of version 7 (RFC 9562), plain lower-case on the wire.
+//! The ids that orderd mints: UUIDs of version 7 (RFC 9562), plain lower-case on the wire. Orders
+//! that come from other systems keep theirs: UUIDs of version 4, and numbers.
 
 use crate::Timestamp;
 use std::fmt;
@@ -7,6 +8,10 @@ use uuid::Uuid;
 
 /// How many bits of a UUIDv7's first half count within a millisecond.
 const COUNTER_BITS: u32 = 12;
+/// The bits of a second half that are random.
+const RANDOM_BITS: u64 = u64::MAX >> 2;
+/// Set in the second half of a UUID of version 4.
+const VERSION_4: u64 = 1 << 62;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -43,7 +48,7 @@ macro_rules! id {
             /// begin a list of what comes after it with this one.
             #[must_use]
             pub fn preceding(self) -> Self {
-                Self(from_halves(first_half(self.0).saturating_sub(1), u64::MAX))
+                Self(from_halves(first_half(self.0).saturating_sub(1), RANDOM_BITS))
             }
 
             /// The least id that [`Ids`] could mint at `time`: a bound for "since then".
@@ -68,6 +73,26 @@ id! {
     /// Names one order for ever.
     OrderId
 }
+impl OrderId {
+    /// The most that a number may be.
+    pub const NUMBER_MAX: u64 = u32::MAX as u64;
+
+    /// The id of the order that another system numbered so: a UUIDv7 of the first days of 1970 with
+    /// nothing random in it, which nobody mints.
+    #[must_use]
+    pub fn numbered(number: u64) -> Option<Self> {
+        let there_is = (1..=Self::NUMBER_MAX).contains(&number);
+        there_is.then(|| Self(from_halves(number, 0)))
+    }
+
+    /// The number that another system gave it, where one did.
+    #[must_use]
+    pub fn number(self) -> Option<u64> {
+        let number = first_half(self.0);
+        (Self::numbered(number) == Some(self)).then_some(number)
+    }
+}
+
 id! {
     /// Names one event for ever; consumers dedupe on it.
     EventId
@@ -116,33 +141,46 @@ impl Ids {
                 Some(step(last))
             })
             .expect("the step always gives a next value");
-        from_halves(step(last), (self.random)())
+        from_halves(step(last), (self.random)() & RANDOM_BITS)
     }
 }
 
-/// The time and the counter of a UUIDv7: 60 bits, without the version.
+/// The time and the counter of a UUIDv7, which of another version are no such thing: 60 bits, without
+/// the version.
 #[must_use]
 pub fn first_half(id: Uuid) -> u64 {
     let high = id.as_u64_pair().0;
     (high >> 16 << COUNTER_BITS) | (high & 0xfff)
 }
 
-/// The last 62 bits of a UUID, without the variant.
+/// The last 62 bits of a UUID, without the variant; one more is set for version 4.
 #[must_use]
 pub fn second_half(id: Uuid) -> u64 {
-    id.as_u64_pair().1 & (u64::MAX >> 2)
+    let version = if id.get_version_num() == 4 {
+        VERSION_4
+    } else {
+        0
+    };
+    id.as_u64_pair().1 & RANDOM_BITS | version
 }
 
-/// The UUIDv7 of two such halves; bits beyond 60 and 62 are dropped.
+/// The UUID of two such halves; bits beyond 60 and 63 are dropped.
 #[must_use]
 pub fn from_halves(first: u64, second: u64) -> Uuid {
-    let high = (first >> COUNTER_BITS << 16) | 0x7000 | (first & 0xfff);
-    Uuid::from_u64_pair(high, (second & (u64::MAX >> 2)) | (1 << 63))
+    let version = if second & VERSION_4 == 0 {
+        0x7000
+    } else {
+        0x4000
+    };
+    let high = (first >> COUNTER_BITS << 16) | version | (first & 0xfff);
+    Uuid::from_u64_pair(high, (second & RANDOM_BITS) | (1 << 63))
 }
 
+/// Of the versions that there are orders of: two halves say no more than which of the two it is.
 fn parse(text: &str) -> Option<Uuid> {
     let lower_case = text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
-    lower_case.then(|| Uuid::parse_str(text).ok()).flatten()
+    let id = lower_case.then(|| Uuid::parse_str(text).ok()).flatten()?;
+    matches!(id.get_version_num(), 4 | 7).then_some(id)
 }
 
 #[cfg(test)]

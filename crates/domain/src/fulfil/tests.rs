@@ -1,10 +1,10 @@
 use super::*;
+use crate::id::from_halves;
 use crate::order::{Contract, Progress};
 use crate::place::{Draft as Asked, Occasion, place};
 use crate::product::Prices;
 use crate::{Currency, CustomerId, EventId, ItemId, Line, Money, OrderId, Quantity};
 use std::collections::{HashMap, HashSet, VecDeque};
-use uuid::Uuid;
 
 /// More tries than any limit here.
 const TRIES: u32 = 3;
@@ -44,8 +44,8 @@ pub(super) fn placed() -> Case {
         metadata: None,
     };
     let occasion = Occasion {
-        order_id: OrderId::new(Uuid::from_u128(1)),
-        event_id: EventId::new(Uuid::from_u128(2)),
+        order_id: OrderId::new(from_halves(1, 1)),
+        event_id: EventId::new(from_halves(2, 0)),
         now: NOW,
         traceparent: None,
     };
@@ -64,7 +64,7 @@ pub(super) fn at<T>(now: Timestamp, act: impl FnOnce(&mut Moment<'_>) -> T) -> T
     let mut id = 10;
     let mut ids = || {
         id += 1;
-        EventId::new(Uuid::from_u128(id))
+        EventId::new(from_halves(id, 0))
     };
     act(&mut Moment {
         now,

@@ -13,6 +13,7 @@ use domain::fulfil::{
     Answer, Call, Case, Decision, Inventory, Moment, Next, Retry, Rules, Then, answered, cancel,
     next, refund,
 };
+use domain::id::from_halves;
 use domain::order::{Aim, Contract};
 use domain::place::{Draft, Occasion, place};
 use domain::product::Prices;
@@ -26,7 +27,6 @@ use services::Services;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem::discriminant;
-use uuid::Uuid;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 const DEADLINE_MS: i64 = 1_000;
@@ -170,7 +170,7 @@ impl State {
 
     fn moment<T>(&self, act: impl FnOnce(&mut Moment<'_>) -> T) -> T {
         let passed = if self.late { 2 * DEADLINE_MS } else { 0 };
-        let mut ids = || EventId::new(Uuid::from_u128(10));
+        let mut ids = || EventId::new(from_halves(10, 0));
         act(&mut Moment {
             now: NOW.plus_millis(passed),
             random: 0,
@@ -489,8 +489,8 @@ fn placed() -> Case {
         metadata: None,
     };
     let occasion = Occasion {
-        order_id: OrderId::new(Uuid::from_u128(1)),
-        event_id: EventId::new(Uuid::from_u128(2)),
+        order_id: OrderId::new(from_halves(1, 1)),
+        event_id: EventId::new(from_halves(2, 0)),
         now: NOW,
         traceparent: None,
     };

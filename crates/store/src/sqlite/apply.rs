@@ -11,7 +11,8 @@ use crate::mutant::{Mutant, planted};
 use crate::write_sets::{Subscriber, events_of, moves, placed, seen_of};
 use domain::idempotency::{Body, Scope, Seen};
 use domain::{
-    Change, Claim, Event, LedgerEntry, Line, Order, RecordId, RecordKind, Timestamp, WriteSet,
+    Change, Claim, Event, LedgerEntry, Line, Order, OrderId, RecordId, RecordKind, Timestamp,
+    WriteSet,
 };
 use rusqlite::{CachedStatement, Connection, params};
 use std::collections::HashMap;
@@ -313,8 +314,13 @@ impl<'g> Group<'g> {
             .map_err(failed)?;
         if let (Some(customers), Some(hash)) = (&self.indexes.customers, customer_hash) {
             let new = (hash, order_id);
-            customers.enter(self.connection, new)?;
-            self.written.customers.push(new);
+            if is_of_others(order.id) {
+                let least = OrderId::NUMBER_MAX.cast_signed();
+                customers.enter_at_once(self.connection, new, least)?;
+            } else {
+                customers.enter(self.connection, new)?;
+                self.written.customers.push(new);
+            }
         }
         Ok(true)
     }
@@ -362,6 +368,11 @@ impl<'g> Group<'g> {
         };
         changed.map(|rows| rows == 1).map_err(failed)
     }
+}
+
+/// Whether another system has named an order: then its row number is no time.
+fn is_of_others(id: OrderId) -> bool {
+    id.number().is_some() || id.as_uuid().get_version_num() != 7
 }
 
 /// The row of an order's first event. An order points at its newest event; written with the order,

@@ -76,8 +76,8 @@ const ALL_OR_NOTHING: &str = "
           where w.consumer = 1 and w.order_id = o.order_id)
         -- What could not be worked on at all is a letter under version 0.
         and not exists (select 1 from record_rows where kind = 'letter' and id =
-          printf('%08x-%04x-7%03x-%04x-%012x', o.order_id >> 28,
-            (o.order_id >> 12) & 65535, o.order_id & 4095, 32768 | (o.random >> 48),
+          printf('%08x-%04x-%x%03x-%04x-%012x', o.order_id >> 28, (o.order_id >> 12) & 65535,
+            iif(o.random >> 62, 4, 7), o.order_id & 4095, 32768 | ((o.random >> 48) & 16383),
             o.random & 281474976710655) || ':0')
       union all
       select order_id, 0, 'it has lines, and it is not there' from line_rows as l
@@ -155,12 +155,12 @@ const NOTHING_STUCK: &str = "
         where w.consumer = 1 and w.order_id = order_rows.order_id)
     ) as suspect
     where order_id > :after and not (may_rest and exists (select 1 from record_rows
-      where kind = 'letter' and id > printf('%08x-%04x-7%03x-%04x-%012x', suspect.order_id >> 28,
-          (suspect.order_id >> 12) & 65535, suspect.order_id & 4095, 32768 | (random >> 48),
-          random & 281474976710655) || ':'
-      and id < printf('%08x-%04x-7%03x-%04x-%012x', suspect.order_id >> 28,
-          (suspect.order_id >> 12) & 65535, suspect.order_id & 4095, 32768 | (random >> 48),
-          random & 281474976710655) || ';'))
+      where kind = 'letter' and id > printf('%08x-%04x-%x%03x-%04x-%012x', suspect.order_id >> 28,
+          (suspect.order_id >> 12) & 65535, iif(random >> 62, 4, 7), suspect.order_id & 4095,
+          32768 | ((random >> 48) & 16383), random & 281474976710655) || ':'
+      and id < printf('%08x-%04x-%x%03x-%04x-%012x', suspect.order_id >> 28,
+          (suspect.order_id >> 12) & 65535, iif(random >> 62, 4, 7), suspect.order_id & 4095,
+          32768 | ((random >> 48) & 16383), random & 281474976710655) || ';'))
     order by order_id limit :limit";
 
 /// Items are few, and a page shows enough of what is wrong with them.

@@ -82,6 +82,24 @@ impl Index {
         Ok(())
     }
 
+    /// As [`Self::enter`], for a row whose number says nothing of when it came: its entry is in the
+    /// table alone. Rows up to `least` are all of that kind.
+    pub(super) fn enter_at_once(
+        &self,
+        connection: &Connection,
+        entry: (i64, i64),
+        least: i64,
+    ) -> Result<(), Error> {
+        self.closed_to.fetch_max(least, Ordering::Relaxed);
+        let mut insert = connection.prepare_cached(self.sql.insert).map_err(failed)?;
+        insert.execute(params![entry.0, entry.1]).map_err(failed)?;
+        connection
+            .prepare_cached("update index_state set moved_to = max(moved_to, ?2) where name = ?1")
+            .and_then(|mut update| update.execute(params![self.sql.name, least]))
+            .map(drop)
+            .map_err(failed)
+    }
+
     /// Makes entries visible. Their rows are committed.
     pub(super) fn publish(&self, entries: impl IntoIterator<Item = (i64, i64)>) {
         let mut memory = self.write();
@@ -107,9 +125,8 @@ impl Index {
     pub(super) fn look(&self, hash: i64, before: i64, limit: usize) -> Found {
         let any_moved = self.closed_to.load(Ordering::Relaxed) > 0;
         let rows = self.find_newest(hash, before, limit);
-        let sql = (any_moved && rows.len() < limit).then_some(self.sql.find);
         Found {
-            sql,
+            sql: any_moved.then_some(self.sql.find),
             hash,
             before,
             limit,

@@ -365,7 +365,7 @@ impl Indexes {
         let mut select = connection
             .prepare_cached(
                 "select order_id, customer_id from order_rows
-                 where order_id > ?1 and customer_id is not null",
+                 where order_id > ?1 and customer_id is not null and random >> 62 = 0",
             )
             .map_err(failed)?;
         let mut rows = select

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use std::path::Path;
 
 /// Every migration, in order; the version of a schema is how many were run.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     (
         "0001_orders",
         include_str!("../migrations/sqlite/0001_orders.sql"),
@@ -22,6 +22,10 @@ const MIGRATIONS: [(&str, &str); 3] = [
     (
         "0003_fulfilment",
         include_str!("../migrations/sqlite/0003_fulfilment.sql"),
+    ),
+    (
+        "0004_ids_of_others",
+        include_str!("../migrations/sqlite/0004_ids_of_others.sql"),
     ),
 ];
 

@@ -5,6 +5,7 @@ use crate::fixtures::{
     recorded_only, scope,
 };
 pub(crate) use crate::live::*;
+pub(crate) use crate::others::*;
 pub(crate) use crate::records::*;
 pub(crate) use crate::webhooks::*;
 use domain::idempotency::{Body, Key, Operation, Principal, Reply, Seen};
@@ -40,6 +41,7 @@ macro_rules! contract {
                 a_refused_write_set_takes_no_neighbour_with_it,
                 orders_are_listed_newest_first_in_pages_that_neither_skip_nor_repeat,
                 orders_are_listed_by_customer_by_status_and_by_time,
+                an_order_of_another_system_keeps_its_id,
                 an_order_has_its_first_event,
                 an_order_moves_on_from_the_version_that_is_there_and_its_events_are_chained,
                 a_record_changes_only_from_the_version_that_is_there,
@@ -83,7 +85,7 @@ async fn count(store: &dyn Store) -> usize {
     all(store, everything()).await.len()
 }
 
-async fn all(store: &dyn Store, mut query: OrderQuery) -> Vec<Order> {
+pub(crate) async fn all(store: &dyn Store, mut query: OrderQuery) -> Vec<Order> {
     let mut orders = Vec::new();
     loop {
         let Page { items, next } = store.orders(query.clone()).await.unwrap();

@@ -6,6 +6,7 @@ mod contract;
 mod fixtures;
 mod live;
 mod mysql;
+mod others;
 mod outbox;
 mod postgres;
 mod records;

@@ -2,6 +2,7 @@
 
 use crate::contract::{Fresh, contract, together};
 use crate::fixtures::{NOW, Still, draft, everything, ids, placed, placing, placing_at, scope};
+use crate::others::{an_order_of_another_system_keeps_its_id, are_listed};
 use crate::outbox::{drive, stocked};
 use domain::CustomerId;
 use rusqlite::Connection;
@@ -75,6 +76,17 @@ fn words(result: Result<Arc<dyn Store>, OpenError>) -> String {
         "{words}"
     );
     words
+}
+
+#[tokio::test]
+async fn orders_of_other_systems_are_listed_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("orders.db");
+    let store = open(&path).await.unwrap();
+    an_order_of_another_system_keeps_its_id(&*store).await;
+    store.close().await.unwrap();
+    drop(store);
+    are_listed(&*open(&path).await.unwrap()).await;
 }
 
 #[tokio::test]

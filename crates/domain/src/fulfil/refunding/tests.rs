@@ -30,10 +30,10 @@ fn ask(case: Case, amount: Option<i64>, restock: bool) -> Result<Case, Refusal> 
     let amount = amount.map(Money::from_minor);
     let why = json!({ "actor": "ada", "reason": "broken" });
     // Ids of events that are far from those of answers.
-    let mut id = 1_000 + u128::from(case.order.newest_sequence);
+    let mut id = 1_000 + u64::from(case.order.newest_sequence);
     let mut ids = || {
         id += 1;
-        crate::EventId::new(uuid::Uuid::from_u128(id))
+        crate::EventId::new(crate::id::from_halves(id, 0))
     };
     let mut moment = Moment {
         now: NOW,
