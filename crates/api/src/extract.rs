@@ -234,8 +234,15 @@ impl<S: Send + Sync> FromRequestParts<S> for OrderPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let TextPath(text) = TextPath::from_request_parts(parts, state).await?;
-        OrderId::parse(&text).map(Self).ok_or_else(no_such_order)
+        order_id(&text).map(Self).ok_or_else(no_such_order)
     }
+}
+
+/// The id of an order; one that another system numbered goes by its number too.
+fn order_id(text: &str) -> Option<OrderId> {
+    let number = text.parse::<u64>().ok();
+    let number = number.filter(|number| number.to_string() == text);
+    OrderId::parse(text).or_else(|| OrderId::numbered(number?))
 }
 
 /// The one parameter of a path, as text.

@@ -32,6 +32,7 @@ mod bench;
 
 pub use access::{Owner, Peer, Rate};
 pub use cloud_event::cloud_event;
+pub use contracts::{BASKET, RECEIPT};
 pub use metrics::Metrics;
 pub use router::{openapi, router};
 pub use settings::{Anonymous, PasswordDigest, Settings};

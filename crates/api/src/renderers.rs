@@ -181,8 +181,8 @@ pub(crate) struct ReceiptBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ReceiptOrder)]
 pub(crate) struct ReceiptOrderBody<'a> {
-    /// Its name, for ever.
-    #[serde(serialize_with = "display")]
+    /// Its name, for ever; a number where an older system numbered it.
+    #[serde(serialize_with = "number_or_uuid")]
     #[schema(value_type = String, format = "uuid")]
     order_id: OrderId,
     /// Who it is for.
@@ -354,6 +354,13 @@ impl MessageBody {
     pub(crate) fn new(message: impl Into<std::borrow::Cow<'static, str>>) -> Self {
         let message = message.into();
         Self { message }
+    }
+}
+
+fn number_or_uuid<S: serde::Serializer>(id: &OrderId, serializer: S) -> Result<S::Ok, S::Error> {
+    match id.number() {
+        Some(number) => serializer.serialize_u64(number),
+        None => serializer.collect_str(id),
     }
 }
 

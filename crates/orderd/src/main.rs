@@ -15,6 +15,7 @@ mod dlq;
 mod doctor;
 mod exit;
 mod healthcheck;
+mod import;
 mod listener;
 mod migrate;
 mod order;
@@ -102,6 +103,8 @@ enum Command {
     Reset(reset::Args),
     /// Check every promise on the rows of a database, also beside a running server
     Verify(verify::Args),
+    /// Take over the orders and keys of an older system
+    Import(import::Args),
     /// Copy the database file, also beside a running server
     Backup(backup::Args),
     /// Put a backup where the database is to be
@@ -119,6 +122,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    end_with_the_reader();
     let Cli { globals, command } = Cli::parse();
     run(command, &globals).unwrap_or_else(|error| exit::report(&error))
 }
@@ -140,6 +144,7 @@ fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
         Command::Seed(args) => wait_for(seed::run(args, globals)),
         Command::Reset(args) => wait_for(reset::run(args, globals)),
         Command::Verify(args) => wait_for(verify::run(args, globals)),
+        Command::Import(args) => wait_for(import::run(args, globals)),
         Command::Backup(args) => backup::run(&args, globals),
         Command::Restore(args) => restore::run(&args, globals),
         Command::Bench(args) => wait_for(bench::run(args, globals)),
@@ -148,6 +153,19 @@ fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
         Command::Healthcheck(args) => wait_for(healthcheck::run(args, globals)),
         Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command())),
     }
+}
+
+/// Whoever reads our output may stop, as `head` does: then there is nothing more to say, and nothing
+/// went wrong that a panic would explain. Ends as the signal would that other programs get.
+fn end_with_the_reader() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload().downcast_ref::<String>();
+        if message.is_some_and(|message| message.starts_with("failed printing to std")) {
+            std::process::exit(128 + 13);
+        }
+        report(panic);
+    }));
 }
 
 /// Runs a command that asks or reads: one thread is enough.

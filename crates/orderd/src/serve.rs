@@ -261,10 +261,7 @@ fn api_settings(settings: &Settings) -> api::Settings {
         webhook_reach: fulfilment::reach(settings),
         idempotency_required: settings.idempotency.required,
         idempotency_mismatch_status: settings.idempotency.mismatch_status,
-        retention: Retention {
-            reply_ms: millis(settings.idempotency.retention),
-            tombstone_ms: millis(settings.idempotency.tombstone_retention),
-        },
+        retention: retention(settings),
         default_currency: settings.currency.default,
         order_lines: if settings.catalogue.strict {
             Lines::Products
@@ -289,6 +286,15 @@ fn api_settings(settings: &Settings) -> api::Settings {
             Switch::Auto | Switch::On => Some(rate(&settings.rate_limit)),
         },
         admin_password: (!password.is_empty()).then(|| PasswordDigest::of(password.as_bytes())),
+    }
+}
+
+/// How long keys are remembered.
+pub(crate) fn retention(settings: &Settings) -> Retention {
+    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    Retention {
+        reply_ms: millis(settings.idempotency.retention),
+        tombstone_ms: millis(settings.idempotency.tombstone_retention),
     }
 }
 

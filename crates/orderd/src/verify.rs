@@ -25,7 +25,7 @@ const PRINTED_MAX: usize = 20;
 const PAGE: usize = 1_000;
 
 /// What the command line says.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// The database, instead of the configured one
     #[arg(long, value_name = "URL")]
@@ -161,7 +161,8 @@ fn closing(orders: Option<u64>, verdicts: &[Verdict]) -> String {
     }
 }
 
-fn plural(count: u64, what: &str) -> String {
+/// So many of a thing.
+pub(crate) fn plural(count: u64, what: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{} {what}{ending}", grouped(count))
 }

@@ -8,6 +8,7 @@
 pub mod cache;
 mod error;
 pub mod faulty;
+pub mod foreign;
 mod mutant;
 mod mysql;
 pub mod open;

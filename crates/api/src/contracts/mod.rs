@@ -29,10 +29,10 @@ use utoipa::ToSchema;
 /// The product's own form.
 pub(crate) const V1: Contract = Contract(1);
 /// `{customer_id, item_id, quantity}`.
-pub(crate) const RECEIPT: Contract = Contract(2);
+pub const RECEIPT: Contract = Contract(2);
 
 /// `{customer_name, items: [{name, quantity}]}`.
-pub(crate) const BASKET: Contract = Contract(3);
+pub const BASKET: Contract = Contract(3);
 /// `{customer_name, product_name, quantity}`.
 pub(crate) const EVENT: Contract = Contract(4);
 

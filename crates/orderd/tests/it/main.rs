@@ -22,6 +22,7 @@ mod fulfilment;
 mod generated;
 mod harness;
 mod idempotency;
+mod import;
 mod in_a_file;
 mod live;
 mod load;
