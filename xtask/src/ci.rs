@@ -101,10 +101,10 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
         promises.run(backend, &mut command)
     };
     let mut results = vec![tests("sqlite", &["--workspace"], &ONLY_A_SERVER, None)];
-    for (backend, url) in servers.databases() {
+    for (backend, url) in &servers.databases {
         println!("\n=== the front door, with orders in {backend}");
         let front_door = ["--package", "orderd", "--test", "it"];
-        results.push(tests(backend, &front_door, &ONLY_A_FILE, Some(&url)));
+        results.push(tests(backend, &front_door, &ONLY_A_FILE, Some(url)));
         backends.push(backend);
     }
     println!("\n{}", promises.table(&backends));

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use mariadb::Mariadb;
 use postgres::Postgres;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A server that some tests need.
@@ -50,56 +50,60 @@ pub enum Extent {
     WhatIsThere,
 }
 
-/// The servers of a test run; those that run are stopped when dropped.
+/// The servers of a test run; those that were started are stopped when dropped.
 pub struct Servers {
     /// Where the tests find them: variables of their environment.
     pub variables: Vec<(&'static str, OsString)>,
-    postgres: Option<Postgres>,
-    mariadb: Option<Mariadb>,
+    /// The servers that orders can be kept in: the name of the engine, and its URL.
+    pub databases: Vec<(&'static str, String)>,
+    _started: Vec<Database>,
 }
 
 impl Servers {
-    /// Finds, installs and starts what there is.
+    /// Finds, installs and starts what there is. One that `TEST_POSTGRES_URL` or `TEST_MYSQL_URL`
+    /// names is taken as it is.
     ///
     /// # Errors
     /// Where one is missing and all were asked for.
     pub fn start(extent: Extent) -> Result<Self> {
-        let mut variables = Vec::new();
+        let (mut variables, mut databases) = (Vec::new(), Vec::new());
+        let mut started = Vec::new();
         if let Some(path) = REDIS.needed(extent)? {
             variables.push(("ORDERD_TEST_REDIS_SERVER", path.into()));
         }
-        let postgres = match POSTGRES.needed(extent)? {
-            Some(path) => Some(Postgres::start(&path).context("PostgreSQL does not start")?),
-            None => None,
-        };
-        if let Some(postgres) = &postgres {
-            variables.push(("ORDERD_TEST_POSTGRES_URL", postgres.url().into()));
-        }
-        let mariadb = match MARIADB.needed(extent)? {
-            Some(path) => Some(Mariadb::start(&path).context("MariaDB does not start")?),
-            None => None,
-        };
-        if let Some(mariadb) = &mariadb {
-            variables.push(("ORDERD_TEST_MYSQL_URL", mariadb.url().into()));
+        for (name, server, there, told) in [
+            (
+                "postgres",
+                POSTGRES,
+                "TEST_POSTGRES_URL",
+                "ORDERD_TEST_POSTGRES_URL",
+            ),
+            ("mysql", MARIADB, "TEST_MYSQL_URL", "ORDERD_TEST_MYSQL_URL"),
+        ] {
+            let url = match std::env::var_os(there).and_then(|url| url.into_string().ok()) {
+                Some(url) => url,
+                None => match server.needed(extent)? {
+                    Some(program) => {
+                        let failed = || format!("{} does not start", server.program);
+                        let database = Database::start(name, &program).with_context(failed)?;
+                        let url = database.server_url();
+                        started.push(database);
+                        url
+                    }
+                    None => continue,
+                },
+            };
+            variables.push((told, url.clone().into()));
+            databases.push((name, url));
         }
         if extent == Extent::All {
             variables.push(("ORDERD_TEST_ALL", "1".into()));
         }
         Ok(Self {
             variables,
-            postgres,
-            mariadb,
+            databases,
+            _started: started,
         })
-    }
-}
-
-impl Servers {
-    /// The servers that orders can be kept in, by the name of their engine.
-    #[must_use]
-    pub fn databases(&self) -> Vec<(&'static str, String)> {
-        let postgres = self.postgres.iter().map(|it| ("postgres", it.url()));
-        let mariadb = self.mariadb.iter().map(|it| ("mysql", it.url()));
-        postgres.chain(mariadb).collect()
     }
 }
 
@@ -117,11 +121,19 @@ impl Database {
     /// # Errors
     /// Where it is not here, or does not start.
     pub fn like(url: &str) -> Result<Self> {
-        let found = |server: &Server| server.find().context("there is no such server here");
-        Ok(Self(if url.starts_with("postgres") {
-            Engine::Postgres(Postgres::start(&found(&POSTGRES)?)?)
+        let (name, server) = if url.starts_with("postgres") {
+            ("postgres", POSTGRES)
         } else {
-            Engine::Mariadb(Mariadb::start(&found(&MARIADB)?)?)
+            ("mysql", MARIADB)
+        };
+        let program = server.find().context("there is no such server here")?;
+        Self::start(name, &program)
+    }
+
+    fn start(name: &str, program: &Path) -> Result<Self> {
+        Ok(Self(match name {
+            "postgres" => Engine::Postgres(Postgres::start(program)?),
+            _ => Engine::Mariadb(Mariadb::start(program)?),
         }))
     }
 
@@ -131,6 +143,14 @@ impl Database {
         match &self.0 {
             Engine::Postgres(postgres) => postgres.url(),
             Engine::Mariadb(mariadb) => format!("{}/orders", mariadb.url()),
+        }
+    }
+
+    /// Where tests make databases or schemas of their own.
+    fn server_url(&self) -> String {
+        match &self.0 {
+            Engine::Postgres(postgres) => postgres.url(),
+            Engine::Mariadb(mariadb) => mariadb.url(),
         }
     }
 

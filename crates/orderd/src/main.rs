@@ -14,6 +14,7 @@ mod dev;
 mod dlq;
 mod doctor;
 mod exit;
+mod export;
 mod healthcheck;
 mod import;
 mod listener;
@@ -105,6 +106,8 @@ enum Command {
     Verify(verify::Args),
     /// Take over the orders and keys of an older system
     Import(import::Args),
+    /// Write every order with all that happened to it as JSON, a line each
+    Export(export::Args),
     /// Copy the database file, also beside a running server
     Backup(backup::Args),
     /// Put a backup where the database is to be
@@ -145,6 +148,7 @@ fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
         Command::Reset(args) => wait_for(reset::run(args, globals)),
         Command::Verify(args) => wait_for(verify::run(args, globals)),
         Command::Import(args) => wait_for(import::run(args, globals)),
+        Command::Export(args) => wait_for(export::run(args, globals)),
         Command::Backup(args) => backup::run(&args, globals),
         Command::Restore(args) => restore::run(&args, globals),
         Command::Bench(args) => wait_for(bench::run(args, globals)),

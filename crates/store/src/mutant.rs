@@ -10,6 +10,8 @@ pub(crate) enum Mutant {
     SynchronousNormal,
     /// The answer leaves before the commit.
     AnswerBeforeCommit,
+    /// Each write set has a transaction of its own: no bug, but what groups are measured against.
+    OneByOne,
     /// The key is written in a transaction of its own.
     SplitTransaction,
     /// Keys that the open group has taken count as free.
@@ -40,6 +42,7 @@ pub(crate) fn planted(mutant: Mutant) -> bool {
     let name = match mutant {
         Mutant::SynchronousNormal => "synchronous-normal",
         Mutant::AnswerBeforeCommit => "answer-before-commit",
+        Mutant::OneByOne => "one-by-one",
         Mutant::SplitTransaction => "split-transaction",
         Mutant::CheckThenInsert => "check-then-insert",
         Mutant::FillRegardless => "fill-regardless",

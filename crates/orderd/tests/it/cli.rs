@@ -316,6 +316,52 @@ fn the_cache_is_looked_at_and_emptied() {
 }
 
 #[test]
+fn orders_are_exported_with_all_that_happened_to_them() {
+    let site = site();
+    let server = site.start().unwrap();
+    asked(&site, &server, &["seed", "--count", "30"]);
+    let shown = asked(
+        &site,
+        &server,
+        &["order", "list", "--json", "--limit", "30"],
+    );
+    drop(server);
+    let output = orderd(&site, &["export"])
+        .env("ORDERD_DATABASE_URL", &site.url)
+        .output()
+        .unwrap();
+    let exported = succeeded(&output);
+    assert_eq!(exported.lines().count(), 30);
+    for (line, order) in exported.lines().zip(shown.lines()) {
+        let (line, order) = (json(line), json(order));
+        assert_eq!(line["order"]["order_id"], order["order_id"]);
+        let events = line["events"].as_array().unwrap();
+        assert_eq!(events[0]["type"], "order.created.v1");
+        // What was taken is what was posted.
+        let taken: i64 = line["transfers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .fold(0, |sum, it| {
+                let is_money = it["asset"].as_str().unwrap().starts_with("USD");
+                let posted = is_money && it["kind"] == "posted";
+                sum + if posted {
+                    it["amount"].as_i64().unwrap()
+                } else {
+                    0
+                }
+            });
+        assert_eq!(line["order"]["captured_minor"], taken);
+    }
+    let file = site.live.join("orders.jsonl");
+    let mut again = orderd(&site, &["export", "--out"]);
+    again.arg(&file).env("ORDERD_DATABASE_URL", &site.url);
+    assert_eq!(succeeded(&again.output().unwrap()), "");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), exported);
+    assert!(!again.status().unwrap().success(), "a file was overwritten");
+}
+
+#[test]
 fn demo_orders_are_about_demo_products_and_have_prices() {
     let site = site();
     let server = site.start().unwrap();

@@ -4,19 +4,13 @@
 use super::rows::{Columns, boxed};
 use super::{Mysql, schema};
 use crate::open::{Access, OpenError, Options, redacted};
+use crate::server::{ACQUIRE_MAX, CONNECTIONS_MAX, IDLE_MAX};
 use domain::Clock;
 use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, MySqlConnection};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// The most connections of one process.
-const CONNECTIONS_MAX: u32 = 16;
-/// How long anybody waits for a connection before he is told to come again.
-const ACQUIRE_MAX: Duration = Duration::from_secs(2);
-/// A connection that nobody used for longer is asked whether it is still there.
-const IDLE_MAX: Duration = Duration::from_secs(1);
 /// The oldest versions that have all that is used: locks that are skipped, and JSON as a table.
 const OLDEST: [(&str, [u32; 2]); 2] = [("MariaDB", [10, 6]), ("MySQL", [8, 0])];
 /// Unknown database.

@@ -3,19 +3,12 @@
 
 use super::{Postgres, schema};
 use crate::open::{Access, OpenError, Options, redacted};
+use crate::server::{ACQUIRE_MAX, CONNECTIONS_MAX, IDLE_MAX};
 use domain::Clock;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// The most connections of one process.
-const CONNECTIONS_MAX: u32 = 16;
-/// How long anybody waits for a connection before he is told to come again.
-const ACQUIRE_MAX: Duration = Duration::from_secs(2);
-/// A connection that nobody used for longer is asked whether it is still there.
-const IDLE_MAX: Duration = Duration::from_secs(1);
 
 /// Opens the database at `url`.
 pub(crate) async fn open(

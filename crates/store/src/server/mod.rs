@@ -21,8 +21,16 @@ use others::Known;
 use sqlx::{Database, Pool};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Mutex, broadcast, oneshot, watch};
 use tokio_util::task::TaskTracker;
+
+/// The most connections of one process.
+pub(crate) const CONNECTIONS_MAX: u32 = 16;
+/// How long anybody waits for a connection before he is told to come again.
+pub(crate) const ACQUIRE_MAX: Duration = Duration::from_secs(2);
+/// A connection that nobody used for longer is asked whether it is still there.
+pub(crate) const IDLE_MAX: Duration = Duration::from_secs(1);
 
 /// The statements of an engine that the common part runs. It calls them one after another in a
 /// transaction that reads what is committed.

@@ -2,7 +2,7 @@
 //! its COMMIT, the other collects and writes the next group.
 
 use super::group::{self, Grouped};
-use super::{Engine, Failure, Inner};
+use super::{CONNECTIONS_MAX, Engine, Failure, Inner};
 use crate::mutant::{Mutant, planted};
 use crate::write_sets::{Effects, placed};
 use crate::{Committed, Error, Live};
@@ -20,7 +20,7 @@ const GROUP_MAX: usize = 256;
 /// The most that wait; whoever comes then is told to come again.
 const WAITING_MAX: usize = 16_384;
 /// How many groups are under way at once.
-const WRITERS: usize = 2;
+const WRITERS: u32 = 2;
 /// How often the engine is asked that refused for being asked at the wrong moment.
 const TRIES: usize = 3;
 
@@ -40,9 +40,14 @@ impl Writer {
     pub(crate) fn start<E: Engine>(inner: &Arc<Inner<E>>) -> Self {
         let (sender, jobs) = mpsc::channel(WAITING_MAX);
         let jobs = Arc::new(Mutex::new(jobs));
-        for _ in 0..WRITERS {
+        let (writers, group_max) = if planted(Mutant::OneByOne) {
+            (CONNECTIONS_MAX, 1)
+        } else {
+            (WRITERS, GROUP_MAX)
+        };
+        for _ in 0..writers {
             let jobs = Arc::clone(&jobs);
-            inner.tasks.spawn(run(Arc::clone(inner), jobs));
+            inner.tasks.spawn(run(Arc::clone(inner), jobs, group_max));
         }
         Self(sender)
     }
@@ -59,14 +64,20 @@ impl Writer {
     }
 }
 
-async fn run<E: Engine>(inner: Arc<Inner<E>>, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
+async fn run<E: Engine>(
+    inner: Arc<Inner<E>>,
+    jobs: Arc<Mutex<mpsc::Receiver<Job>>>,
+    group_max: usize,
+) {
     loop {
         let mut group = Vec::new();
         let mut turn = Arc::clone(&jobs).lock_owned().await;
-        if turn.recv_many(&mut group, GROUP_MAX).await == 0 {
+        if turn.recv_many(&mut group, group_max).await == 0 {
             return;
         }
-        commit(&inner, group, Some(turn)).await;
+        // What goes one by one waits for nobody's turn.
+        let turn = (group_max > 1).then_some(turn);
+        commit(&inner, group, turn).await;
     }
 }
 
