@@ -81,9 +81,9 @@ impl<E: Engine> Inner<E> {
         let mut looks = self.looks.lock().await;
         if !*looks {
             let newest = E::newest_event(&self.pool).await?;
-            let newest = newest.unwrap_or_else(|| EventId::least_at(Timestamp::EPOCH));
+            let mut newest = newest.unwrap_or_else(|| EventId::least_at(Timestamp::EPOCH));
             // What is there by now is for whoever reads, not for whoever listens.
-            self.look(newest).await?;
+            self.look(&mut newest, &mut Vec::new()).await?;
             self.tasks.spawn(Arc::clone(self).look_at_others(newest));
             *looks = true;
         }
@@ -94,15 +94,13 @@ impl<E: Engine> Inner<E> {
     async fn look_at_others(self: Arc<Self>, mut newest: EventId) {
         loop {
             let begun = Instant::now();
-            match self.look(newest).await {
-                Ok(found) if found.is_empty() => {}
-                Ok(found) => {
-                    let found_newest = found.iter().map(|event| event.id).max();
-                    newest = found_newest.map_or(newest, |id| id.max(newest));
-                    drop(self.live.send(Live::Events(found.into())));
-                }
-                // What is committed meanwhile is found by the next look.
-                Err(error) => warn!("Cannot look for what other processes commit: {error}"),
+            let mut found = Vec::new();
+            if let Err(error) = self.look(&mut newest, &mut found).await {
+                // What was not read is found by the next look.
+                warn!("Cannot look for what other processes commit: {error}");
+            }
+            if !found.is_empty() {
+                drop(self.live.send(Live::Events(found.into())));
             }
             sleep(LOOK_EVERY.max(PAUSE * begun.elapsed())).await;
             let mut looks = self.looks.lock().await;
@@ -113,19 +111,22 @@ impl<E: Engine> Inner<E> {
         }
     }
 
-    /// The events that were not known so far.
-    async fn look(&self, newest: EventId) -> Result<Vec<Event>, Error> {
-        let mut found = Vec::new();
-        let mut after = Some(self.known.begin(newest));
+    /// Adds the events that were not known to `found`. `newest` becomes the newest of all, our own as
+    /// well: what lies long before it is not read again.
+    async fn look(&self, newest: &mut EventId, found: &mut Vec<Event>) -> Result<(), Error> {
+        let mut after = Some(self.known.begin(*newest));
         while let Some(from) = after {
             let query = EventQuery {
                 after: from,
                 limit: PAGE,
             };
             let page = E::events_after(&self.pool, query).await?;
+            if let Some(last) = page.items.last() {
+                *newest = last.id.max(*newest);
+            }
             found.extend(self.known.unknown(page.items));
             after = page.next;
         }
-        Ok(found)
+        Ok(())
     }
 }
