@@ -1,14 +1,18 @@
-//! The statements that the writer runs for one write set after another, or for what is rare.
+//! What the common part asks of this engine. Statements that are long have files of their own.
 
 use super::rows::{Columns, hex, id, is_conflict, is_duplicate, json, number};
-use super::{read, write};
+use super::{audit, outbox, read, reset, write};
 use crate::server::{At, Engine, Failure, Rows};
 use crate::write_sets::{DELIVERIES_MAX, ENDPOINTS_MAX};
-use crate::{Error, EventQuery, Page};
+use crate::{
+    Check, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, OrderQuery, Page,
+    RecordPage, RecordQuery, Stats,
+};
 use async_trait::async_trait;
 use domain::idempotency::{Body, Scope, Seen};
 use domain::{
-    Change, Claim, Delivery, EndpointId, Event, EventId, Order, OrderId, Record, RecordId,
+    Change, Claim, Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Order, OrderId,
+    Record, RecordId, Stock, Transfer,
 };
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, MySqlConnection, MySqlPool};
@@ -75,6 +79,14 @@ impl Engine for MySql {
         read::order(pool, id).await
     }
 
+    async fn orders(pool: &MySqlPool, query: &OrderQuery) -> Result<Page<Order, OrderId>, Error> {
+        read::orders(pool, query).await
+    }
+
+    async fn events(pool: &MySqlPool, order_id: OrderId) -> Result<Vec<Event>, Error> {
+        read::events(pool, order_id).await
+    }
+
     async fn newest_event(pool: &MySqlPool) -> Result<Option<EventId>, Error> {
         read::newest_event(pool).await
     }
@@ -88,6 +100,45 @@ impl Engine for MySql {
 
     async fn records(pool: &MySqlPool, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error> {
         read::records(pool, ids).await
+    }
+
+    async fn deliveries(
+        pool: &MySqlPool,
+        query: &DeliveryQuery,
+    ) -> Result<Page<Delivery, DeliveryId>, Error> {
+        read::deliveries(pool, query).await
+    }
+
+    async fn lease(pool: &MySqlPool, claim: &LeaseClaim) -> Result<Leased, Error> {
+        outbox::lease(pool, claim).await
+    }
+
+    async fn transfers(pool: &MySqlPool, order_id: OrderId) -> Result<Vec<Transfer>, Error> {
+        read::transfers(pool, order_id).await
+    }
+
+    async fn stock(pool: &MySqlPool, items: &[ItemId]) -> Result<Vec<Option<Stock>>, Error> {
+        read::stocks(pool, items).await
+    }
+
+    async fn list(pool: &MySqlPool, query: &RecordQuery) -> Result<RecordPage, Error> {
+        read::list(pool, query).await
+    }
+
+    async fn audit(
+        pool: &MySqlPool,
+        check: Check,
+        after: Option<OrderId>,
+    ) -> Result<Page<Finding, OrderId>, Error> {
+        audit::audit(pool, check, after).await
+    }
+
+    async fn stats(pool: &MySqlPool, location: &str) -> Result<Stats, Error> {
+        read::stats(pool, location).await
+    }
+
+    async fn reset(pool: &MySqlPool) -> Result<u64, Error> {
+        reset::all_orders(pool).await
     }
 }
 

@@ -2,12 +2,12 @@
 //! date. Every refusal says what, why and how to mend it.
 
 use super::rows::{Columns, boxed};
-use super::{Mysql, schema};
+use super::schema;
 use crate::open::{Access, OpenError, Options, redacted};
-use crate::server::{ACQUIRE_MAX, CONNECTIONS_MAX, IDLE_MAX};
+use crate::server::{Server, opening};
 use domain::Clock;
-use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, MySqlConnection};
+use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError};
+use sqlx::{ConnectOptions as _, MySql, MySqlConnection};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(crate) async fn open(
     url: &str,
     options: &Options,
     clock: &dyn Clock,
-) -> Result<Mysql, OpenError> {
+) -> Result<Server<MySql>, OpenError> {
     let location = redacted(url);
     let malformed = |why: &str| {
         OpenError::Url(format!(
@@ -44,23 +44,12 @@ pub(crate) async fn open(
     if options.access == Access::Own {
         schema::migrate(&mut connection, &location, clock).await?;
     } else if schema::check(&mut connection, &location).await? == 0 {
-        return Err(OpenError::Inaccessible(format!(
-            "The database {location} holds no orders.\n\
-             Why: its tables are made by the first start of the service.\n\
-             Fix: run `orderd serve` once, or name the right database."
-        )));
+        return Err(opening::unused(&location));
     }
-    let pool = MySqlPoolOptions::new()
-        .max_connections(CONNECTIONS_MAX)
-        .acquire_timeout(ACQUIRE_MAX)
-        // Asking each time whether it is still there would cost as much as a read.
-        .test_before_acquire(false)
-        .before_acquire(|connection, kept| {
-            Box::pin(async move { Ok(kept.idle_for < IDLE_MAX || connection.ping().await.is_ok()) })
-        })
+    let pool = opening::pool()
         .after_connect(|connection, _| Box::pin(settle(connection)))
         .connect_lazy_with(connect);
-    Ok(Mysql::new(pool, location, Arc::clone(&options.cache)))
+    Ok(Server::new(pool, location, Arc::clone(&options.cache)))
 }
 
 /// Makes the database that the URL names, where it is not there yet.

@@ -1,8 +1,7 @@
 //! Reading. Each is one statement, or several that may see different moments.
 
-use super::rows::{
-    self, Columns, boxed, failed, json, number, optional, parsed, status_code, whole_order,
-};
+use super::rows::{self, Columns, failed, json, number, optional, status_code};
+use crate::server::pages::{self, lines_at, whole_order};
 use crate::{DeliveryQuery, Error, EventQuery, OrderQuery, Page, RecordPage, RecordQuery, Stats};
 use domain::idempotency::{Scope, Seen};
 use domain::{
@@ -10,7 +9,6 @@ use domain::{
 };
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySqlExecutor, MySqlPool};
-use std::collections::HashMap;
 use uuid::Uuid;
 
 /// The most orders that one page looks at. A page of a rare status may hold less than was asked
@@ -64,7 +62,7 @@ pub(super) async fn seen(
         Some(_) => Some(whole_order(&row)?),
         None => None,
     };
-    rows::seen(&row, rows::LINES + 1, order).map(Some)
+    rows::seen(&row, lines_at::<MySqlRow>() + 1, order).map(Some)
 }
 
 /// A page of orders, newest first; hidden ones are left out.
@@ -165,13 +163,7 @@ pub(super) async fn events_after(
     .fetch_all(pool)
     .await
     .map_err(failed)?;
-    let items: Vec<Event> = rows
-        .iter()
-        .map(|row| rows::event(row, OrderId::new(row.id(6)?)))
-        .collect::<Result<_, _>>()?;
-    let is_full = items.len() == query.limit;
-    let next = items.last().map(|event| event.id).filter(|_| is_full);
-    Ok(Page { items, next })
+    pages::events(&rows, query.limit)
 }
 
 /// The newest of all events.
@@ -203,23 +195,7 @@ pub(super) async fn deliveries(
     .fetch_all(pool)
     .await
     .map_err(failed)?;
-    let delivery = |row: &MySqlRow| {
-        Ok(Delivery {
-            id: DeliveryId::new(row.id(0)?),
-            endpoint_id: query.endpoint_id,
-            event_id: EventId::new(row.id(1)?),
-            kind: rows::event_kind(row, 2)?,
-            order_id: OrderId::new(row.id(3)?),
-            number: number(row, 4, "number")?,
-            status: optional(row, 5, "status")?,
-            error: boxed(row, 6)?,
-            duration_ms: number(row, 7, "duration")?,
-        })
-    };
-    let items: Vec<Delivery> = rows.iter().map(delivery).collect::<Result<_, Error>>()?;
-    let is_full = items.len() == query.limit;
-    let next = items.last().map(|last| last.id).filter(|_| is_full);
-    Ok(Page { items, next })
+    pages::deliveries(&rows, query.endpoint_id, query.limit)
 }
 
 /// The transfers of an order, in the order of their numbers.
@@ -253,18 +229,7 @@ pub(super) async fn stocks(
     .fetch_all(pool)
     .await
     .map_err(failed)?;
-    let stock = |row: &MySqlRow| {
-        let item_id = parsed(row, 0, ItemId::parse, "item_id")?;
-        let stock = Stock {
-            on_hand: number(row, 1, "on_hand")?,
-            reserved: number(row, 2, "reserved")?,
-        };
-        Ok((item_id, stock))
-    };
-    let found: HashMap<Option<ItemId>, Stock> =
-        rows.iter().map(stock).collect::<Result<_, Error>>()?;
-    let of = |item_id: &ItemId| found.get(&Some(item_id.clone())).copied();
-    Ok(items.iter().map(of).collect())
+    pages::stock(&rows, items)
 }
 
 /// The records with these ids, in the same order.
@@ -282,22 +247,7 @@ pub(super) async fn records(
     .fetch_all(pool)
     .await
     .map_err(failed)?;
-    let mut records = vec![None; ids.len()];
-    for row in &rows {
-        let number: usize = number(row, 0, "number")?;
-        if let Some(record) = number.checked_sub(1).and_then(|at| records.get_mut(at)) {
-            *record = Some(self::record(row, 1)?);
-        }
-    }
-    Ok(records)
-}
-
-fn record(row: &MySqlRow, first: usize) -> Result<Record, Error> {
-    let body = row.bytes(first + 1)?;
-    Ok(Record {
-        version: number(row, first, "version")?,
-        body: body.unwrap_or_default().into(),
-    })
+    pages::records(&rows, ids.len())
 }
 
 /// A page of records of one kind, by their ids, byte for byte.
@@ -313,13 +263,7 @@ pub(super) async fn list(pool: &MySqlPool, query: &RecordQuery) -> Result<Record
     .fetch_all(pool)
     .await
     .map_err(failed)?;
-    let named = |row: &MySqlRow| Ok((boxed(row, 0)?.unwrap_or_default(), record(row, 1)?));
-    let mut items: Vec<(Box<str>, Record)> =
-        rows.iter().map(named).collect::<Result<_, Error>>()?;
-    let more = items.len() > query.limit;
-    items.truncate(query.limit);
-    let next = items.last().map(|(id, _)| id.clone()).filter(|_| more);
-    Ok(RecordPage { items, next })
+    pages::list(&rows, query.limit)
 }
 
 /// Figures about what is kept.

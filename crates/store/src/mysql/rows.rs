@@ -4,16 +4,12 @@ pub(super) use crate::rows::*;
 pub(super) use crate::server::failed;
 
 use crate::Error;
-use domain::Order;
 use serde::Serialize;
 use sqlx::error::ErrorKind;
 use sqlx::mysql::{MySqlDatabaseError, MySqlRow};
 use sqlx::{Decode, MySql, Row, Type};
 use std::fmt::Write as _;
 use uuid::Uuid;
-
-/// The column behind those of an order: its lines.
-pub(super) const LINES: usize = MySqlRow::ID + ORDER;
 
 /// Deadlock found when trying to get lock; lock wait timeout exceeded.
 const CONFLICTS: [u16; 2] = [1213, 1205];
@@ -46,15 +42,6 @@ where
     T: Decode<'r, MySql> + Type<MySql>,
 {
     row.try_get_unchecked(column).map_err(failed)
-}
-
-/// An order with its lines.
-pub(super) fn whole_order(row: &MySqlRow) -> Result<Order, Error> {
-    let lines = row.text(LINES)?.ok_or_else(|| corrupt("lines"))?;
-    Ok(Order {
-        lines: read_lines(lines)?,
-        ..order(row)?
-    })
 }
 
 /// Rows as an argument: an array of arrays.

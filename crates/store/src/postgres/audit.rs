@@ -1,24 +1,12 @@
 //! The invariants as queries: what a row would have to look like to break a promise.
 
-use super::rows::{Columns, Id, boxed, failed, number};
+use super::rows::{Id, boxed, failed};
+use crate::server::pages;
 use crate::{Check, Error, Finding, Page};
 use domain::OrderId;
 use sqlx::PgPool;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
-
-/// The most findings of a page.
-const PAGE: u8 = 100;
-/// The triggers that a sound schema has.
-const TRIGGERS: [&str; 7] = [
-    "events_are_never_deleted",
-    "events_are_never_updated",
-    "ledger_is_never_deleted",
-    "ledger_is_never_updated",
-    "orders_move_along_the_table",
-    "transfers_are_never_deleted",
-    "transfers_are_never_updated",
-];
 
 /// A page of what violates `check`.
 pub(super) async fn audit(
@@ -174,22 +162,11 @@ async fn by_order(
 ) -> Result<Page<Finding, OrderId>, Error> {
     let rows = sqlx::query(sql)
         .bind(Id(after.map_or(Uuid::nil(), OrderId::as_uuid)))
-        .bind(i64::from(PAGE))
+        .bind(i64::from(pages::FINDINGS_MAX))
         .fetch_all(pool)
         .await
         .map_err(failed)?;
-    let finding = |row: &PgRow| {
-        Ok(Finding {
-            order_id: Some(OrderId::new(row.id(0)?)),
-            problem: boxed(row, 1)?.unwrap_or_default().into(),
-        })
-    };
-    let items: Vec<Finding> = rows.iter().map(finding).collect::<Result<_, Error>>()?;
-    let next = items
-        .last()
-        .and_then(|last| last.order_id)
-        .filter(|_| items.len() == usize::from(PAGE));
-    Ok(Page { items, next })
+    pages::findings(&rows)
 }
 
 async fn stock_agrees(pool: &PgPool) -> Result<Page<Finding, OrderId>, Error> {
@@ -197,22 +174,7 @@ async fn stock_agrees(pool: &PgPool) -> Result<Page<Finding, OrderId>, Error> {
         .fetch_all(pool)
         .await
         .map_err(failed)?;
-    let finding = |row: &PgRow| {
-        let item_id = boxed(row, 0)?.unwrap_or_default();
-        let figure = |column| number::<_, i64>(row, column, "stock");
-        Ok(Finding {
-            order_id: None,
-            problem: format!(
-                "of {item_id} there are {} and {} are held; its transfers say {} and {}",
-                figure(1)?,
-                figure(2)?,
-                figure(3)?,
-                figure(4)?
-            ),
-        })
-    };
-    let items = rows.iter().map(finding).collect::<Result<_, Error>>()?;
-    Ok(Page { items, next: None })
+    pages::stock_findings(&rows)
 }
 
 async fn append_only(pool: &PgPool) -> Result<Page<Finding, OrderId>, Error> {
@@ -224,19 +186,7 @@ async fn append_only(pool: &PgPool) -> Result<Page<Finding, OrderId>, Error> {
     .fetch_all(pool)
     .await
     .map_err(failed)?;
-    let present: Vec<&str> = rows
-        .iter()
-        .map(|row| Ok(row.text(0)?.unwrap_or_default()))
-        .collect::<Result<_, Error>>()?;
-    let items = TRIGGERS
-        .into_iter()
-        .filter(|name| !present.contains(name))
-        .map(|name| Finding {
-            order_id: None,
-            problem: format!("the trigger {name} is missing"),
-        })
-        .collect();
-    Ok(Page { items, next: None })
+    pages::missing_triggers(&rows)
 }
 
 /// Its files are the server's to check; an index that it holds for broken is ours to tell.
@@ -249,15 +199,10 @@ async fn sound(pool: &PgPool) -> Result<Page<Finding, OrderId>, Error> {
     .fetch_all(pool)
     .await
     .map_err(failed)?;
-    let finding = |row: &PgRow| {
-        Ok(Finding {
-            order_id: None,
-            problem: format!(
-                "the index {} is not valid",
-                boxed(row, 0)?.unwrap_or_default()
-            ),
-        })
+    let problem = |row: &PgRow| {
+        let name = boxed(row, 0)?.unwrap_or_default();
+        Ok(format!("the index {name} is not valid"))
     };
-    let items = rows.iter().map(finding).collect::<Result<_, Error>>()?;
-    Ok(Page { items, next: None })
+    let problems: Vec<String> = rows.iter().map(problem).collect::<Result<_, Error>>()?;
+    Ok(pages::of_no_order(problems))
 }

@@ -1,12 +1,12 @@
 //! Opening a database: reach it, look whether it keeps what it says is kept, bring its schema up to
 //! date. Every refusal says what, why and how to mend it.
 
-use super::{Postgres, schema};
+use super::schema;
 use crate::open::{Access, OpenError, Options, redacted};
-use crate::server::{ACQUIRE_MAX, CONNECTIONS_MAX, IDLE_MAX};
+use crate::server::{Server, opening};
 use domain::Clock;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Postgres, Row as _};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(crate) async fn open(
     url: &str,
     options: &Options,
     clock: &dyn Clock,
-) -> Result<Postgres, OpenError> {
+) -> Result<Server<Postgres>, OpenError> {
     let location = redacted(url);
     let connect = PgConnectOptions::from_str(url)
         .map_err(|error| {
@@ -48,22 +48,10 @@ pub(crate) async fn open(
     if options.access == Access::Own {
         schema::migrate(&mut connection, &location, clock).await?;
     } else if schema::check(&mut connection, &location).await? == 0 {
-        return Err(OpenError::Inaccessible(format!(
-            "The database {location} holds no orders.\n\
-             Why: its tables are made by the first start of the service.\n\
-             Fix: run `orderd serve` once, or name the right database."
-        )));
+        return Err(opening::unused(&location));
     }
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS_MAX)
-        .acquire_timeout(ACQUIRE_MAX)
-        // Asking each time whether it is still there would cost as much as a read.
-        .test_before_acquire(false)
-        .before_acquire(|connection, kept| {
-            Box::pin(async move { Ok(kept.idle_for < IDLE_MAX || connection.ping().await.is_ok()) })
-        })
-        .connect_lazy_with(connect);
-    Ok(Postgres::new(pool, location, Arc::clone(&options.cache)))
+    let pool = opening::pool().connect_lazy_with(connect);
+    Ok(Server::new(pool, location, Arc::clone(&options.cache)))
 }
 
 /// The words for a database that cannot be used.

@@ -4,16 +4,12 @@ pub(super) use crate::rows::*;
 pub(super) use crate::server::failed;
 
 use crate::Error;
-use domain::Order;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgRow, PgTypeInfo};
 use sqlx::{Encode, Postgres, Row, Type, ValueRef};
 use uuid::Uuid;
-
-/// The column behind those of an order: its lines.
-pub(super) const LINES: usize = PgRow::ID + ORDER;
 
 /// A UUID as an argument.
 #[derive(Clone, Copy)]
@@ -76,13 +72,4 @@ fn raw(row: &PgRow, column: usize) -> Result<Option<&[u8]>, Error> {
         return Ok(None);
     }
     value.as_bytes().map(Some).map_err(|_| corrupt("value"))
-}
-
-/// An order with its lines.
-pub(super) fn whole_order(row: &PgRow) -> Result<Order, Error> {
-    let lines = row.text(LINES)?.ok_or_else(|| corrupt("lines"))?;
-    Ok(Order {
-        lines: read_lines(lines)?,
-        ..order(row)?
-    })
 }

@@ -1,8 +1,10 @@
 //! The schema and its versions: files that are run once each, in order, and never changed.
 
 use super::open::refusal;
+use super::rows::Columns;
 use crate::open::OpenError;
 use crate::schema::checksum;
+use crate::server::opening::{applied, foreign};
 use domain::Clock;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
@@ -109,28 +111,7 @@ pub(super) async fn check(from: &mut PgConnection, location: &str) -> Result<usi
             .fetch_all(from)
             .await
             .map_err(|error| foreign(location, &error.to_string()))?;
-    if recorded.len() > MIGRATIONS.len() {
-        return Err(OpenError::Newer(format!(
-            "The schema of {location} has version {}, and this build knows {}.\n\
-             Why: a newer orderd has used the database. Nothing is damaged.\n\
-             Fix: run that newer orderd, or restore the backup that was made before it.",
-            recorded.len(),
-            MIGRATIONS.len()
-        )));
-    }
-    for (row, (name, sql)) in recorded.iter().zip(MIGRATIONS) {
-        let recorded: String = row.try_get(0).map_err(|error| refusal(location, &error))?;
-        if recorded != checksum(sql) {
-            let what = format!("its migration {name} is not the one of this build");
-            return Err(foreign(location, &what));
-        }
-    }
-    Ok(recorded.len())
-}
-
-fn foreign(location: &str, why: &str) -> OpenError {
-    OpenError::Damaged(format!(
-        "The database {location} is not one of orderd's, or was changed by hand.\nWhy: {why}.\n\
-         Fix: name an empty database, or restore your latest backup; nothing was changed."
-    ))
+    let checksum = |row| Columns::text(row, 0).ok().flatten().unwrap_or_default();
+    let recorded: Vec<&str> = recorded.iter().map(checksum).collect();
+    applied(&recorded, &MIGRATIONS, location)
 }

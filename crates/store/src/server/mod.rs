@@ -4,33 +4,33 @@
 
 mod group;
 mod lookups;
+pub(crate) mod opening;
 mod others;
+pub(crate) mod pages;
 mod rows;
 mod writer;
 
-pub(crate) use lookups::Lookups;
 pub(crate) use rows::{At, Rows, missing, unless_all};
-pub(crate) use writer::Writer;
 
 use crate::cache::Cache;
-use crate::{Error, EventQuery, LIVE_MAX, Live, Page};
+use crate::{
+    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LIVE_MAX, LeaseClaim, Leased,
+    Live, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+};
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
-use domain::{Change, Claim, Event, EventId, Order, OrderId, Record, RecordId};
+use domain::{
+    Change, Claim, Delivery, DeliveryId, Event, EventId, ItemId, Order, OrderId, Record, RecordId,
+    Stock, Transfer, WriteSet,
+};
+use lookups::Lookups;
 use others::Known;
 use sqlx::{Database, Pool};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{Mutex, broadcast, oneshot, watch};
 use tokio_util::task::TaskTracker;
-
-/// The most connections of one process.
-pub(crate) const CONNECTIONS_MAX: u32 = 16;
-/// How long anybody waits for a connection before he is told to come again.
-pub(crate) const ACQUIRE_MAX: Duration = Duration::from_secs(2);
-/// A connection that nobody used for longer is asked whether it is still there.
-pub(crate) const IDLE_MAX: Duration = Duration::from_secs(1);
+use writer::Writer;
 
 /// The statements of an engine that the common part runs. It calls them one after another in a
 /// transaction that reads what is committed.
@@ -58,6 +58,12 @@ pub(crate) trait Engine: Database {
     /// The order with this id.
     async fn order(pool: &Pool<Self>, id: OrderId) -> Result<Option<Order>, Error>;
 
+    /// A page of orders, newest first; hidden ones are left out.
+    async fn orders(pool: &Pool<Self>, query: &OrderQuery) -> Result<Page<Order, OrderId>, Error>;
+
+    /// The events of an order, in their sequence.
+    async fn events(pool: &Pool<Self>, order_id: OrderId) -> Result<Vec<Event>, Error>;
+
     /// The newest of all events.
     async fn newest_event(pool: &Pool<Self>) -> Result<Option<EventId>, Error>;
 
@@ -67,17 +73,155 @@ pub(crate) trait Engine: Database {
         query: EventQuery,
     ) -> Result<Page<Event, EventId>, Error>;
 
+    /// A page of the log of an endpoint, the newest try first.
+    async fn deliveries(
+        pool: &Pool<Self>,
+        query: &DeliveryQuery,
+    ) -> Result<Page<Delivery, DeliveryId>, Error>;
+
+    /// Leases what is due and nobody else is leasing at this moment.
+    async fn lease(pool: &Pool<Self>, claim: &LeaseClaim) -> Result<Leased, Error>;
+
+    /// The transfers of an order, in the order of their numbers.
+    async fn transfers(pool: &Pool<Self>, order_id: OrderId) -> Result<Vec<Transfer>, Error>;
+
+    /// The stock of items, in the same order; `None` where it is not counted.
+    async fn stock(pool: &Pool<Self>, items: &[ItemId]) -> Result<Vec<Option<Stock>>, Error>;
+
     /// The records with these ids, in the same order.
     async fn records(pool: &Pool<Self>, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error>;
+
+    /// A page of records of one kind, by their ids, byte for byte.
+    async fn list(pool: &Pool<Self>, query: &RecordQuery) -> Result<RecordPage, Error>;
+
+    /// A page of what violates `check`.
+    async fn audit(
+        pool: &Pool<Self>,
+        check: Check,
+        after: Option<OrderId>,
+    ) -> Result<Page<Finding, OrderId>, Error>;
+
+    /// Figures about what is kept.
+    async fn stats(pool: &Pool<Self>, location: &str) -> Result<Stats, Error>;
+
+    /// Removes every order with all that was written for it, in one transaction; how many.
+    async fn reset(pool: &Pool<Self>) -> Result<u64, Error>;
+}
+
+/// Orders in a database of a server, shared by as many processes as like.
+pub(crate) struct Server<E: Engine> {
+    inner: Arc<Inner<E>>,
+    writer: Writer,
+    lookups: Lookups,
+    /// Where it is, without the password.
+    location: String,
+}
+
+impl<E: Engine> Server<E> {
+    /// Of a database that is open and up to date; on the runtime that will use it.
+    pub(crate) fn new(pool: Pool<E>, location: String, cache: Arc<Cache>) -> Self {
+        let inner = Inner::new(pool, cache);
+        let writer = Writer::start(&inner);
+        let lookups = Lookups::start(inner.pool.clone(), &inner.tasks);
+        Self {
+            inner,
+            writer,
+            lookups,
+            location,
+        }
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Store for Server<E> {
+    async fn commit(&self, write_set: Arc<WriteSet>) -> Result<Committed, Error> {
+        self.writer.commit(write_set).await
+    }
+
+    async fn seen(&self, scope: &Scope) -> Result<Option<Seen>, Error> {
+        let mut connection = self.inner.pool.acquire().await.map_err(failed)?;
+        Ok(E::seen(&mut connection, scope).await?)
+    }
+
+    async fn order(&self, id: OrderId) -> Result<Option<Order>, Error> {
+        E::order(&self.inner.pool, id).await
+    }
+
+    async fn orders(&self, query: OrderQuery) -> Result<Page<Order, OrderId>, Error> {
+        E::orders(&self.inner.pool, &query).await
+    }
+
+    async fn events(&self, order_id: OrderId) -> Result<Vec<Event>, Error> {
+        E::events(&self.inner.pool, order_id).await
+    }
+
+    async fn events_after(&self, query: EventQuery) -> Result<Page<Event, EventId>, Error> {
+        E::events_after(&self.inner.pool, query).await
+    }
+
+    async fn live(&self) -> Result<broadcast::Receiver<Live>, Error> {
+        self.inner.listen().await
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, DeliveryId>, Error> {
+        E::deliveries(&self.inner.pool, &query).await
+    }
+
+    async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error> {
+        E::lease(&self.inner.pool, &claim).await
+    }
+
+    fn signal(&self) -> watch::Receiver<u64> {
+        self.inner.signal.subscribe()
+    }
+
+    async fn transfers(&self, order_id: OrderId) -> Result<Vec<Transfer>, Error> {
+        E::transfers(&self.inner.pool, order_id).await
+    }
+
+    async fn stock(&self, items: &[ItemId]) -> Result<Vec<Option<Stock>>, Error> {
+        E::stock(&self.inner.pool, items).await
+    }
+
+    async fn records(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, Error> {
+        self.lookups.records(ids).await
+    }
+
+    async fn list(&self, query: RecordQuery) -> Result<RecordPage, Error> {
+        E::list(&self.inner.pool, &query).await
+    }
+
+    async fn audit(
+        &self,
+        check: Check,
+        after: Option<OrderId>,
+    ) -> Result<Page<Finding, OrderId>, Error> {
+        E::audit(&self.inner.pool, check, after).await
+    }
+
+    async fn stats(&self) -> Result<Stats, Error> {
+        E::stats(&self.inner.pool, &self.location).await
+    }
+
+    async fn reset(&self) -> Result<u64, Error> {
+        let removed = E::reset(&self.inner.pool).await?;
+        self.inner.outdate_all().await;
+        Ok(removed)
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.inner.pool.close().await;
+        Ok(())
+    }
 }
 
 /// A database, and who is told of what is committed there.
-pub(crate) struct Inner<E: Engine> {
-    pub(crate) pool: Pool<E>,
-    pub(crate) tasks: TaskTracker,
+struct Inner<E: Engine> {
+    pool: Pool<E>,
+    tasks: TaskTracker,
     cache: Arc<Cache>,
     /// Counts commits after which a consumer may have something to do.
-    pub(crate) signal: watch::Sender<u64>,
+    signal: watch::Sender<u64>,
     /// Tells whoever listens what was committed.
     live: broadcast::Sender<Live>,
     known: Known,
@@ -86,7 +230,7 @@ pub(crate) struct Inner<E: Engine> {
 }
 
 impl<E: Engine> Inner<E> {
-    pub(crate) fn new(pool: Pool<E>, cache: Arc<Cache>) -> Arc<Self> {
+    fn new(pool: Pool<E>, cache: Arc<Cache>) -> Arc<Self> {
         Arc::new(Self {
             pool,
             tasks: TaskTracker::new(),
@@ -99,7 +243,7 @@ impl<E: Engine> Inner<E> {
     }
 
     /// After everything was removed: no answer that was kept is true any more.
-    pub(crate) async fn outdate_all(&self) {
+    async fn outdate_all(&self) {
         let (outdated, done) = oneshot::channel();
         self.cache
             .outdate_all(move || outdated.send(()).unwrap_or_default());

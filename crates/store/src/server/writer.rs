@@ -2,7 +2,8 @@
 //! its COMMIT, the other collects and writes the next group.
 
 use super::group::{self, Grouped};
-use super::{CONNECTIONS_MAX, Engine, Failure, Inner};
+use super::opening::CONNECTIONS_MAX;
+use super::{Engine, Failure, Inner};
 use crate::mutant::{Mutant, planted};
 use crate::write_sets::{Effects, placed};
 use crate::{Committed, Error, Live};
