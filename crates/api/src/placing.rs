@@ -125,11 +125,7 @@ pub(crate) fn placed(renderer: u8, order: &Order) -> Result<Placed, Problem> {
 
 /// The order that a placing places.
 pub(crate) fn order_in(write_set: &WriteSet) -> &Order {
-    let placed = write_set.changes.iter().find_map(|change| match change {
-        Change::Place(order, _) => Some(&**order),
-        _ => None,
-    });
-    placed.expect("placing places an order")
+    write_set.placed().expect("placing places an order")
 }
 
 /// The order that a change moves on, as it is then.

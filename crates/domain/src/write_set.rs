@@ -19,6 +19,17 @@ pub struct WriteSet {
     pub changes: Vec<Change>,
 }
 
+impl WriteSet {
+    /// The order that it places, if it places one.
+    #[must_use]
+    pub fn placed(&self) -> Option<&Order> {
+        self.changes.iter().find_map(|change| match change {
+            Change::Place(order, _) => Some(&**order),
+            _ => None,
+        })
+    }
+}
+
 /// Takes an idempotency key. Its guard: no record of the scope since `forget_before`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {

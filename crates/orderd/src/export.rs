@@ -6,7 +6,7 @@ use crate::clock::SystemClock;
 use crate::config;
 use crate::exit::Exit;
 use crate::migrate;
-use crate::verify::plural;
+use crate::verify::{each_page, plural};
 use anyhow::Context as _;
 use domain::Order;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -14,12 +14,10 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use store::Store;
 use store::open::Access;
-use store::{OrderQuery, Store};
 
-/// How many orders are read at a time.
-const PAGE: usize = 500;
-/// Of how many of them the rest is read at once.
+/// Of how many orders the rest is read at once.
 const AT_ONCE: usize = 16;
 
 /// What the command line says.
@@ -62,28 +60,19 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// Writes all orders, the newest first, but those that were deleted from view; how many.
 async fn export(store: &dyn Store, out: &mut impl Write) -> anyhow::Result<u64> {
-    let mut query = OrderQuery {
-        customer_id: None,
-        status: None,
-        from: None,
-        before: None,
-        limit: PAGE,
-    };
     let mut count = 0;
-    loop {
-        let page = store.orders(query.clone()).await?;
-        let lines = page.items.iter().map(|order| line(store, order));
+    each_page(store, async |orders| {
+        let lines = orders.iter().map(|order| line(store, order));
         let lines: Vec<String> = stream::iter(lines).buffered(AT_ONCE).try_collect().await?;
         for line in &lines {
             writeln!(out, "{line}")?;
         }
         count += lines.len() as u64;
-        query.before = page.next;
-        if query.before.is_none() {
-            out.flush()?;
-            return Ok(count);
-        }
-    }
+        Ok(())
+    })
+    .await?;
+    out.flush()?;
+    Ok(count)
 }
 
 async fn line(store: &dyn Store, order: &Order) -> Result<String, store::Error> {

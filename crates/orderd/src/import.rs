@@ -14,7 +14,7 @@ use anyhow::{Context as _, anyhow};
 use domain::idempotency::Retention;
 use domain::place::Occasion;
 use domain::text::Label;
-use domain::{Change, Clock, EventId, Ids, OrderId, WriteSet, recorded};
+use domain::{Clock, EventId, Ids, OrderId, recorded};
 use futures_util::future;
 use order::Imported;
 use serde_json::json;
@@ -152,7 +152,8 @@ impl Import<'_> {
             Ok(imported) => imported,
             Err(why) => return Ok(Outcome::Rejected(why)),
         };
-        let (id, with_key) = (placed_in(&placing), placing.claim.is_some());
+        let id = placing.placed().map(|order| order.id);
+        let with_key = placing.claim.is_some();
         let new = Outcome::New {
             with_key,
             without_key,
@@ -256,20 +257,6 @@ impl Import<'_> {
             println!();
         }
     }
-}
-
-/// The order that a write set places.
-fn placed_in(placing: &WriteSet) -> Option<OrderId> {
-    placing
-        .claim
-        .as_ref()
-        .and_then(|claim| claim.order_id)
-        .or_else(|| {
-            placing.changes.iter().find_map(|change| match change {
-                Change::Place(order, _) => Some(order.id),
-                _ => None,
-            })
-        })
 }
 
 /// The file with what could not be imported; made for the first row.

@@ -69,11 +69,12 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
     }
     let path = books_path(&config.settings).filter(|path| path.exists());
     let (mut count, mut ended) = (0, HashMap::new());
-    let counted = each_order(&*store, |order| {
-        count += 1;
+    let counted = each_page(&*store, async |orders| {
+        count += orders.len() as u64;
         if path.is_some() {
-            ended.extend(books::ended(order));
+            ended.extend(orders.iter().filter_map(books::ended));
         }
+        Ok(())
     });
     let counted = counted.await;
     let count = counted.is_ok().then_some(count);
@@ -123,8 +124,11 @@ async fn verify(store: &dyn Store, check: Check) -> anyhow::Result<Verdict> {
     Ok(verdict)
 }
 
-/// Shows `see` all orders, the newest first.
-async fn each_order(store: &dyn Store, mut see: impl FnMut(&Order)) -> Result<(), store::Error> {
+/// Shows `see` all orders but those that were deleted from view, the newest first, in pages.
+pub(crate) async fn each_page(
+    store: &dyn Store,
+    mut see: impl AsyncFnMut(&[Order]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut query = OrderQuery {
         customer_id: None,
         status: None,
@@ -134,7 +138,7 @@ async fn each_order(store: &dyn Store, mut see: impl FnMut(&Order)) -> Result<()
     };
     loop {
         let page = store.orders(query.clone()).await?;
-        page.items.iter().for_each(&mut see);
+        see(&page.items).await?;
         if page.next.is_none() {
             return Ok(());
         }

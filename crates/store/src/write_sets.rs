@@ -3,14 +3,6 @@
 use domain::idempotency::Seen;
 use domain::{Change, Endpoint, EndpointId, Event, Order, OrderId, WriteSet};
 
-/// The order that a write set places.
-pub(crate) fn placed(write_set: &WriteSet) -> Option<&Order> {
-    write_set.changes.iter().find_map(|change| match change {
-        Change::Place(order, _) => Some(&**order),
-        _ => None,
-    })
-}
-
 /// The events of a write set that an order moves on by.
 pub(crate) fn events_of<'w>(write_set: &'w WriteSet, order: &Order) -> Vec<&'w Event> {
     let of_order = |change: &'w Change| match change {
@@ -39,7 +31,7 @@ pub(crate) fn seen_of(write_set: &WriteSet) -> Option<Seen> {
     Some(Seen {
         fingerprint: claim.fingerprint,
         reply: claim.reply.clone(),
-        order: placed(write_set).cloned(),
+        order: write_set.placed().cloned(),
         created_at: claim.created_at,
     })
 }

@@ -5,7 +5,7 @@ use super::group::{self, Grouped};
 use super::opening::CONNECTIONS_MAX;
 use super::{Engine, Failure, Inner};
 use crate::mutant::{Mutant, planted};
-use crate::write_sets::{Effects, placed};
+use crate::write_sets::Effects;
 use crate::{Committed, Error, Live};
 use domain::WriteSet;
 use sqlx::Transaction;
@@ -211,7 +211,7 @@ impl<E: Engine> Inner<E> {
     }
 
     async fn fate(&self, write_set: &WriteSet, error: &sqlx::Error) -> Result<Committed, Error> {
-        if let Some(order) = placed(write_set)
+        if let Some(order) = write_set.placed()
             && let Ok(Some(_)) = E::order(&self.pool, order.id).await
         {
             return Ok(Committed::Done);

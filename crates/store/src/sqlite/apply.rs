@@ -8,7 +8,7 @@ use super::webhooks;
 use super::{Indexes, books, moves, outbox, read};
 use crate::Error;
 use crate::mutant::{Mutant, planted};
-use crate::write_sets::{Subscriber, events_of, moves, placed, seen_of};
+use crate::write_sets::{Subscriber, events_of, moves, seen_of};
 use domain::idempotency::{Body, Scope, Seen};
 use domain::{
     Change, Claim, Event, LedgerEntry, Line, Order, OrderId, RecordId, RecordKind, Timestamp,
@@ -37,7 +37,9 @@ pub(super) struct Hashes {
 impl Hashes {
     /// The hashes of a write set; without a claim that of its key means nothing.
     pub(super) fn of(write_set: &WriteSet) -> Self {
-        let customer = placed(write_set).and_then(|order| order.customer_id.as_ref());
+        let customer = write_set
+            .placed()
+            .and_then(|order| order.customer_id.as_ref());
         let customer = customer.map(customer_hash);
         let key = write_set
             .claim
@@ -160,7 +162,7 @@ impl<'g> Group<'g> {
         {
             return Ok(Outcome::Seen(Box::new(seen)));
         }
-        let placed_at = placed(write_set).map(|order| order.created_at);
+        let placed_at = write_set.placed().map(|order| order.created_at);
         for (number, change) in write_set.changes.iter().enumerate() {
             if !self.change(change, write_set, hashes, placed_at)? {
                 let wrote = number > 0;

@@ -1,6 +1,6 @@
 //! A copy of the file as it is at one moment, made beside its owner.
 
-use super::open::{check_header, create_private, damaged, directory_of, own, refusal, suffixed};
+use super::open::{check_header, create_private, directory_of, is_sound, own, refusal, suffixed};
 use super::rows::failed;
 use super::{connection, schema};
 use crate::open::OpenError;
@@ -54,12 +54,5 @@ fn fill(source: &Connection, partial: &Path) -> Result<(), OpenError> {
         .execute("vacuum into ?1", [&name])
         .map_err(|error| refusal(partial, failed(error)))?;
     let copy = connection::reading(partial).map_err(|error| refusal(partial, error))?;
-    let found: String = copy
-        .query_row("pragma integrity_check(1)", [], |row| row.get(0))
-        .map_err(|error| refusal(partial, failed(error)))?;
-    if found == "ok" {
-        Ok(())
-    } else {
-        Err(damaged(partial, &found))
-    }
+    is_sound(&copy, partial, "pragma integrity_check(1)")
 }

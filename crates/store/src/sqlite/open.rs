@@ -157,8 +157,17 @@ fn check_pages(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     if size > CHECK_WHOLE_MAX_BYTES {
         return Ok(());
     }
+    is_sound(connection, path, "pragma quick_check(1)")
+}
+
+/// Runs one of the engine's own checks, which says `ok` or what is wrong first.
+pub(super) fn is_sound(
+    connection: &Connection,
+    path: &Path,
+    check: &'static str,
+) -> Result<(), OpenError> {
     let found: String = connection
-        .query_row("pragma quick_check(1)", [], |row| row.get(0))
+        .query_row(check, [], |row| row.get(0))
         .map_err(|error| refusal(path, failed(error)))?;
     if found == "ok" {
         Ok(())

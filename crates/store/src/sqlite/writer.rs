@@ -9,7 +9,7 @@ use super::rows::{failed, halves};
 use super::webhooks;
 use super::{Memory, connection, outbox, reset, run};
 use crate::mutant::{Mutant, planted};
-use crate::write_sets::{Effects, Subscriber, placed};
+use crate::write_sets::{Effects, Subscriber};
 use crate::{Committed, Error, LeaseClaim, Leased, Live};
 use domain::{OrderId, WriteSet};
 use rusqlite::{Connection, OptionalExtension};
@@ -293,7 +293,9 @@ impl Thread {
         let found = group
             .iter()
             .map(|waiting| {
-                placed(&waiting.write_set)
+                waiting
+                    .write_set
+                    .placed()
                     .map(|order| exists(&connection, order.id))
                     .transpose()
             })
