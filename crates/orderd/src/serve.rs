@@ -20,6 +20,7 @@ use banner::Storage;
 use domain::idempotency::Retention;
 use domain::product::Lines;
 use domain::{Change, RecordId, RecordKind, WriteSet};
+use fulfilment::millis;
 pub(crate) use roles::Role;
 use signals::{Signal, Signals};
 use std::net::SocketAddr;
@@ -252,7 +253,6 @@ async fn cursor_key(store: &dyn Store) -> anyhow::Result<[u8; 32]> {
 }
 
 fn api_settings(settings: &Settings) -> api::Settings {
-    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     let password = &settings.admin.password;
     let on_loopback = port::is_loopback(settings.server.listen.ip());
     api::Settings {
@@ -291,7 +291,6 @@ fn api_settings(settings: &Settings) -> api::Settings {
 
 /// How long keys are remembered.
 pub(crate) fn retention(settings: &Settings) -> Retention {
-    let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     Retention {
         reply_ms: millis(settings.idempotency.retention),
         tombstone_ms: millis(settings.idempotency.tombstone_retention),

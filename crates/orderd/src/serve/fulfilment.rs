@@ -244,6 +244,7 @@ pub(crate) fn behaviour(settings: &Settings) -> Behaviour {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
+/// A time span as the rules count it.
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
