@@ -4,6 +4,7 @@
 //! table goes to the screen and to `bench/results/<date>.md`. It passes and fails nothing.
 
 mod fulfil;
+mod placing;
 mod report;
 pub(crate) mod server;
 
@@ -49,6 +50,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let mut rows = bench.rivals()?;
     rows.extend(bench.full_database("without the index by customer", WITHOUT_INDEX)?);
     rows.extend(bench.full_database("with the index by customer", WITH_INDEX)?);
+    rows.extend(bench.placing_on_servers()?);
 
     let date = jiff::Timestamp::now().to_string()[..10].to_owned();
     let how = format!(
@@ -491,9 +493,14 @@ fn row(what: impl Into<String>, goal: Goal, seen: f64, unit: &'static str) -> Ro
 
 /// Builds the binary that is measured, with the hidden routes that show the ceilings.
 pub(crate) fn build(root: &Path) -> Result<PathBuf> {
+    built(root, "orderd", &["-p", "orderd", "--features", "bench"])
+}
+
+/// Builds what these arguments say; where the program `name` of it is.
+fn built(root: &Path, name: &str, arguments: &[&str]) -> Result<PathBuf> {
     let output = Command::new("cargo")
-        .args(["build", "--profile", SHIPPED, "-p", "orderd"])
-        .args(["--features", "bench"])
+        .args(["build", "--profile", SHIPPED])
+        .args(arguments)
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(root)
         .stderr(Stdio::inherit())
@@ -505,7 +512,7 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "orderd")
+        .filter(|message| message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .context("cargo named no executable")
 }

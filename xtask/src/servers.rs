@@ -130,6 +130,15 @@ impl Database {
         Self::start(name, &program)
     }
 
+    /// The id of its first process.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        match &self.0 {
+            Engine::Postgres(postgres) => postgres.daemon.process_id(),
+            Engine::Mariadb(mariadb) => mariadb.daemon.process_id(),
+        }
+    }
+
     fn start(name: &str, program: &Path) -> Result<Self> {
         Ok(Self(match name {
             "postgres" => Engine::Postgres(Postgres::start(program)?),

@@ -106,7 +106,7 @@ impl Server {
                 .with_context(|| format!("/proc has no {name}"))
         };
         Ok(Usage {
-            cpu: cpu_time(&read("stat")?)?,
+            cpu: cpu_time(&read("stat")?, 2)?,
             written_bytes: field(&read("io")?, "write_bytes:")?,
             resident_bytes: field(&read("status")?, "VmRSS:")? * 1024,
         })
@@ -162,17 +162,22 @@ fn get(address: &str, path: &str) -> std::io::Result<String> {
     Ok(answer)
 }
 
-/// User and system time out of `/proc/PID/stat`; Linux counts them in hundredths of a second.
-fn cpu_time(stat: &str) -> anyhow::Result<Duration> {
+/// The processor time of a process and of those that it has waited for.
+pub(super) fn processor_time(id: &str) -> anyhow::Result<Duration> {
+    cpu_time(&fs::read_to_string(format!("/proc/{id}/stat"))?, 4)
+}
+
+/// User and system time out of `/proc/PID/stat`, the first two fields of it or, with the processes
+/// that it has waited for, four; Linux counts them in hundredths of a second.
+fn cpu_time(stat: &str, fields: usize) -> anyhow::Result<Duration> {
     // The second field is a name that may hold blanks; behind its bracket stands field 3.
-    let fields = stat
+    let (_, after) = stat
         .rsplit_once(')')
-        .context("/proc/PID/stat has no name")?
-        .1;
-    let ticks = fields
+        .context("/proc/PID/stat has no name")?;
+    let ticks = after
         .split_whitespace()
         .skip(11)
-        .take(2)
+        .take(fields)
         .map(str::parse::<u64>);
     let ticks: u64 = ticks.sum::<Result<u64, _>>()?;
     Ok(Duration::from_millis(ticks * 10))
@@ -191,6 +196,7 @@ mod tests {
     #[test]
     fn processor_time_is_read_behind_a_name_with_blanks() {
         let stat = "42 (a (b) c) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20 0 4 0";
-        assert_eq!(cpu_time(stat).unwrap(), Duration::from_secs(2));
+        assert_eq!(cpu_time(stat, 2).unwrap(), Duration::from_secs(2));
+        assert_eq!(cpu_time(stat, 4).unwrap(), Duration::from_secs(2));
     }
 }

@@ -45,6 +45,11 @@ impl Daemon {
         Ok(daemon)
     }
 
+    /// The id of the process.
+    pub(super) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it at once, and starts it again on what it has left.
     ///
     /// # Errors

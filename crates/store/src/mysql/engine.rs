@@ -1,8 +1,8 @@
 //! What the common part asks of this engine. Statements that are long have files of their own.
 
-use super::rows::{Columns, hex, id, is_conflict, is_duplicate, json, number};
+use super::rows::{Columns, hex, id, is_conflict, json, number};
 use super::{audit, outbox, read, reset, write};
-use crate::server::{At, Engine, Failure, Rows};
+use crate::server::{At, Engine, Failure, Rows, is_duplicate};
 use crate::write_sets::{DELIVERIES_MAX, ENDPOINTS_MAX};
 use crate::{
     Check, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, OrderQuery, Page,
@@ -20,6 +20,10 @@ use std::collections::{BTreeSet, HashMap};
 
 #[async_trait]
 impl Engine for MySql {
+    async fn take_new(to: &mut MySqlConnection, claims: &[&Claim]) -> Result<(), Failure> {
+        take(to, claims).await
+    }
+
     async fn take(to: &mut MySqlConnection, claims: &[&Claim]) -> Result<Vec<usize>, Failure> {
         let there = there(to, claims).await?;
         let is = |number: &usize, forgotten: bool| there.get(number) == Some(&forgotten);
@@ -70,9 +74,8 @@ impl Engine for MySql {
         }
     }
 
-    /// A row that is there only since it was looked for is such a moment, too.
     fn is_conflict(error: &sqlx::Error) -> bool {
-        is_conflict(error) || is_duplicate(error)
+        is_conflict(error)
     }
 
     async fn order(pool: &MySqlPool, id: OrderId) -> Result<Option<Order>, Error> {

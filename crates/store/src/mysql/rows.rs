@@ -5,7 +5,6 @@ pub(super) use crate::server::failed;
 
 use crate::Error;
 use serde::Serialize;
-use sqlx::error::ErrorKind;
 use sqlx::mysql::{MySqlDatabaseError, MySqlRow};
 use sqlx::{Decode, MySql, Row, Type};
 use std::fmt::Write as _;
@@ -62,12 +61,6 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").expect("a string takes all that is written");
     }
     text
-}
-
-/// Whether a row is there already that a statement would have added.
-pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
-    let error = error.as_database_error();
-    error.is_some_and(|error| error.kind() == ErrorKind::UniqueViolation)
 }
 
 /// Whether a statement only came at the wrong moment.

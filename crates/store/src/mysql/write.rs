@@ -4,17 +4,17 @@
 //! locked, before it is written.
 
 use super::rows::{
-    account_code, aim_code, event_code, id, is_duplicate, json, number, status_code, step_code,
-    transfer_code, write_lines,
+    account_code, aim_code, event_code, id, json, number, status_code, step_code, transfer_code,
+    write_lines,
 };
-use crate::server::{At, Failure, Rows, missing};
+use crate::server::{At, Failure, Rows, missing, unless_there};
 use domain::order::Failure as OrderFailure;
 use domain::stock::Movement;
 use domain::text::Label;
 use domain::transfer::{Asset, Subject};
-use domain::{Consumer, CustomerId, Lease, Name, Order, Timestamp, Transfer};
+use domain::{Consumer, CustomerId, Lease, Name, Order, Timestamp, Transfer, Wake};
 use sqlx::MySqlConnection;
-use sqlx::mysql::{MySqlQueryResult, MySqlRow};
+use sqlx::mysql::MySqlRow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Writes them all; those whose guard failed.
@@ -29,7 +29,8 @@ pub(super) async fn write(
     wrong.extend(add_transfers(to, rows).await?);
     wrong.extend(move_stock(to, rows).await?);
     tell(to, rows).await?;
-    wake(to, rows).await?;
+    wake_first(to, &rows.first_wakes).await?;
+    wake(to, &rows.wakes).await?;
     wrong.extend(settle(to, rows).await?);
     wrong.extend(delay(to, rows).await?);
     Ok(wrong)
@@ -353,11 +354,35 @@ async fn tell(to: &mut MySqlConnection, rows: &Rows<'_>) -> Result<(), Failure> 
     Ok(())
 }
 
-async fn wake(to: &mut MySqlConnection, rows: &Rows<'_>) -> Result<(), Failure> {
-    if rows.wakes.is_empty() {
+async fn wake_first(to: &mut MySqlConnection, wakes: &[&Wake]) -> Result<(), Failure> {
+    let sql = "insert into wake_rows (consumer, order_id, since, head, due_at)
+         select unhex(new.consumer), unhex(new.order_id), new.since, new.head, new.due_at
+         from json_table(?, '$[*]' columns (consumer char(32) path '$[0]',
+           order_id char(32) path '$[1]', since int path '$[2]', head int path '$[3]',
+           due_at bigint path '$[4]')) as new";
+    add_wakes(to, sql, wakes).await
+}
+
+async fn wake(to: &mut MySqlConnection, wakes: &[&Wake]) -> Result<(), Failure> {
+    let sql = "insert into wake_rows (consumer, order_id, since, head, due_at)
+         select unhex(new.consumer), unhex(new.order_id), new.since, new.head, new.due_at
+         from json_table(?, '$[*]' columns (consumer char(32) path '$[0]',
+           order_id char(32) path '$[1]', since int path '$[2]', head int path '$[3]',
+           due_at bigint path '$[4]')) as new
+         on duplicate key update head = greatest(wake_rows.head, new.head),
+           since = least(wake_rows.since, new.since), due_at = least(wake_rows.due_at, new.due_at)";
+    add_wakes(to, sql, wakes).await
+}
+
+async fn add_wakes(
+    to: &mut MySqlConnection,
+    sql: &'static str,
+    wakes: &[&Wake],
+) -> Result<(), Failure> {
+    if wakes.is_empty() {
         return Ok(());
     }
-    let new = json(&rows.wakes, |wake| {
+    let new = json(wakes, |wake| {
         (
             id(consumer(wake.consumer)),
             id(wake.subject.as_uuid()),
@@ -366,18 +391,7 @@ async fn wake(to: &mut MySqlConnection, rows: &Rows<'_>) -> Result<(), Failure> 
             wake.due_at.as_millis(),
         )
     });
-    sqlx::query(
-        "insert into wake_rows (consumer, order_id, since, head, due_at)
-         select unhex(new.consumer), unhex(new.order_id), new.since, new.head, new.due_at
-         from json_table(?, '$[*]' columns (consumer char(32) path '$[0]',
-           order_id char(32) path '$[1]', since int path '$[2]', head int path '$[3]',
-           due_at bigint path '$[4]')) as new
-         on duplicate key update head = greatest(wake_rows.head, new.head),
-           since = least(wake_rows.since, new.since), due_at = least(wake_rows.due_at, new.due_at)",
-    )
-    .bind(new)
-    .execute(to)
-    .await?;
+    sqlx::query(sql).bind(new).execute(to).await?;
     Ok(())
 }
 
@@ -474,18 +488,6 @@ pub(super) fn consumer(consumer: Consumer) -> uuid::Uuid {
     match consumer {
         Consumer::Fulfil => uuid::Uuid::nil(),
         Consumer::Announce(endpoint_id) => endpoint_id.as_uuid(),
-    }
-}
-
-/// Nobody where all rows were added; else all, since it is not known whose was there already.
-fn unless_there(
-    added: Result<MySqlQueryResult, sqlx::Error>,
-    all: impl Iterator<Item = At>,
-) -> Result<Vec<At>, Failure> {
-    match added {
-        Ok(_) => Ok(Vec::new()),
-        Err(error) if is_duplicate(&error) => Ok(all.collect()),
-        Err(error) => Err(error.into()),
     }
 }
 

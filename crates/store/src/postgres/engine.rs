@@ -15,12 +15,17 @@ use domain::{
     Record, RecordId, Stock, Transfer,
 };
 use sqlx::error::DatabaseError;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
 use sqlx::{PgConnection, PgPool, Postgres};
 use std::collections::{BTreeSet, HashSet};
 
 #[async_trait]
 impl Engine for Postgres {
+    async fn take_new(to: &mut PgConnection, claims: &[&Claim]) -> Result<(), Failure> {
+        take_new(to, claims).await
+    }
+
     async fn take(to: &mut PgConnection, claims: &[&Claim]) -> Result<Vec<usize>, Failure> {
         take(to, claims).await
     }
@@ -127,18 +132,20 @@ impl Engine for Postgres {
     }
 }
 
+async fn take_new(to: &mut PgConnection, claims: &[&Claim]) -> Result<(), Failure> {
+    let sql = "insert into key_rows (principal, operation, key, scheme, digest, status, renderer,
+           reply, order_id, created_at)
+         select * from unnest($1::text[], $2::smallint[], $3::text[], $4::smallint[], $5::bytea[],
+           $6::smallint[], $7::smallint[], $8::bytea[], $9::uuid[], $10::bigint[])";
+    rows_of(sql, claims).execute(to).await?;
+    Ok(())
+}
+
 async fn take(to: &mut PgConnection, claims: &[&Claim]) -> Result<Vec<usize>, Failure> {
-    let stored = |claim: &&Claim| match &claim.reply.body {
-        Body::Rendered(renderer) => (Some(i64::from(*renderer)), None),
-        Body::Stored(bytes) => (None, Some(bytes.to_vec())),
-    };
-    let taken = sqlx::query(
-        "insert into key_rows (principal, operation, key, scheme, digest, status, renderer, reply,
-           order_id, created_at)
-         select principal, operation, key, scheme, digest, status, renderer, reply, order_id,
-           created_at
-         from unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bytea[],
-           $6::bigint[], $7::bigint[], $8::bytea[], $9::uuid[], $10::bigint[])
+    let sql = "insert into key_rows (principal, operation, key, scheme, digest, status, renderer,
+           reply, order_id, created_at)
+         select * from unnest($1::text[], $2::smallint[], $3::text[], $4::smallint[], $5::bytea[],
+             $6::smallint[], $7::smallint[], $8::bytea[], $9::uuid[], $10::bigint[])
            as new (principal, operation, key, scheme, digest, status, renderer, reply, order_id,
              created_at)
          order by principal, operation, key
@@ -146,22 +153,12 @@ async fn take(to: &mut PgConnection, claims: &[&Claim]) -> Result<Vec<usize>, Fa
            digest = excluded.digest, status = excluded.status, renderer = excluded.renderer,
            reply = excluded.reply, order_id = excluded.order_id, created_at = excluded.created_at
          where key_rows.created_at < $11
-         returning principal, operation, key",
-    )
-    .bind(list(claims, |it| it.scope.principal.as_str()))
-    .bind(list(claims, |it| i64::from(it.scope.operation.code())))
-    .bind(list(claims, |it| it.scope.key.as_str()))
-    .bind(list(claims, |it| i64::from(it.fingerprint.scheme)))
-    .bind(list(claims, |it| it.fingerprint.digest.to_vec()))
-    .bind(list(claims, |it| i64::from(it.reply.status)))
-    .bind(list(claims, |it| stored(it).0))
-    .bind(list(claims, |it| stored(it).1))
-    .bind(list(claims, |it| it.order_id.map(|id| Id(id.as_uuid()))))
-    .bind(list(claims, |it| it.created_at.as_millis()))
-    // The strictest of them: a key that only another may take over is looked at alone.
-    .bind(claims.iter().map(|it| it.forget_before.as_millis()).min())
-    .fetch_all(to)
-    .await?;
+         returning principal, operation, key";
+    let taken = rows_of(sql, claims)
+        // The strictest of them: a key that only another may take over is looked at alone.
+        .bind(claims.iter().map(|it| it.forget_before.as_millis()).min())
+        .fetch_all(to)
+        .await?;
     if taken.len() == claims.len() {
         return Ok(Vec::new());
     }
@@ -179,6 +176,25 @@ async fn take(to: &mut PgConnection, claims: &[&Claim]) -> Result<Vec<usize>, Fa
     };
     let refused = (0..claims.len()).filter(|number| !is_free(claims[*number]));
     Ok(refused.collect())
+}
+
+/// The statement with the rows of claims, a list for each column.
+fn rows_of(sql: &'static str, claims: &[&Claim]) -> Query<'static, Postgres, PgArguments> {
+    let stored = |claim: &&Claim| match &claim.reply.body {
+        Body::Rendered(renderer) => (Some(i16::from(*renderer)), None),
+        Body::Stored(bytes) => (None, Some(bytes.to_vec())),
+    };
+    sqlx::query(sql)
+        .bind(list(claims, |it| it.scope.principal.as_str().to_owned()))
+        .bind(list(claims, |it| i16::from(it.scope.operation.code())))
+        .bind(list(claims, |it| it.scope.key.as_str().to_owned()))
+        .bind(list(claims, |it| i16::from(it.fingerprint.scheme)))
+        .bind(list(claims, |it| it.fingerprint.digest.to_vec()))
+        .bind(list(claims, |it| it.reply.status.cast_signed()))
+        .bind(list(claims, |it| stored(it).0))
+        .bind(list(claims, |it| stored(it).1))
+        .bind(list(claims, |it| it.order_id.map(|id| Id(id.as_uuid()))))
+        .bind(list(claims, |it| it.created_at.as_millis()))
 }
 
 /// Adds a try to the log, and at times removes the old ones.

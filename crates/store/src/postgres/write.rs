@@ -6,10 +6,10 @@ use super::rows::{
     Id, account_code, aim_code, event_code, number, status_code, step_code, transfer_code,
     write_lines,
 };
-use crate::server::{At, Failure, Rows, missing, unless_all};
+use crate::server::{At, Failure, Rows, missing, unless_there};
 use domain::order::Failure as OrderFailure;
 use domain::transfer::{Asset, Subject};
-use domain::{Consumer, CustomerId, Name, Order, Timestamp, Transfer, text::Label};
+use domain::{Consumer, CustomerId, Name, Order, Timestamp, Transfer, Wake, text::Label};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 use std::collections::{BTreeSet, HashSet};
@@ -17,15 +17,26 @@ use std::collections::{BTreeSet, HashSet};
 /// Writes them all; those whose guard failed.
 pub(super) async fn write(to: &mut PgConnection, rows: &Rows<'_>) -> Result<BTreeSet<At>, Failure> {
     let mut wrong = BTreeSet::new();
-    wrong.extend(place(to, rows).await?);
     wrong.extend(move_on(to, rows).await?);
-    wrong.extend(add_events(to, rows).await?);
-    wrong.extend(add_transfers(to, rows).await?);
     wrong.extend(move_stock(to, rows).await?);
-    tell(to, rows).await?;
-    wake(to, rows).await?;
     wrong.extend(settle(to, rows).await?);
     wrong.extend(delay(to, rows).await?);
+    // Whoever is late is known by now: what is added is there only if an id came twice. That ends
+    // the transaction, and costs a third less than asking `on conflict` for each row.
+    if wrong.is_empty() {
+        wrong.extend(place(to, rows).await?);
+    }
+    if wrong.is_empty() {
+        wrong.extend(add_events(to, rows).await?);
+    }
+    if wrong.is_empty() {
+        wrong.extend(add_transfers(to, rows).await?);
+    }
+    if wrong.is_empty() {
+        tell(to, rows).await?;
+        wake_first(to, &rows.first_wakes).await?;
+        wake(to, &rows.wakes).await?;
+    }
     Ok(wrong)
 }
 
@@ -49,11 +60,9 @@ async fn place(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, Failur
            select order_id, status, version, customer_id, customer_name, currency, total_minor,
              contract, fulfil, metadata, created_at, lines::json
            from new
-           on conflict do nothing
          )
          insert into ledger_rows (order_id, quantity, total_minor, currency, recorded_at)
-         select order_id, quantity, entry_total_minor, entry_currency, created_at from new
-         on conflict do nothing",
+         select order_id, quantity, entry_total_minor, entry_currency, created_at from new",
     )
     .bind(list(new, |it| Id(it.1.id.as_uuid())))
     .bind(list(new, |it| status_code(it.1.status)))
@@ -75,11 +84,8 @@ async fn place(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, Failur
     .bind(list(new, |it| it.2.total_minor.as_minor()))
     .bind(list(new, |it| it.2.currency.as_str().to_owned()))
     .execute(to)
-    .await?;
-    Ok(unless_all(
-        placed.rows_affected(),
-        new.iter().map(|it| it.0),
-    ))
+    .await;
+    unless_there(placed, new.iter().map(|it| it.0))
 }
 
 async fn move_on(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, Failure> {
@@ -141,8 +147,7 @@ async fn add_events(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, F
         "insert into event_rows (order_id, sequence, event_id, kind, payload, occurred_at,
            traceparent)
          select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::bigint[], $5::text[],
-           $6::bigint[], $7::text[])
-         on conflict do nothing",
+           $6::bigint[], $7::text[])",
     )
     .bind(list(events, |it| Id(it.1.order_id.as_uuid())))
     .bind(list(events, |it| it.1.sequence.cast_signed()))
@@ -152,11 +157,8 @@ async fn add_events(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, F
     .bind(list(events, |it| it.1.occurred_at.as_millis()))
     .bind(list(events, |it| it.1.traceparent.as_deref()))
     .execute(to)
-    .await?;
-    Ok(unless_all(
-        added.rows_affected(),
-        events.iter().map(|it| it.0),
-    ))
+    .await;
+    unless_there(added, events.iter().map(|it| it.0))
 }
 
 async fn add_transfers(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, Failure> {
@@ -179,8 +181,7 @@ async fn add_transfers(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>
          from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[],
            $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::bigint[])
            as new (subject, number, kind, pending, item_id, debit, credit, amount, reason,
-             occurred_at)
-         on conflict do nothing",
+             occurred_at)",
     )
     .bind(list(transfers, |it| subject(it.1)))
     .bind(list(transfers, |it| i64::from(it.1.number)))
@@ -195,11 +196,8 @@ async fn add_transfers(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>
     .bind(list(transfers, |it| it.1.reason.as_deref()))
     .bind(list(transfers, |it| it.1.occurred_at.as_millis()))
     .execute(to)
-    .await?;
-    Ok(unless_all(
-        added.rows_affected(),
-        transfers.iter().map(|it| it.0),
-    ))
+    .await;
+    unless_there(added, transfers.iter().map(|it| it.0))
 }
 
 /// What was never counted starts from nothing, where something comes to it.
@@ -266,24 +264,36 @@ async fn tell(to: &mut PgConnection, rows: &Rows<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn wake(to: &mut PgConnection, rows: &Rows<'_>) -> Result<(), Failure> {
-    let wakes = &rows.wakes;
+async fn wake_first(to: &mut PgConnection, wakes: &[&Wake]) -> Result<(), Failure> {
+    let sql = "insert into wake_rows (consumer, order_id, since, head, due_at)
+         select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::bigint[])";
+    add_wakes(to, sql, wakes).await
+}
+
+async fn wake(to: &mut PgConnection, wakes: &[&Wake]) -> Result<(), Failure> {
+    let sql = "insert into wake_rows as w (consumer, order_id, since, head, due_at)
+         select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::bigint[])
+         on conflict (consumer, order_id) do update set head = greatest(w.head, excluded.head),
+           since = least(w.since, excluded.since), due_at = least(w.due_at, excluded.due_at)";
+    add_wakes(to, sql, wakes).await
+}
+
+async fn add_wakes(
+    to: &mut PgConnection,
+    sql: &'static str,
+    wakes: &[&Wake],
+) -> Result<(), Failure> {
     if wakes.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "insert into wake_rows as w (consumer, order_id, since, head, due_at)
-         select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::bigint[])
-         on conflict (consumer, order_id) do update set head = greatest(w.head, excluded.head),
-           since = least(w.since, excluded.since), due_at = least(w.due_at, excluded.due_at)",
-    )
-    .bind(list(wakes, |it| consumer(it.consumer)))
-    .bind(list(wakes, |it| Id(it.subject.as_uuid())))
-    .bind(list(wakes, |it| it.since.cast_signed()))
-    .bind(list(wakes, |it| it.head.cast_signed()))
-    .bind(list(wakes, |it| it.due_at.as_millis()))
-    .execute(to)
-    .await?;
+    sqlx::query(sql)
+        .bind(list(wakes, |it| consumer(it.consumer)))
+        .bind(list(wakes, |it| Id(it.subject.as_uuid())))
+        .bind(list(wakes, |it| it.since.cast_signed()))
+        .bind(list(wakes, |it| it.head.cast_signed()))
+        .bind(list(wakes, |it| it.due_at.as_millis()))
+        .execute(to)
+        .await?;
     Ok(())
 }
 

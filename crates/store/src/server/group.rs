@@ -23,10 +23,20 @@ pub(super) enum Grouped {
     Without(BTreeMap<usize, usize>),
 }
 
+/// What is expected of the keys of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// That each is new, as nearly all are: one that is not fails the group.
+    New,
+    /// Nothing: each is looked at, which takes more time.
+    Any,
+}
+
 /// Puts a group of write sets into the transaction.
 pub(super) async fn apply<E: Engine>(
     to: &mut E::Connection,
     write_sets: &[&WriteSet],
+    keys: Keys,
 ) -> Result<Grouped, Failure> {
     let subscribers = subscribers::<E>(to, write_sets).await?;
     let announced = !subscribers.is_empty();
@@ -35,7 +45,7 @@ pub(super) async fn apply<E: Engine>(
     while !left.is_empty() {
         let (mut round, rest) = disjoint(write_sets, left);
         left = rest;
-        for (number, claim) in refused::<E>(to, write_sets, &round).await? {
+        for (number, claim) in refused::<E>(to, write_sets, &round, keys).await? {
             let seen = E::seen(to, &claim.scope).await?;
             let seen = seen.ok_or_else(|| Error::Unavailable("the key was let go of".into()))?;
             if seen.created_at < claim.forget_before && write_sets.len() > 1 {
@@ -81,6 +91,7 @@ async fn refused<'w, E: Engine>(
     to: &mut E::Connection,
     write_sets: &[&'w WriteSet],
     round: &[usize],
+    keys: Keys,
 ) -> Result<Vec<(usize, &'w Claim)>, Failure> {
     let with_key = |number: &usize| Some((*number, write_sets[*number].claim.as_ref()?));
     let numbered: Vec<(usize, &Claim)> = round.iter().filter_map(with_key).collect();
@@ -88,6 +99,10 @@ async fn refused<'w, E: Engine>(
         return Ok(Vec::new());
     }
     let claims: Vec<&Claim> = numbered.iter().map(|(_, claim)| *claim).collect();
+    if keys == Keys::New {
+        E::take_new(to, &claims).await?;
+        return Ok(Vec::new());
+    }
     let refused = E::take(to, &claims).await?;
     Ok(refused.into_iter().map(|at| numbered[at]).collect())
 }
@@ -98,12 +113,13 @@ async fn write<E: Engine>(
     rows: &Rows<'_>,
 ) -> Result<BTreeMap<usize, usize>, Failure> {
     let mut wrong = rows.wrong.clone();
-    wrong.extend(E::write(to, rows).await?);
     for (at, change) in &rows.others {
         if !E::make(to, change).await? {
             wrong.insert(*at);
         }
     }
+    // Last, since of some engines nothing more can be asked after a row was refused.
+    wrong.extend(E::write(to, rows).await?);
     let last_first = wrong.into_iter().rev();
     Ok(last_first.map(|at| (at.write_set, at.change)).collect())
 }

@@ -10,7 +10,7 @@ pub(crate) mod pages;
 mod rows;
 mod writer;
 
-pub(crate) use rows::{At, Rows, missing, unless_all};
+pub(crate) use rows::{At, Rows, is_duplicate, missing, unless_there};
 
 use crate::cache::Cache;
 use crate::{
@@ -28,6 +28,7 @@ use others::Known;
 use sqlx::{Database, Pool};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use tokio::sync::{Mutex, broadcast, oneshot, watch};
 use tokio_util::task::TaskTracker;
 use writer::Writer;
@@ -36,6 +37,9 @@ use writer::Writer;
 /// transaction that reads what is committed.
 #[async_trait]
 pub(crate) trait Engine: Database {
+    /// Takes the keys of claims that nobody has used; a row that is there already is an error.
+    async fn take_new(to: &mut Self::Connection, claims: &[&Claim]) -> Result<(), Failure>;
+
     /// Takes the keys of claims, each another one; the numbers of those whose key is taken. A
     /// transaction that has just taken one is waited for.
     async fn take(to: &mut Self::Connection, claims: &[&Claim]) -> Result<Vec<usize>, Failure>;
@@ -52,7 +56,8 @@ pub(crate) trait Engine: Database {
     /// Makes one of the changes that are rare; `false` where its guard fails.
     async fn make(to: &mut Self::Connection, change: &Change) -> Result<bool, Failure>;
 
-    /// Whether a statement only came at the wrong moment: the same may do better once more.
+    /// Whether a statement only came at the wrong moment: the same may do better once more. So may
+    /// what would add a row that is there only since it was looked for, of every engine.
     fn is_conflict(error: &sqlx::Error) -> bool;
 
     /// The order with this id.
@@ -225,6 +230,8 @@ struct Inner<E: Engine> {
     /// Tells whoever listens what was committed.
     live: broadcast::Sender<Live>,
     known: Known,
+    /// How many groups to come are asked whether their keys are new: one of the last was not.
+    wary: AtomicU32,
     /// Whether somebody looks for what other processes commit.
     looks: Mutex<bool>,
 }
@@ -238,6 +245,7 @@ impl<E: Engine> Inner<E> {
             signal: watch::Sender::new(0),
             live: broadcast::Sender::new(LIVE_MAX),
             known: Known::default(),
+            wary: AtomicU32::new(0),
             looks: Mutex::new(false),
         })
     }

@@ -1,11 +1,13 @@
 //! The rows of many write sets by kind, so that an engine writes each kind at once.
 
+use super::Failure;
 use crate::write_sets::{Subscriber, events_of, in_sequence, moves};
 use domain::stock::Movement;
 use domain::{
     Change, EndpointId, Event, Lease, LedgerEntry, Order, OrderId, Timestamp, Transfer, Wake,
     WriteSet,
 };
+use sqlx::error::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Where a row comes from.
@@ -27,6 +29,8 @@ pub(crate) struct Rows<'w> {
     pub(crate) transfers: Vec<(At, &'w Transfer)>,
     pub(crate) stock: Vec<(At, &'w Movement)>,
     pub(crate) wakes: Vec<&'w Wake>,
+    /// The first ones of orders that are placed with them: there is nothing to merge them with.
+    pub(crate) first_wakes: Vec<&'w Wake>,
     pub(crate) settled: Vec<(At, &'w Lease)>,
     pub(crate) delayed: Vec<(At, &'w Lease, Timestamp, Option<&'w str>)>,
     /// What is rare, and made one by one.
@@ -95,6 +99,9 @@ impl<'w> Rows<'w> {
                 }
                 Change::Transfer(transfer) => self.transfers.push((at, transfer)),
                 Change::Stock(movement) => self.stock.push((at, movement)),
+                Change::Wake(wake) if places(write_set, wake.subject) => {
+                    self.first_wakes.push(wake);
+                }
                 Change::Wake(wake) => self.wakes.push(wake),
                 Change::Settle(lease) => self.settled.push((at, lease)),
                 Change::Delay {
@@ -127,6 +134,10 @@ impl<'w> Rows<'w> {
     }
 }
 
+fn places(write_set: &WriteSet, id: OrderId) -> bool {
+    write_set.placed().is_some_and(|order| order.id == id)
+}
+
 /// Those of `all` of whom no row says that it was written; `written` counts them from 1.
 pub(crate) fn missing(
     all: impl Iterator<Item = At>,
@@ -136,10 +147,20 @@ pub(crate) fn missing(
     numbered.filter_map(|(number, at)| (!written.contains(&number)).then_some(at))
 }
 
-/// Nobody where all rows were written; else all, since it is not known whose was not.
-pub(crate) fn unless_all(written: u64, all: impl ExactSizeIterator<Item = At>) -> Vec<At> {
-    if written == all.len() as u64 {
-        return Vec::new();
+/// All of them where one is there already that a statement would have added: whose is not said.
+pub(crate) fn unless_there<T>(
+    added: Result<T, sqlx::Error>,
+    all: impl Iterator<Item = At>,
+) -> Result<Vec<At>, Failure> {
+    match added {
+        Ok(_) => Ok(Vec::new()),
+        Err(error) if is_duplicate(&error) => Ok(all.collect()),
+        Err(error) => Err(error.into()),
     }
-    all.collect()
+}
+
+/// Whether a row is there already that a statement would have added.
+pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error();
+    error.is_some_and(|error| error.kind() == ErrorKind::UniqueViolation)
 }

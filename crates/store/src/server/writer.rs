@@ -1,9 +1,9 @@
 //! Write sets that wait are committed in groups, by two tasks that take turns: while one waits for
 //! its COMMIT, the other collects and writes the next group.
 
-use super::group::{self, Grouped};
+use super::group::{self, Grouped, Keys};
 use super::opening::CONNECTIONS_MAX;
-use super::{Engine, Failure, Inner};
+use super::{Engine, Failure, Inner, is_duplicate};
 use crate::mutant::{Mutant, planted};
 use crate::write_sets::Effects;
 use crate::{Committed, Error, Live};
@@ -13,17 +13,20 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 
 /// The most write sets of one transaction.
-const GROUP_MAX: usize = 256;
+const GROUP_MAX: usize = 512;
 /// The most that wait; whoever comes then is told to come again.
 const WAITING_MAX: usize = 16_384;
 /// How many groups are under way at once.
 const WRITERS: u32 = 2;
 /// How often the engine is asked that refused for being asked at the wrong moment.
 const TRIES: usize = 3;
+/// For how many groups keys are looked at after one was not new.
+const WARY_FOR: u32 = 64;
 
 /// A write set that waits, and who waits for what becomes of it.
 struct Job {
@@ -76,8 +79,8 @@ async fn run<E: Engine>(
         if turn.recv_many(&mut group, group_max).await == 0 {
             return;
         }
-        // What goes one by one waits for nobody's turn.
-        let turn = (group_max > 1).then_some(turn);
+        // The next one would be no larger for waiting.
+        let turn = (group.len() < group_max).then_some(turn);
         commit(&inner, group, turn).await;
     }
 }
@@ -88,7 +91,12 @@ async fn commit<E: Engine>(inner: &Arc<Inner<E>>, mut group: Vec<Job>, turn: Opt
     let mut tries = 1;
     while !group.is_empty() {
         let write_sets: Vec<&WriteSet> = group.iter().map(|job| &*job.write_set).collect();
-        match inner.apply(&write_sets).await {
+        let keys = if tries == 1 {
+            inner.expected()
+        } else {
+            Keys::Any
+        };
+        match inner.apply(&write_sets, keys).await {
             Ok(Applied::All {
                 transaction,
                 outcomes,
@@ -112,6 +120,10 @@ async fn commit<E: Engine>(inner: &Arc<Inner<E>>, mut group: Vec<Job>, turn: Opt
                     .partition(|(number, _)| refused.contains_key(number));
                 commit_each_alone(inner, out.into_iter().map(|(_, job)| job));
                 group = rest.into_iter().map(|(_, job)| job).collect();
+            }
+            Err(Failure::Statement(error)) if tries < TRIES && is_duplicate(&error) => {
+                inner.wary.store(WARY_FOR, Ordering::Relaxed);
+                tries += 1;
             }
             Err(Failure::Statement(error)) if tries < TRIES && E::is_conflict(&error) => tries += 1,
             // It may be one's fault, and is not to be everybody's.
@@ -156,9 +168,19 @@ enum Applied<E: Engine> {
 }
 
 impl<E: Engine> Inner<E> {
-    async fn apply(&self, write_sets: &[&WriteSet]) -> Result<Applied<E>, Failure> {
+    /// What is expected of the keys of the next group.
+    fn expected(&self) -> Keys {
+        let relaxed = Ordering::Relaxed;
+        let counted = |wary: u32| wary.checked_sub(1);
+        match self.wary.fetch_update(relaxed, relaxed, counted) {
+            Ok(_) => Keys::Any,
+            Err(_) => Keys::New,
+        }
+    }
+
+    async fn apply(&self, write_sets: &[&WriteSet], keys: Keys) -> Result<Applied<E>, Failure> {
         let mut transaction = self.pool.begin().await?;
-        match group::apply::<E>(&mut transaction, write_sets).await? {
+        match group::apply::<E>(&mut transaction, write_sets, keys).await? {
             Grouped::All {
                 outcomes,
                 announced,
