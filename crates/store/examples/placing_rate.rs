@@ -22,6 +22,8 @@ use store::open::{Access, Options};
 use store::{Committed, Store};
 
 const DAY_MS: i64 = 86_400_000;
+/// Which one makes no difference here.
+const ANY_CONTRACT: u8 = 1;
 
 struct Wall;
 
@@ -90,7 +92,7 @@ fn placing(ids: &Ids, now: Timestamp) -> WriteSet {
     let order_id = ids.mint(now);
     let key = order_id.to_string();
     let draft = Draft {
-        contract: Contract(1),
+        contract: Contract(ANY_CONTRACT),
         customer_id: CustomerId::parse("cust1"),
         customer_name: None,
         currency: None,
