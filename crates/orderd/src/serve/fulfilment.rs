@@ -16,7 +16,7 @@ use tracing::warn;
 use worker::announce::post::Post;
 use worker::providers::books::Books;
 use worker::providers::guarded::Guarded;
-use worker::providers::http::Http;
+use worker::providers::http::{Http, Unusable};
 use worker::providers::simulated::{Behaviour, Simulated};
 use worker::{Announcer, Drain, Fulfil, Limits, Provider};
 
@@ -149,8 +149,16 @@ fn guarded(
 fn http(url: &str, setting: &str) -> Result<Http, Exit> {
     Http::new(url).map_err(|error| {
         let what = format!("Cannot use the URL in {setting}.");
-        let fix = format!("write {setting} = \"https://example.org/v1\".");
-        Exit::new(Code::Configuration, &what, error, &fix)
+        let (why, fix) = match error {
+            Unusable::Url(why) => (why, format!("write {setting} = \"https://example.org/v1\".")),
+            Unusable::Client(why) => (
+                why,
+                "install the certificates of authorities (Debian's package ca-certificates), or name \
+                 a file of them in SSL_CERT_FILE."
+                    .to_owned(),
+            ),
+        };
+        Exit::new(Code::Configuration, &what, why, &fix)
     })
 }
 

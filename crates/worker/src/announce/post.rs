@@ -58,7 +58,7 @@ impl Post {
                 .no_proxy()
                 .dns_resolver(Arc::new(Checked(self.reach)))
                 .build()
-                .map_err(|error| error.to_string())
+                .map_err(|error| words_of(&error))
         });
         made.as_ref().map_err(String::clone)
     }

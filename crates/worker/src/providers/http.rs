@@ -23,6 +23,15 @@ const BODY_MAX: usize = 64 * 1024;
 /// The most characters of what a service says that are kept.
 const WORDS_MAX: usize = 200;
 
+/// Why a service cannot be asked.
+#[derive(Debug)]
+pub enum Unusable {
+    /// Its URL is none, or not one of HTTP.
+    Url(String),
+    /// No client can be made here; mostly because this machine names no authority to trust.
+    Client(String),
+}
+
 /// A service at a URL.
 pub struct Http {
     client: Client,
@@ -33,16 +42,18 @@ impl Http {
     /// The service at `base`, which is `http://` or `https://`.
     ///
     /// # Errors
-    /// What is wrong with the URL, for people.
-    pub fn new(base: &str) -> Result<Self, String> {
-        let base = Url::parse(base.trim_end_matches('/')).map_err(|error| error.to_string())?;
+    /// See [`Unusable`].
+    pub fn new(base: &str) -> Result<Self, Unusable> {
+        let parsed = Url::parse(base.trim_end_matches('/'));
+        let base = parsed.map_err(|error| Unusable::Url(error.to_string()))?;
         if !matches!(base.scheme(), "http" | "https") {
-            return Err(format!("{} is no scheme for it", base.scheme()));
+            let why = format!("{} is no scheme for it", base.scheme());
+            return Err(Unusable::Url(why));
         }
         let client = client()
             .connect_timeout(CONNECT_MAX)
             .build()
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| Unusable::Client(words_of(&error)))?;
         Ok(Self { client, base })
     }
 
@@ -172,6 +183,8 @@ pub(crate) fn words_of(error: &reqwest::Error) -> String {
         "no connection"
     } else if error.is_timeout() {
         "no answer in time"
+    } else if error.is_builder() {
+        "no client can be made"
     } else {
         "the answer broke off"
     });
