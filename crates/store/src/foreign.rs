@@ -104,7 +104,9 @@ impl Source {
                 let opened = MySqlConnection::connect(&url).await;
                 Database::Server(opened.map_err(|error| refuse(&error.to_string()))?)
             }
-            Location::Postgres(_) => return Err(refuse("none of them keeps them there")),
+            Location::Postgres(_) | Location::Dynamodb { .. } => {
+                return Err(refuse("none of them keeps them there"));
+            }
         };
         let columns = database.columns().await.map_err(|error| refuse(&error))?;
         let system = recognised(&columns).map_err(refuse)?;

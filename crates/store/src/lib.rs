@@ -5,13 +5,17 @@
 //! applies a [`WriteSet`] whole, or names the first change whose guard failed. A store decides
 //! nothing.
 
+mod afterwards;
 pub mod cache;
+#[cfg(feature = "aws")]
+mod dynamodb;
 mod error;
 pub mod faulty;
 pub mod foreign;
 mod mutant;
 mod mysql;
 pub mod open;
+mod others;
 mod postgres;
 mod rows;
 mod schema;

@@ -1,6 +1,8 @@
 //! From a URL to a store: the one `match` that chooses a backend.
 
 use crate::cache::Cache;
+#[cfg(feature = "aws")]
+use crate::dynamodb;
 use crate::{Store, mysql, postgres, sqlite};
 use domain::Clock;
 use std::path::{Path, PathBuf};
@@ -60,6 +62,13 @@ pub enum Location {
     Postgres(String),
     /// A `MariaDB` or `MySQL` database.
     Mysql(String),
+    /// Tables of `DynamoDB`.
+    Dynamodb {
+        /// What their names begin with.
+        prefix: String,
+        /// The name of the table of orders, where it is another.
+        orders: Option<String>,
+    },
 }
 
 impl Location {
@@ -68,7 +77,7 @@ impl Location {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::Sqlite(path) => Some(path),
-            Self::Postgres(_) | Self::Mysql(_) => None,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Dynamodb { .. } => None,
         }
     }
 }
@@ -90,17 +99,49 @@ pub fn locate(url: &str) -> Result<Location, OpenError> {
         "mysql" | "mariadb" if rest.starts_with("//") => {
             Ok(Location::Mysql(format!("mysql:{rest}")))
         }
+        "dynamodb" => tables(rest).ok_or_else(|| {
+            OpenError::Url(format!(
+                "Cannot use the database URL {url:?}.\n\
+                 Why: names of DynamoDB tables are 3 to 255 of A-Z, a-z, 0-9, _, - and dots.\n\
+                 Fix: write dynamodb://PREFIX, or dynamodb://PREFIX?orders=TABLE where the table of \
+                 orders has another name."
+            ))
+        }),
         "sqlite" if !path.is_empty() && !path.starts_with(':') && !path.starts_with("//") => {
             Ok(Location::Sqlite(path.into()))
         }
         _ => Err(OpenError::Url(format!(
             "Cannot use the database URL {:?}.\n\
-             Why: orders are kept in a SQLite file, or in a PostgreSQL, MariaDB or MySQL database.\n\
+             Why: orders are kept in a SQLite file, in a PostgreSQL, MariaDB or MySQL database, or in \
+             DynamoDB.\n\
              Fix: write sqlite:orderd.db (a path), sqlite:////var/lib/orderd/orderd.db, \
-             postgres://USER:PASSWORD@HOST:5432/DATABASE or mysql://USER:PASSWORD@HOST:3306/DATABASE.",
+             postgres://USER:PASSWORD@HOST:5432/DATABASE, mysql://USER:PASSWORD@HOST:3306/DATABASE or \
+             dynamodb://PREFIX.",
             redacted(url)
         ))),
     }
+}
+
+/// The tables that a URL names behind its scheme.
+fn tables(rest: &str) -> Option<Location> {
+    let names = rest.strip_prefix("//")?.trim_end_matches('/');
+    let (prefix, query) = match names.split_once('?') {
+        Some((prefix, query)) => (prefix, Some(query)),
+        None => (names, None),
+    };
+    let orders = match query {
+        Some(query) => Some(query.strip_prefix("orders=")?),
+        None => None,
+    };
+    let is_in = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'-' | b'.');
+    let is_name = |name: &str, most| (1..=most).contains(&name.len()) && name.bytes().all(is_in);
+    // The longest name of ours has a dash and seven letters.
+    let are_names =
+        is_name(prefix, 247) && orders.is_none_or(|it| it.len() > 2 && is_name(it, 255));
+    are_names.then(|| Location::Dynamodb {
+        prefix: prefix.to_owned(),
+        orders: orders.map(ToOwned::to_owned),
+    })
 }
 
 /// A URL without the password that it may hold.
@@ -138,6 +179,7 @@ pub fn backup(location: &Location, to: &Path) -> Result<(), OpenError> {
                 to.display()
             ),
         )),
+        Location::Dynamodb { prefix, .. } => Err(by_aws(prefix, "back up")),
     }
 }
 
@@ -158,6 +200,7 @@ pub fn restore(from: &Path, location: &Location) -> Result<(), OpenError> {
             "restore",
             &format!("mariadb DATABASE < {}", from.display()),
         )),
+        Location::Dynamodb { prefix, .. } => Err(by_aws(prefix, "restore")),
     }
 }
 
@@ -170,6 +213,15 @@ fn by_the_server(url: &str, what: &str, command: &str) -> OpenError {
     ))
 }
 
+fn by_aws(prefix: &str, what: &str) -> OpenError {
+    OpenError::Url(format!(
+        "Cannot {what} dynamodb://{prefix}.\n\
+         Why: DynamoDB keeps its own copies, of all tables as they were at one time.\n\
+         Fix: turn on point-in-time recovery for the tables whose names begin with {prefix}-, and use \
+         `aws dynamodb restore-table-to-point-in-time` with one time for all."
+    ))
+}
+
 /// Opens the store that `options.url` names. A file blocks; call it before serving.
 ///
 /// # Errors
@@ -179,5 +231,17 @@ pub async fn open(options: &Options, clock: &dyn Clock) -> Result<Arc<dyn Store>
         Location::Sqlite(path) => Ok(Arc::new(sqlite::open(&path, options, clock)?)),
         Location::Postgres(url) => Ok(Arc::new(postgres::open(&url, options, clock).await?)),
         Location::Mysql(url) => Ok(Arc::new(mysql::open(&url, options, clock).await?)),
+        #[cfg(feature = "aws")]
+        Location::Dynamodb { prefix, orders } => {
+            let store = dynamodb::open(&prefix, orders.as_deref(), options);
+            Ok(Arc::new(store.await?))
+        }
+        #[cfg(not(feature = "aws"))]
+        Location::Dynamodb { .. } => Err(OpenError::Url(format!(
+            "Cannot use the database URL {:?}.\n\
+             Why: this orderd was built without the feature `aws`.\n\
+             Fix: cargo build --release --features aws, or take a released binary.",
+            options.url
+        ))),
     }
 }

@@ -5,17 +5,17 @@
 mod group;
 mod lookups;
 pub(crate) mod opening;
-mod others;
 pub(crate) mod pages;
 mod rows;
 mod writer;
 
 pub(crate) use rows::{At, Rows, is_duplicate, missing, unless_there};
 
+use crate::afterwards::{Afterwards, Journal};
 use crate::cache::Cache;
 use crate::{
-    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LIVE_MAX, LeaseClaim, Leased,
-    Live, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, Live,
+    OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
 };
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
@@ -24,13 +24,11 @@ use domain::{
     Stock, Transfer, WriteSet,
 };
 use lookups::Lookups;
-use others::Known;
 use sqlx::{Database, Pool};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use tokio::sync::{Mutex, broadcast, oneshot, watch};
-use tokio_util::task::TaskTracker;
+use tokio::sync::{broadcast, watch};
 use writer::Writer;
 
 /// The statements of an engine that the common part runs. It calls them one after another in a
@@ -116,6 +114,7 @@ pub(crate) trait Engine: Database {
 /// Orders in a database of a server, shared by as many processes as like.
 pub(crate) struct Server<E: Engine> {
     inner: Arc<Inner<E>>,
+    journal: Arc<dyn Journal>,
     writer: Writer,
     lookups: Lookups,
     /// Where it is, without the password.
@@ -125,11 +124,16 @@ pub(crate) struct Server<E: Engine> {
 impl<E: Engine> Server<E> {
     /// Of a database that is open and up to date; on the runtime that will use it.
     pub(crate) fn new(pool: Pool<E>, location: String, cache: Arc<Cache>) -> Self {
-        let inner = Inner::new(pool, cache);
+        let inner = Arc::new(Inner {
+            pool: pool.clone(),
+            after: Afterwards::new(cache),
+            wary: AtomicU32::new(0),
+        });
         let writer = Writer::start(&inner);
-        let lookups = Lookups::start(inner.pool.clone(), &inner.tasks);
+        let lookups = Lookups::start(pool.clone(), &inner.after.tasks);
         Self {
             inner,
+            journal: Arc::new(Events(pool)),
             writer,
             lookups,
             location,
@@ -165,7 +169,7 @@ impl<E: Engine> Store for Server<E> {
     }
 
     async fn live(&self) -> Result<broadcast::Receiver<Live>, Error> {
-        self.inner.listen().await
+        self.inner.after.listen(&self.journal).await
     }
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, DeliveryId>, Error> {
@@ -177,7 +181,7 @@ impl<E: Engine> Store for Server<E> {
     }
 
     fn signal(&self) -> watch::Receiver<u64> {
-        self.inner.signal.subscribe()
+        self.inner.after.signal.subscribe()
     }
 
     async fn transfers(&self, order_id: OrderId) -> Result<Vec<Transfer>, Error> {
@@ -210,7 +214,7 @@ impl<E: Engine> Store for Server<E> {
 
     async fn reset(&self) -> Result<u64, Error> {
         let removed = E::reset(&self.inner.pool).await?;
-        self.inner.outdate_all().await;
+        self.inner.after.outdate_all().await;
         Ok(removed)
     }
 
@@ -223,40 +227,22 @@ impl<E: Engine> Store for Server<E> {
 /// A database, and who is told of what is committed there.
 struct Inner<E: Engine> {
     pool: Pool<E>,
-    tasks: TaskTracker,
-    cache: Arc<Cache>,
-    /// Counts commits after which a consumer may have something to do.
-    signal: watch::Sender<u64>,
-    /// Tells whoever listens what was committed.
-    live: broadcast::Sender<Live>,
-    known: Known,
+    after: Arc<Afterwards>,
     /// How many groups to come are asked whether their keys are new: one of the last was not.
     wary: AtomicU32,
-    /// Whether somebody looks for what other processes commit.
-    looks: Mutex<bool>,
 }
 
-impl<E: Engine> Inner<E> {
-    fn new(pool: Pool<E>, cache: Arc<Cache>) -> Arc<Self> {
-        Arc::new(Self {
-            pool,
-            tasks: TaskTracker::new(),
-            cache,
-            signal: watch::Sender::new(0),
-            live: broadcast::Sender::new(LIVE_MAX),
-            known: Known::default(),
-            wary: AtomicU32::new(0),
-            looks: Mutex::new(false),
-        })
+/// The events of a database.
+struct Events<E: Engine>(Pool<E>);
+
+#[async_trait]
+impl<E: Engine> Journal for Events<E> {
+    async fn newest_event(&self) -> Result<Option<EventId>, Error> {
+        E::newest_event(&self.0).await
     }
 
-    /// After everything was removed: no answer that was kept is true any more.
-    async fn outdate_all(&self) {
-        let (outdated, done) = oneshot::channel();
-        self.cache
-            .outdate_all(move || outdated.send(()).unwrap_or_default());
-        drop(done.await);
-        drop(self.live.send(Live::Gap));
+    async fn events_after(&self, query: EventQuery) -> Result<Page<Event, EventId>, Error> {
+        E::events_after(&self.0, query).await
     }
 }
 

@@ -5,8 +5,7 @@ use super::group::{self, Grouped, Keys};
 use super::opening::CONNECTIONS_MAX;
 use super::{Engine, Failure, Inner, is_duplicate};
 use crate::mutant::{Mutant, planted};
-use crate::write_sets::Effects;
-use crate::{Committed, Error, Live};
+use crate::{Committed, Error};
 use domain::WriteSet;
 use sqlx::Transaction;
 use std::collections::BTreeMap;
@@ -51,7 +50,10 @@ impl Writer {
         };
         for _ in 0..writers {
             let jobs = Arc::clone(&jobs);
-            inner.tasks.spawn(run(Arc::clone(inner), jobs, group_max));
+            inner
+                .after
+                .tasks
+                .spawn(run(Arc::clone(inner), jobs, group_max));
         }
         Self(sender)
     }
@@ -90,7 +92,7 @@ async fn run<E: Engine>(
 async fn commit<E: Engine>(inner: &Arc<Inner<E>>, mut group: Vec<Job>, turn: Option<Turn>) {
     let mut tries = 1;
     while !group.is_empty() {
-        let write_sets: Vec<&WriteSet> = group.iter().map(|job| &*job.write_set).collect();
+        let write_sets: Vec<&WriteSet> = write_sets(&group).collect();
         let keys = if tries == 1 {
             inner.expected()
         } else {
@@ -143,7 +145,10 @@ async fn commit<E: Engine>(inner: &Arc<Inner<E>>, mut group: Vec<Job>, turn: Opt
 
 fn commit_each_alone<E: Engine>(inner: &Arc<Inner<E>>, jobs: impl Iterator<Item = Job>) {
     for job in jobs {
-        inner.tasks.spawn(commit_alone(Arc::clone(inner), job));
+        inner
+            .after
+            .tasks
+            .spawn(commit_alone(Arc::clone(inner), job));
     }
 }
 
@@ -205,11 +210,7 @@ impl<E: Engine> Inner<E> {
         outcomes: Vec<Committed>,
         announced: bool,
     ) {
-        // Who listens only after the COMMIT asks for what comes after it.
-        let listened = self.live.receiver_count() > 0;
-        if listened {
-            self.known.add(group.iter().map(|job| &*job.write_set));
-        }
+        let listened = self.after.expect(write_sets(&group));
         if planted(Mutant::AnswerBeforeCommit) {
             let answers = group.into_iter().zip(outcomes.into_iter().map(Ok));
             self.answer(answers.collect(), announced, listened).await;
@@ -222,7 +223,7 @@ impl<E: Engine> Inner<E> {
         match transaction.commit().await {
             Ok(()) => answers.extend(group.into_iter().zip(outcomes.into_iter().map(Ok))),
             Err(error) => {
-                self.known.remove(group.iter().map(|job| &*job.write_set));
+                self.after.known.remove(write_sets(&group));
                 for job in group {
                     let fate = self.fate(&job.write_set, &error).await;
                     answers.push((job, fate));
@@ -254,29 +255,15 @@ impl<E: Engine> Inner<E> {
             .filter(|(_, answer)| matches!(answer, Ok(Committed::Done)))
             .map(|(job, _)| Arc::clone(&job.write_set))
             .collect();
-        let wakes = self.outdate(&done, announced).await;
+        let wakes = self.after.outdate(&done, announced).await;
         for (job, answer) in answers {
             // Whoever asked may be gone; the record of the key is not.
             drop(job.answer.send(answer));
         }
-        if wakes {
-            self.signal.send_modify(|commits| *commits += 1);
-        }
-        if listened && !done.is_empty() {
-            drop(self.live.send(Live::Group(done.into())));
-        }
+        self.after.tell(done, wakes, listened);
     }
+}
 
-    /// Outdates what write sets changed; whether a consumer may have something to do.
-    async fn outdate(&self, done: &[Arc<WriteSet>], announced: bool) -> bool {
-        let changes = done.iter().flat_map(|write_set| &write_set.changes);
-        let effects = Effects::of(changes, announced);
-        if effects.outdates() {
-            let (outdated, waited) = oneshot::channel();
-            let outdated = move || outdated.send(()).unwrap_or_default();
-            self.cache.outdate(effects.moved, outdated);
-            drop(waited.await);
-        }
-        effects.wakes
-    }
+fn write_sets(group: &[Job]) -> impl Iterator<Item = &WriteSet> {
+    group.iter().map(|job| &*job.write_set)
 }

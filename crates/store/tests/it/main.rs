@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod contract;
+#[cfg(feature = "aws")]
+mod dynamodb;
 mod fixtures;
 mod live;
 mod mysql;

@@ -5,7 +5,7 @@
 //! known. Each look begins some time before the newest event that is known, and what is known
 //! already is left out.
 
-use super::{Engine, Inner};
+use crate::afterwards::{Afterwards, Journal};
 use crate::{Error, EventQuery, Live};
 use domain::{Change, Event, EventId, Timestamp, WriteSet};
 use std::collections::BTreeSet;
@@ -26,16 +26,16 @@ const PAGE: usize = 1_000;
 
 /// The events that were told, as far back as it is looked.
 #[derive(Default)]
-pub(super) struct Known(Mutex<BTreeSet<EventId>>);
+pub(crate) struct Known(Mutex<BTreeSet<EventId>>);
 
 impl Known {
     /// These will be told by whoever commits them.
-    pub(super) fn add<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) {
+    pub(crate) fn add<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) {
         self.known().extend(events(write_sets));
     }
 
     /// These will not: nobody knows whether they were committed.
-    pub(super) fn remove<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) {
+    pub(crate) fn remove<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) {
         let mut known = self.known();
         for id in events(write_sets) {
             known.remove(&id);
@@ -74,28 +74,33 @@ fn events<'w>(write_sets: impl Iterator<Item = &'w WriteSet>) -> impl Iterator<I
     write_sets.flat_map(|it| &it.changes).filter_map(of)
 }
 
-impl<E: Engine> Inner<E> {
+impl Afterwards {
     /// What is committed once this has returned, by this process or another.
-    pub(crate) async fn listen(self: &Arc<Self>) -> Result<broadcast::Receiver<Live>, Error> {
+    pub(crate) async fn listen(
+        self: &Arc<Self>,
+        journal: &Arc<dyn Journal>,
+    ) -> Result<broadcast::Receiver<Live>, Error> {
         let receiver = self.live.subscribe();
         let mut looks = self.looks.lock().await;
         if !*looks {
-            let newest = E::newest_event(&self.pool).await?;
+            let newest = journal.newest_event().await?;
             let mut newest = newest.unwrap_or_else(|| EventId::least_at(Timestamp::EPOCH));
             // What is there by now is for whoever reads, not for whoever listens.
-            self.look(&mut newest, &mut Vec::new()).await?;
-            self.tasks.spawn(Arc::clone(self).look_at_others(newest));
+            self.look(&**journal, &mut newest, &mut Vec::new()).await?;
+            let journal = Arc::clone(journal);
+            let look = Arc::clone(self).look_at_others(journal, newest);
+            self.tasks.spawn(look);
             *looks = true;
         }
         Ok(receiver)
     }
 
     /// Looks until nobody listens any more.
-    async fn look_at_others(self: Arc<Self>, mut newest: EventId) {
+    async fn look_at_others(self: Arc<Self>, journal: Arc<dyn Journal>, mut newest: EventId) {
         loop {
             let begun = Instant::now();
             let mut found = Vec::new();
-            if let Err(error) = self.look(&mut newest, &mut found).await {
+            if let Err(error) = self.look(&*journal, &mut newest, &mut found).await {
                 // What was not read is found by the next look.
                 warn!("Cannot look for what other processes commit: {error}");
             }
@@ -113,14 +118,19 @@ impl<E: Engine> Inner<E> {
 
     /// Adds the events that were not known to `found`. `newest` becomes the newest of all, our own as
     /// well: what lies long before it is not read again.
-    async fn look(&self, newest: &mut EventId, found: &mut Vec<Event>) -> Result<(), Error> {
+    async fn look(
+        &self,
+        journal: &dyn Journal,
+        newest: &mut EventId,
+        found: &mut Vec<Event>,
+    ) -> Result<(), Error> {
         let mut after = Some(self.known.begin(*newest));
         while let Some(from) = after {
             let query = EventQuery {
                 after: from,
                 limit: PAGE,
             };
-            let page = E::events_after(&self.pool, query).await?;
+            let page = journal.events_after(query).await?;
             if let Some(last) = page.items.last() {
                 *newest = last.id.max(*newest);
             }

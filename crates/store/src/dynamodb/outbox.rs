@@ -1,0 +1,298 @@
+//! The outbox: who is to be woken, when, and who has it until then. A wake is an item, which is
+//! leased by itself.
+
+use super::action::{Action, NewKey, Write};
+use super::call::{again, failed};
+use super::items::{self, Item, Row, item, number, text, time};
+use super::read::key_of;
+use super::tables::{SHARDS, WAKES_BY_DUE};
+use super::{Db, queue};
+use crate::rows::{Columns, corrupt, number as whole};
+use crate::write_sets::Subscriber;
+use crate::{Error, LeaseClaim, Leased};
+use domain::{Change, Consumer, EndpointId, Event, Lease, OrderId, Timestamp, Wake, WriteSet};
+use futures_util::future::try_join_all;
+use std::collections::BTreeMap;
+
+/// The attributes that are the key of a wake.
+pub(super) const KEY: [&str; 2] = ["order_id", "consumer"];
+/// The attributes of a wake.
+const WAKE: [&str; 7] = [
+    "order_id", "since", "head", "due_at", "attempt", "received", "tries",
+];
+
+/// An endpoint is to be told of events of an order.
+pub(super) struct Told {
+    endpoint_id: EndpointId,
+    order_id: OrderId,
+    since: u32,
+    head: u32,
+    due_at: Timestamp,
+}
+
+/// Who is told of what by the events of a write set.
+pub(super) fn told(write_set: &WriteSet, subscribers: &[Subscriber]) -> Vec<Told> {
+    let mut all: BTreeMap<(EndpointId, OrderId), Told> = BTreeMap::new();
+    for change in &write_set.changes {
+        let Change::Event(event) = change else {
+            continue;
+        };
+        for subscriber in subscribers
+            .iter()
+            .filter(|it| it.endpoint.wants(event.kind))
+        {
+            all.entry((subscriber.id, event.order_id))
+                .and_modify(|told| told.head = told.head.max(event.sequence))
+                .or_insert_with(|| first(subscriber.id, event));
+        }
+    }
+    all.into_values().collect()
+}
+
+fn first(endpoint_id: EndpointId, event: &Event) -> Told {
+    Told {
+        endpoint_id,
+        order_id: event.order_id,
+        since: event.sequence,
+        head: event.sequence,
+        due_at: event.occurred_at,
+    }
+}
+
+impl Db {
+    /// What is to be told already, or waits for its next try, goes on as it would. Events of an order
+    /// come in their sequence, so the head only grows.
+    pub(super) fn tell(&self, told: &Told) -> Action {
+        let consumer = Consumer::Announce(told.endpoint_id);
+        let tell = "set #head = :head, #since = if_not_exists(#since, :since), \
+                    #due_at = if_not_exists(#due_at, :due_at), \
+                    #queue = if_not_exists(#queue, :queue), \
+                    #attempt = if_not_exists(#attempt, :zero), \
+                    #received = if_not_exists(#received, :zero), \
+                    #tries = if_not_exists(#tries, :zero)";
+        Action {
+            table: self.tables.outbox.clone(),
+            write: Write::Update(wake_key(consumer, told.order_id), tell),
+            condition: None,
+            values: vec![
+                (":head", number(told.head)),
+                (":since", number(told.since)),
+                (":due_at", time(told.due_at)),
+                (":queue", queue_of(consumer, told.order_id)),
+                (":zero", number(0)),
+            ],
+        }
+    }
+
+    /// The wake of this consumer that is there.
+    pub(super) async fn woken(&self, wake: &Wake) -> Result<Option<Item>, Error> {
+        let key = wake_key(wake.consumer, wake.subject);
+        self.get(&self.tables.outbox, key).await
+    }
+
+    /// Wakes somebody, or more and earlier than was to be.
+    pub(super) fn wake(&self, wake: &Wake, woken: Option<Item>) -> Result<Action, Error> {
+        let table = &self.tables.outbox;
+        let Some(mut merged) = woken else {
+            let first = item([
+                ("order_id", Some(text(wake.subject.to_string()))),
+                ("consumer", Some(text(items::consumer(wake.consumer)))),
+                ("queue", Some(queue_of(wake.consumer, wake.subject))),
+                ("since", Some(number(wake.since))),
+                ("head", Some(number(wake.head))),
+                ("due_at", Some(time(wake.due_at))),
+                ("attempt", Some(number(0))),
+                ("received", Some(number(0))),
+                ("tries", Some(number(0))),
+            ]);
+            return Ok(Action::new(table, first, NewKey::OrderId));
+        };
+        let unchanged = |name: &str| merged.get(name).cloned().ok_or_else(|| corrupt("wake"));
+        let values = vec![
+            (":since", unchanged("since")?),
+            (":head", unchanged("head")?),
+            (":due_at", unchanged("due_at")?),
+            (":attempt", unchanged("attempt")?),
+            (":tries", unchanged("tries")?),
+        ];
+        let row = Row {
+            item: &merged,
+            names: &WAKE,
+        };
+        let since: u32 = whole(&row, 1, "since")?;
+        let head: u32 = whole(&row, 2, "head")?;
+        let due_at: i64 = whole(&row, 3, "due_at")?;
+        let earliest = due_at.min(wake.due_at.as_millis());
+        merged.insert("since".to_owned(), number(since.min(wake.since)));
+        merged.insert("head".to_owned(), number(head.max(wake.head)));
+        merged.insert("due_at".to_owned(), number(earliest));
+        Ok(Action {
+            table: table.clone(),
+            write: Write::Put(merged),
+            condition: Some(
+                "#since = :since and #head = :head and #due_at = :due_at \
+                 and #attempt = :attempt and #tries = :tries",
+            ),
+            values,
+        })
+    }
+
+    /// What was leased is done.
+    pub(super) fn settle(&self, lease: &Lease) -> Action {
+        Action {
+            table: self.tables.outbox.clone(),
+            write: Write::Delete(wake_key(lease.consumer, lease.subject)),
+            condition: Some("#attempt = :attempt and #head = :head"),
+            values: vec![
+                (":attempt", number(lease.attempt)),
+                (":head", number(lease.head)),
+            ],
+        }
+    }
+
+    /// What was leased is to be leased again then.
+    pub(super) fn delay(&self, lease: &Lease, due_at: Timestamp, error: Option<&str>) -> Action {
+        let mut values = vec![
+            (":attempt", number(lease.attempt)),
+            (":due_at", time(due_at)),
+            (":zero", number(0)),
+            (":since", number(lease.since)),
+            (":tries", number(lease.tries)),
+        ];
+        let delay = if let Some(error) = error {
+            values.push((":error", text(error)));
+            "set #due_at = :due_at, #received = :zero, #since = :since, #tries = :tries, \
+             #last_error = :error"
+        } else {
+            "set #due_at = :due_at, #received = :zero, #since = :since, #tries = :tries \
+             remove #last_error"
+        };
+        Action {
+            table: self.tables.outbox.clone(),
+            write: Write::Update(wake_key(lease.consumer, lease.subject), delay),
+            condition: Some("#attempt = :attempt"),
+            values,
+        }
+    }
+
+    /// Leases what is due, each by itself: who comes second does not get it.
+    pub(super) async fn lease(&self, claim: &LeaseClaim) -> Result<Leased, Error> {
+        let queues = (0..SHARDS).map(|shard| self.waiting(claim, shard));
+        let mut waiting: Vec<(i64, Item)> =
+            try_join_all(queues).await?.into_iter().flatten().collect();
+        waiting.sort_by_key(|(due_at, _)| *due_at);
+        let now = claim.now.as_millis();
+        let count = waiting.iter().take_while(|(due_at, _)| *due_at <= now);
+        let count = count.take(claim.max).count();
+        let later = waiting.split_off(count);
+        let leases = waiting
+            .iter()
+            .map(|(due_at, key)| self.lease_one(claim, *due_at, key));
+        let entries = try_join_all(leases).await?;
+        Ok(Leased {
+            entries: entries.into_iter().flatten().collect(),
+            next_due: later
+                .first()
+                .map(|(due_at, _)| Timestamp::from_millis(*due_at)),
+        })
+    }
+
+    /// The keys of wakes of a partition with when they are due, the longest due first.
+    async fn waiting(&self, claim: &LeaseClaim, shard: u8) -> Result<Vec<(i64, Item)>, Error> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.tables.outbox)
+            .index_name(WAKES_BY_DUE)
+            .key_condition_expression("#queue = :queue")
+            .expression_attribute_names("#queue", "queue")
+            .expression_attribute_values(":queue", queue(claim.consumer, shard))
+            .limit(i32::try_from(claim.max + 1).unwrap_or(i32::MAX));
+        let found = again(|| query.clone().send()).await;
+        let found = found.map_err(failed)?.items.unwrap_or_default();
+        let due = |item: Item| {
+            let row = Row {
+                item: &item,
+                names: &WAKE,
+            };
+            Ok((whole(&row, 3, "due_at")?, item))
+        };
+        found.into_iter().map(due).collect()
+    }
+
+    /// The keys of all wakes of a partition.
+    pub(super) async fn queued(&self, consumer: Consumer, shard: u8) -> Result<Vec<Item>, Error> {
+        let (mut keys, mut start) = (Vec::new(), None);
+        loop {
+            let query = self
+                .client
+                .query()
+                .table_name(&self.tables.outbox)
+                .index_name(WAKES_BY_DUE)
+                .key_condition_expression("#queue = :queue")
+                .expression_attribute_names("#queue", "queue")
+                .expression_attribute_values(":queue", queue(consumer, shard))
+                .set_exclusive_start_key(start.take());
+            let page = again(|| query.clone().send()).await;
+            let page = page.map_err(failed)?;
+            keys.extend(page.items.unwrap_or_default());
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(keys);
+            }
+        }
+    }
+
+    async fn lease_one(
+        &self,
+        claim: &LeaseClaim,
+        due_at: i64,
+        key: &Item,
+    ) -> Result<Option<Lease>, Error> {
+        let row = Row {
+            item: key,
+            names: &WAKE,
+        };
+        let subject = OrderId::new(row.id(0)?);
+        let lease = "set #due_at = :until add #attempt :one, #received :one";
+        let action = Action {
+            table: self.tables.outbox.clone(),
+            write: Write::Update(wake_key(claim.consumer, subject), lease),
+            // An index follows a moment later; what it says is due may be another's by now.
+            condition: Some("#due_at = :due_at"),
+            values: vec![
+                (":due_at", number(due_at)),
+                (":until", time(claim.until)),
+                (":one", number(1)),
+            ],
+        };
+        let Some(item) = action.update(&self.client).await? else {
+            return Ok(None);
+        };
+        let row = Row {
+            item: &item,
+            names: &WAKE,
+        };
+        Ok(Some(Lease {
+            consumer: claim.consumer,
+            subject,
+            since: whole(&row, 1, "since")?,
+            head: whole(&row, 2, "head")?,
+            attempt: whole(&row, 4, "attempt")?,
+            received: whole(&row, 5, "received")?,
+            tries: whole(&row, 6, "tries")?,
+        }))
+    }
+}
+
+/// The key of a wake.
+pub(super) fn wake_key(consumer: Consumer, subject: OrderId) -> Item {
+    let mut key = key_of("order_id", text(subject.to_string()));
+    key.insert("consumer".to_owned(), text(items::consumer(consumer)));
+    key
+}
+
+fn queue_of(consumer: Consumer, subject: OrderId) -> aws_sdk_dynamodb::types::AttributeValue {
+    let [.., last] = *subject.as_uuid().as_bytes();
+    queue(consumer, last % SHARDS)
+}
