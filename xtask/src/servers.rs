@@ -4,11 +4,13 @@
 
 mod daemon;
 mod mariadb;
+mod ministack;
 mod postgres;
 
 use crate::finish;
 use anyhow::{Context, Result, bail};
 use mariadb::Mariadb;
+use ministack::Ministack;
 use postgres::Postgres;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -57,6 +59,7 @@ pub struct Servers {
     /// The servers that orders can be kept in: the name of the engine, and its URL.
     pub databases: Vec<(&'static str, String)>,
     _started: Vec<Database>,
+    _emulator: Option<Ministack>,
 }
 
 impl Servers {
@@ -96,6 +99,13 @@ impl Servers {
             variables.push((told, url.clone().into()));
             databases.push((name, url));
         }
+        let emulator = emulator(extent)?;
+        if let Some(emulator) = &emulator {
+            variables.push(("ORDERD_TEST_AWS", "1".into()));
+            let all = emulator.variables().into_iter();
+            variables.extend(all.map(|(name, value)| (name, value.into())));
+            databases.push(("dynamodb", "dynamodb://test".to_owned()));
+        }
         if extent == Extent::All {
             variables.push(("ORDERD_TEST_ALL", "1".into()));
         }
@@ -103,7 +113,25 @@ impl Servers {
             variables,
             databases,
             _started: started,
+            _emulator: emulator,
         })
+    }
+}
+
+/// The emulator of AWS; `None` where it may be missing, which is said.
+fn emulator(extent: Extent) -> Result<Option<Ministack>> {
+    match ministack::install() {
+        Ok(program) => Ministack::start(&program).map(Some),
+        Err(error) if extent == Extent::All => {
+            Err(error.context("the emulator of AWS cannot be installed here"))
+        }
+        Err(error) => {
+            println!(
+                "SKIPPED: the tests that need AWS, since its emulator cannot be installed \
+                 ({error:#}); with --all this would be a failure."
+            );
+            Ok(None)
+        }
     }
 }
 

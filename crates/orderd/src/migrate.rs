@@ -71,7 +71,7 @@ async fn stats(config: &Config, access: Access) -> anyhow::Result<Stats> {
 pub(crate) fn options(config: &Config, access: Access) -> Options {
     let database = &config.settings.database;
     Options {
-        url: database.url.clone(),
+        url: database.store_url(),
         access,
         customer_index: database.customer_index,
         cache: Arc::new(Cache::off()),

@@ -50,11 +50,8 @@ impl Afterwards {
     /// Before these are committed: whether somebody listens now. Who listens only afterwards asks for
     /// what comes after them.
     pub(crate) fn expect<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) -> bool {
-        let listened = self.live.receiver_count() > 0;
-        if listened {
-            self.known.add(write_sets);
-        }
-        listened
+        self.known.add(write_sets);
+        self.live.receiver_count() > 0
     }
 
     /// Outdates what these changed, before they are answered; whether a consumer may have something

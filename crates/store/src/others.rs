@@ -24,44 +24,56 @@ const OVERLAP_MS: i64 = 5_000;
 /// How many events are read at once.
 const PAGE: usize = 1_000;
 
-/// The events that were told, as far back as it is looked.
+/// The events that are not to be told as others', as far back as it is looked; `None` where nobody
+/// looks.
 #[derive(Default)]
-pub(crate) struct Known(Mutex<BTreeSet<EventId>>);
+pub(crate) struct Known(Mutex<Option<BTreeSet<EventId>>>);
 
 impl Known {
-    /// These will be told by whoever commits them.
+    /// These are ours, or will be: whoever commits them tells them.
     pub(crate) fn add<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) {
-        self.known().extend(events(write_sets));
+        if let Some(known) = &mut *self.known() {
+            known.extend(events(write_sets));
+        }
     }
 
     /// These will not: nobody knows whether they were committed.
     pub(crate) fn remove<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) {
-        let mut known = self.known();
-        for id in events(write_sets) {
-            known.remove(&id);
+        if let Some(known) = &mut *self.known() {
+            for id in events(write_sets) {
+                known.remove(&id);
+            }
         }
+    }
+
+    /// From now on somebody looks.
+    fn begin(&self) {
+        *self.known() = Some(BTreeSet::new());
+    }
+
+    /// Nobody does any more.
+    fn end(&self) {
+        *self.known() = None;
     }
 
     /// Those that were not known, and are from now on.
     fn unknown(&self, mut events: Vec<Event>) -> Vec<Event> {
-        let mut known = self.known();
-        events.retain(|event| known.insert(event.id));
+        if let Some(known) = &mut *self.known() {
+            events.retain(|event| known.insert(event.id));
+        }
         events
     }
 
     /// Where to look from; what lies before it is let go of.
-    fn begin(&self, newest: EventId) -> EventId {
+    fn from(&self, newest: EventId) -> EventId {
         let from = EventId::least_at(newest.minted_at().plus_millis(-OVERLAP_MS));
-        let mut known = self.known();
-        *known = known.split_off(&from);
+        if let Some(known) = &mut *self.known() {
+            *known = known.split_off(&from);
+        }
         from
     }
 
-    fn clear(&self) {
-        self.known().clear();
-    }
-
-    fn known(&self) -> MutexGuard<'_, BTreeSet<EventId>> {
+    fn known(&self) -> MutexGuard<'_, Option<BTreeSet<EventId>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -83,6 +95,8 @@ impl Afterwards {
         let receiver = self.live.subscribe();
         let mut looks = self.looks.lock().await;
         if !*looks {
+            // Before anything is read: what is committed meanwhile is ours as well.
+            self.known.begin();
             let newest = journal.newest_event().await?;
             let mut newest = newest.unwrap_or_else(|| EventId::least_at(Timestamp::EPOCH));
             // What is there by now is for whoever reads, not for whoever listens.
@@ -111,7 +125,7 @@ impl Afterwards {
             let mut looks = self.looks.lock().await;
             if self.live.receiver_count() == 0 {
                 *looks = false;
-                return self.known.clear();
+                return self.known.end();
             }
         }
     }
@@ -124,7 +138,7 @@ impl Afterwards {
         newest: &mut EventId,
         found: &mut Vec<Event>,
     ) -> Result<(), Error> {
-        let mut after = Some(self.known.begin(*newest));
+        let mut after = Some(self.known.from(*newest));
         while let Some(from) = after {
             let query = EventQuery {
                 after: from,

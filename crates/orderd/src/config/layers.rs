@@ -12,9 +12,11 @@ use toml::de::{DeTable, DeValue};
 
 /// Names from outside that stand for a setting: those that users of the older systems, and of
 /// Rust programs, know.
-pub(super) const ALIASES: [(&str, &str); 10] = [
+pub(super) const ALIASES: [(&str, &str); 12] = [
     ("ORDERD_LISTEN", "server.listen"),
     ("DATABASE_URL", "database.url"),
+    ("DYNAMODB_ORDERS_TABLE", "database.orders_table"),
+    ("ORDERS_TABLE", "database.orders_table"),
     ("PORT", "server.listen"),
     ("ADMIN_PASSWORD", "admin.password"),
     ("REDIS_URL", "cache.redis_url"),

@@ -98,6 +98,22 @@ pub(crate) struct Database {
     pub(crate) url: String,
     /// Whether there is an index by customer.
     pub(crate) customer_index: bool,
+    /// The name of the `DynamoDB` table of orders; empty for the one that follows from the URL.
+    pub(crate) orders_table: String,
+}
+
+impl Database {
+    /// The URL, with the name of the table of orders where there is one.
+    pub(crate) fn store_url(&self) -> String {
+        let Self {
+            url, orders_table, ..
+        } = self;
+        let is_named = orders_table.is_empty() || url.contains('?');
+        if is_named || !url.starts_with("dynamodb:") {
+            return url.clone();
+        }
+        format!("{url}?orders={orders_table}")
+    }
 }
 
 /// Idempotency keys.

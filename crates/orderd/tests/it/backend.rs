@@ -2,6 +2,7 @@
 //! names. `cargo xtask test` runs them on each.
 
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection, Row};
+use std::ffi::OsString;
 use std::path::Path;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,6 +18,9 @@ pub(crate) fn fresh(path: &Path) -> String {
     let name = format!("test_{}_{count}", process::id());
     if server.starts_with("postgres") {
         return format!("{server}?options=-csearch_path%3D{name}");
+    }
+    if server.starts_with("dynamodb") {
+        return format!("{server}-{name}");
     }
     format!("{server}/{name}")
 }
@@ -34,6 +38,11 @@ pub(crate) fn is_file() -> bool {
 )]
 fn server() -> Option<String> {
     std::env::var("ORDERD_TEST_DATABASE_URL").ok()
+}
+
+/// What a process needs of our environment to reach it.
+pub(crate) fn environment() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AWS_"))
 }
 
 /// The rows that a statement yields, each column as text.

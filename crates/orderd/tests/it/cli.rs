@@ -14,6 +14,7 @@ fn orderd(site: &Site, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
+        .envs(backend::environment())
         .current_dir(&site.live)
         .stdin(Stdio::null());
     command

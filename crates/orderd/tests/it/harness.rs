@@ -154,6 +154,7 @@ impl Site {
         let mut command = Command::new(BINARY);
         command.arg(verb).env_clear().current_dir(self.root.path());
         command.env("ORDERD_DATABASE_URL", &self.url);
+        command.envs(backend::environment());
         if !backend::is_file() {
             command.env("ORDERD_SIMULATED_BOOKS", self.live.join("books"));
         }

@@ -1,5 +1,6 @@
 //! The orders of older systems, taken over with their ids, keys and answers.
 
+use crate::backend;
 use crate::harness::{Site, Tally};
 use crate::load::{Client, Placing};
 use rusqlite::Connection;
@@ -185,6 +186,7 @@ fn command(site: &Site, source: &Path, more: &[&str]) -> Command {
         .arg(source)
         .args(more)
         .env_clear()
+        .envs(backend::environment())
         .env("ORDERD_DATABASE_URL", &site.url)
         .current_dir(&site.live);
     command

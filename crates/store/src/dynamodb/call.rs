@@ -2,7 +2,7 @@
 //! that tries again; the SDK does not.
 
 use crate::Error;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -85,13 +85,18 @@ where
     Error::Unavailable(words(&error).into())
 }
 
-/// An error with its causes.
-pub(super) fn words<E, R>(error: &SdkError<E, R>) -> String
-where
-    E: std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
-{
-    DisplayErrorContext(error).to_string()
+/// An error with its causes, outermost first. What the service says of itself stands in its code.
+pub(super) fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !words.ends_with(&said) {
+            words = format!("{words}: {said}");
+        }
+        cause = error.source();
+    }
+    words
 }
 
 /// A request of ours lacks something that the service insists on.

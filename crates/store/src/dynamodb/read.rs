@@ -240,7 +240,29 @@ impl Db {
         &self,
         query: &DeliveryQuery,
     ) -> Result<Page<Delivery, DeliveryId>, Error> {
-        let most = query.before.map_or(Uuid::max(), DeliveryId::as_uuid);
+        let (mut items, mut before) = (Vec::new(), query.before);
+        loop {
+            let mut found = self.tried(query, before).await?;
+            let is_last = found.len() < query.limit;
+            before = found.last().map(|last| last.id);
+            found.retain(|delivery| !query.succeeded || delivery.succeeded());
+            items.extend(found);
+            if is_last || items.len() >= query.limit {
+                let more = !is_last || items.len() > query.limit;
+                items.truncate(query.limit);
+                let next = items.last().map(|last: &Delivery| last.id);
+                let next = next.filter(|_| more);
+                return Ok(Page { items, next });
+            }
+        }
+    }
+
+    async fn tried(
+        &self,
+        query: &DeliveryQuery,
+        before: Option<DeliveryId>,
+    ) -> Result<Vec<Delivery>, Error> {
+        let most = before.map_or(Uuid::max(), DeliveryId::as_uuid);
         let range = Range {
             table: self.tables.records.clone(),
             index: None,
@@ -248,17 +270,15 @@ impl Db {
             sorted: ("id", text(Uuid::nil().to_string()), text(most.to_string())),
             forward: false,
         };
+        // The range includes where it begins.
         let found = self.range(&range, query.limit + 1).await?;
         let tries = found
             .iter()
             .map(|item| delivery_of(item, query.endpoint_id));
-        let mut items: Vec<Delivery> = tries.collect::<Result<_, _>>()?;
-        items.retain(|delivery| Some(delivery.id) != query.before);
-        items.truncate(query.limit);
-        let full = items.len() == query.limit;
-        let next = items.last().map(|last| last.id).filter(|_| full);
-        items.retain(|delivery| !query.succeeded || delivery.succeeded());
-        Ok(Page { items, next })
+        let mut tries: Vec<Delivery> = tries.collect::<Result<_, _>>()?;
+        tries.retain(|delivery| Some(delivery.id) != before);
+        tries.truncate(query.limit);
+        Ok(tries)
     }
 
     /// The stock of these items, in the same order.

@@ -1,9 +1,12 @@
 //! The tables, their keys and indexes, and what is asked of each. The table of access patterns is
 //! in `docs/dynamodb.md`.
 
+use super::call::words;
 use crate::open::OpenError;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType, TableStatus, TimeToLiveSpecification,
@@ -186,10 +189,15 @@ impl Table<'_> {
                 .projection(projection.build());
             create = create.global_secondary_indexes(index.build().map_err(incomplete)?);
         }
-        match create.send().await.map_err(SdkError::into_service_error) {
+        let created = create.send().await;
+        let was_faster = |error: &SdkError<CreateTableError, _>| {
+            let error = error.as_service_error();
+            error.is_some_and(CreateTableError::is_resource_in_use_exception)
+        };
+        match created {
             Ok(_) => Ok(()),
-            // Another process was faster.
-            Err(error) if error.is_resource_in_use_exception() => Ok(()),
+            // Another process made it.
+            Err(error) if was_faster(&error) => Ok(()),
             Err(error) => Err(refusal(self.name, &error)),
         }
     }
@@ -207,7 +215,7 @@ impl Table<'_> {
             .time_to_live_specification(specification)
             .send()
             .await
-            .map_err(|error| refusal(self.name, &error.into_service_error()))?;
+            .map_err(|error| refusal(self.name, &error))?;
         Ok(())
     }
 }
@@ -228,9 +236,13 @@ fn schema((hash, range): &Key) -> Result<Vec<KeySchemaElement>, OpenError> {
 /// Whether a table can be used, or is being made; `None` where it is not there.
 async fn status(client: &Client, name: &str) -> Result<Option<TableStatus>, OpenError> {
     let described = client.describe_table().table_name(name).send().await;
-    match described.map_err(SdkError::into_service_error) {
+    let is_missing = |error: &SdkError<DescribeTableError, _>| {
+        let error = error.as_service_error();
+        error.is_some_and(DescribeTableError::is_resource_not_found_exception)
+    };
+    match described {
         Ok(described) => Ok(described.table.and_then(|table| table.table_status)),
-        Err(error) if error.is_resource_not_found_exception() => Ok(None),
+        Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(refusal(name, &error)),
     }
 }
@@ -255,7 +267,7 @@ pub(super) fn refusal(name: &str, error: &(dyn std::error::Error + 'static)) -> 
          Fix: see that AWS_REGION is right, that there are credentials (AWS_PROFILE, \
          AWS_ACCESS_KEY_ID, or a role) and that they may use the table; AWS_ENDPOINT_URL names an \
          endpoint that is not AWS's.",
-        DisplayErrorContext(error)
+        words(error)
     ))
 }
 
