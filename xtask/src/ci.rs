@@ -27,7 +27,9 @@ const STEPS: [Step; 6] = [
 /// What is the same wherever orders are, or can be tried in a file only.
 const ONLY_A_FILE: [&str; 3] = ["generated::", "in_a_file::", "process::"];
 /// What can be tried only where processes share a database.
-const ONLY_A_SERVER: [&str; 1] = ["on_a_server::"];
+const ONLY_SHARED: [&str; 2] = ["on_a_server::", "on_dynamodb::"];
+/// What can be tried only in DynamoDB.
+const ONLY_DYNAMODB: &str = "on_dynamodb::";
 /// What looks at rows by SQL, or damages them so; and what is more than an emulator, which does one
 /// thing at a time, gets done while a test waits.
 const NOT_EMULATED: [&str; 13] = [
@@ -39,11 +41,11 @@ const NOT_EMULATED: [&str; 13] = [
     "crash::",
     "dead_letters::what_cannot_be_worked_on",
     "freshness::",
-    "on_a_server::",
-    "races::",
+    "on_a_server::many::of_many_buyers",
+    "on_a_server::many::orders_of_two_servers",
+    "on_a_server::restarts::",
     "saga::",
     "soak::",
-    "stock::many_buyers",
 ];
 
 /// Runs every step, also after one failed, and prints a table of them.
@@ -122,7 +124,7 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
             .current_dir(root);
         promises.run(backend, &mut command)
     };
-    let mut results = vec![tests("sqlite", &["--workspace"], &ONLY_A_SERVER, None)];
+    let mut results = vec![tests("sqlite", &["--workspace"], &ONLY_SHARED, None)];
     for (backend, url) in &servers.databases {
         println!("\n=== the front door, with orders in {backend}");
         let front_door = ["--package", "orderd", "--test", "it"];
@@ -130,6 +132,8 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
         if *backend == "dynamodb" {
             println!("NOT RUN on an emulator: {}", NOT_EMULATED.join(", "));
             skipped.extend(NOT_EMULATED);
+        } else {
+            skipped.push(ONLY_DYNAMODB);
         }
         results.push(tests(backend, &front_door, &skipped, Some(url)));
         backends.push(backend);

@@ -173,6 +173,27 @@ fn an_unknown_variable_is_one_warning_and_those_of_kubernetes_are_none() {
 }
 
 #[test]
+fn the_table_of_orders_has_its_own_name_where_orders_are_in_dynamodb() {
+    let url = |variables: &[(&str, &str)]| {
+        let config = resolve(&environment(variables)).unwrap();
+        config.settings.database.store_url()
+    };
+    let dynamodb = ("DATABASE_URL", "dynamodb://shop");
+    assert_eq!(url(&[dynamodb]), "dynamodb://shop");
+    for name in ["ORDERS_TABLE", "DYNAMODB_ORDERS_TABLE"] {
+        let named = (name, "order-table");
+        assert_eq!(
+            url(&[dynamodb, named]),
+            "dynamodb://shop?orders=order-table"
+        );
+        assert_eq!(
+            url(&[("DATABASE_URL", "sqlite:x.db"), named]),
+            "sqlite:x.db"
+        );
+    }
+}
+
+#[test]
 fn the_four_names_of_a_mysql_database_make_a_url_and_a_password_is_never_shown() {
     let four = [
         ("DATABASE_URL", "sqlite:weaker.db"),

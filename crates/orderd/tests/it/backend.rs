@@ -31,6 +31,18 @@ pub(crate) fn is_file() -> bool {
     server().is_none()
 }
 
+/// Whether orders are in DynamoDB, where no SQL is spoken.
+pub(crate) fn is_dynamodb() -> bool {
+    server().is_some_and(|server| server.starts_with("dynamodb"))
+}
+
+/// Where the emulator listens.
+pub(crate) fn emulator() -> String {
+    let url = environment().find(|(name, _)| name == "AWS_ENDPOINT_URL");
+    let url = url.unwrap().1.into_string().unwrap();
+    url.trim_start_matches("http://").to_owned()
+}
+
 /// The server: of `PostgreSQL` with a database, of `MySQL` without; `None` for SQLite.
 #[expect(
     clippy::disallowed_methods,

@@ -133,6 +133,17 @@ impl Site {
         ))
     }
 
+    /// How many orders an export tells of.
+    fn exported(&self) -> u64 {
+        let output = self.command("export").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output
+            .stdout
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .count() as u64
+    }
+
     /// The number that a statement yields.
     pub(crate) fn count(&self, sql: &str) -> u64 {
         backend::count(&self.url, sql)
@@ -254,6 +265,13 @@ impl Tally {
     /// Counts the rows of a store whose keys are all known: one order, one ledger entry and one
     /// record each.
     pub(crate) fn count(&mut self, site: &Site, keys: u64) {
+        if backend::is_dynamodb() {
+            // That each has an entry and a record is for `verify` to see.
+            let orders = site.exported();
+            self.lost += keys.saturating_sub(orders);
+            self.duplicated += orders.saturating_sub(keys);
+            return;
+        }
         let orders = site.count("select count(*) from orders");
         let entries = site.count("select count(*) from ledger");
         let records = site.count("select count(*) from idempotency_records");

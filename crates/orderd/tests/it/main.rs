@@ -27,6 +27,7 @@ mod in_a_file;
 mod live;
 mod load;
 mod on_a_server;
+mod on_dynamodb;
 mod operations;
 mod orders;
 mod process;

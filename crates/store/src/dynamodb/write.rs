@@ -6,6 +6,7 @@ use super::call::{TRIES, is_busy, is_lost, pause, words};
 use super::items::{self, Item, bytes, number, time};
 use super::outbox::{self, Told};
 use super::read::{record_key, stock_key};
+use crate::mutant::{Mutant, planted};
 use crate::write_sets::{Subscriber, events_of, in_sequence, moves};
 use crate::{Committed, Error};
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
@@ -95,7 +96,13 @@ impl Db {
     async fn plan(&self, write_set: &WriteSet, told: &[Told]) -> Result<Plan, Error> {
         let mut plan = Plan::default();
         if let Some(claim) = &write_set.claim {
-            plan.add(Guard::Claim, self.take(claim))?;
+            if planted(Mutant::SplitTransaction) {
+                let alone = self.take(claim).in_transaction()?;
+                let alone = self.client.transact_write_items().transact_items(alone);
+                drop(alone.send().await);
+            } else {
+                plan.add(Guard::Claim, self.take(claim))?;
+            }
         }
         for (number, change) in write_set.changes.iter().enumerate() {
             self.add(&mut plan, Guard::Change(number), write_set, change)

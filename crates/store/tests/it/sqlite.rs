@@ -217,7 +217,23 @@ fn urls_are_read_as_people_write_them() {
         let expected = store::open::Location::Postgres("postgres://u@h/d".to_owned());
         assert_eq!(locate(url).unwrap(), expected, "{url}");
     }
+    for (url, orders) in [
+        ("dynamodb://shop", None),
+        ("dynamodb://shop/", None),
+        ("dynamodb://shop?orders=order-table", Some("order-table")),
+    ] {
+        let expected = store::open::Location::Dynamodb {
+            prefix: "shop".to_owned(),
+            orders: orders.map(ToOwned::to_owned),
+        };
+        assert_eq!(locate(url).unwrap(), expected, "{url}");
+    }
     for url in [
+        "dynamodb://",
+        "dynamodb:shop",
+        "dynamodb://a b",
+        "dynamodb://shop?table=x",
+        "dynamodb://shop?orders=x",
         "",
         "orders.db",
         "sqlite:",
