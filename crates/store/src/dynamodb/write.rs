@@ -12,6 +12,7 @@ use crate::{Committed, Error};
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 use domain::stock::Movement;
 use domain::{Change, Claim, Order, Record, RecordId, WriteSet};
+use tracing::warn;
 
 /// The most actions of one transaction.
 const ACTIONS_MAX: usize = 100;
@@ -85,8 +86,11 @@ impl Db {
         };
         if committed == Committed::Done {
             for change in &write_set.changes {
-                if let Change::Forget(endpoint_id) = change {
-                    self.forget(*endpoint_id).await?;
+                if let Change::Forget(endpoint_id) = change
+                    && let Err(error) = self.forget(*endpoint_id).await
+                {
+                    // Nobody asks for it any more.
+                    warn!(source = ?error, "What was kept for webhook {endpoint_id} stays: {error}");
                 }
             }
         }
