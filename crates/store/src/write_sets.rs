@@ -1,7 +1,8 @@
 //! What a store has to know of a write set before it writes it, and of what was written.
 
 use domain::idempotency::Seen;
-use domain::{Change, Endpoint, EndpointId, Event, Order, OrderId, WriteSet};
+use domain::{Change, Endpoint, EndpointId, Event, Order, OrderId, Timestamp, WriteSet};
+use std::collections::BTreeMap;
 
 /// The events of a write set that an order moves on by.
 pub(crate) fn events_of<'w>(write_set: &'w WriteSet, order: &Order) -> Vec<&'w Event> {
@@ -96,5 +97,34 @@ impl Subscriber {
     pub(crate) fn read(id: &str, body: &[u8]) -> Option<Self> {
         let (id, endpoint) = (EndpointId::parse(id)?, Endpoint::read(body)?);
         endpoint.disabled.is_none().then_some(Self { id, endpoint })
+    }
+}
+
+/// Which endpoint is told of which order.
+pub(crate) type Whom = (EndpointId, OrderId);
+
+/// The events of an order that an endpoint is to be told of. One that is under way there or waits
+/// for its next try goes on as it would.
+pub(crate) struct Told {
+    /// From which event on.
+    pub(crate) since: u32,
+    /// Up to which.
+    pub(crate) head: u32,
+    /// Not before this time.
+    pub(crate) due_at: Timestamp,
+}
+
+/// Adds who is told of an event.
+pub(crate) fn tell(told: &mut BTreeMap<Whom, Told>, event: &Event, subscribers: &[Subscriber]) {
+    let wants = |subscriber: &&Subscriber| subscriber.endpoint.wants(event.kind);
+    for subscriber in subscribers.iter().filter(wants) {
+        let first = Told {
+            since: event.sequence,
+            head: event.sequence,
+            due_at: event.occurred_at,
+        };
+        told.entry((subscriber.id, event.order_id))
+            .and_modify(|it| it.head = it.head.max(event.sequence))
+            .or_insert(first);
     }
 }

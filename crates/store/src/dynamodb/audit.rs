@@ -7,12 +7,14 @@ use super::Db;
 use super::call::pause;
 use super::items::{Item, LEDGER, Row, TRANSFER, text};
 use super::outbox::wake_key;
-use super::read::{key_of, order_of};
+use super::read::{id_of, order_key};
 use crate::rows::{self, Columns, number, parsed};
 use crate::server::pages::of_no_order;
 use crate::{Check, Error, Finding, Page, RecordQuery};
 use domain::idempotency::Operation;
-use domain::{Consumer, Event, EventKind, Order, OrderId, RecordKind, Status, Transfer, transfer};
+use domain::{
+    Consumer, Event, EventKind, Order, OrderId, RecordId, RecordKind, Status, Transfer, transfer,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use transfer::{Account, Asset, TransferKind};
 
@@ -61,10 +63,10 @@ impl Db {
         if check == Check::AllOrNothing && after.is_none() {
             items.extend(self.strays().await?);
         }
-        let start = after.map(|id| key_of("order_id", text(id.to_string())));
+        let start = after.map(order_key);
         let (orders, next) = self.scan(&self.tables.orders, start).await?;
         for order in &orders {
-            let order_id = order_of(order)?.id;
+            let order_id = id_of(order)?;
             if let Some(problem) = self.wrong(check, order_id).await? {
                 items.push(Finding {
                     order_id: Some(order_id),
@@ -72,7 +74,7 @@ impl Db {
                 });
             }
         }
-        let next = next.as_ref().map(order_id).transpose()?;
+        let next = next.as_ref().map(id_of).transpose()?;
         Ok(Page { items, next })
     }
 
@@ -137,7 +139,7 @@ impl Db {
         } else if order.fulfil
             && waits
             && !self.is_woken(order.id).await?
-            && !self.has_letter(order.id, true).await?
+            && !self.is_poison(order.id).await?
         {
             "it waits for fulfilment, and nobody will be woken"
         } else {
@@ -168,7 +170,7 @@ impl Db {
         } else {
             return Ok(None);
         };
-        let rests = self.has_letter(order.id, false).await?;
+        let rests = self.has_letter(order.id).await?;
         Ok((!rests).then(|| problem.to_owned()))
     }
 
@@ -177,28 +179,24 @@ impl Db {
         Ok(self.get(&self.tables.outbox, key).await?.is_some())
     }
 
-    /// Whether there is a letter of an order; of one that could not be worked on at all, where that
-    /// is asked: it is a letter under version 0.
-    async fn has_letter(&self, id: OrderId, at_all: bool) -> Result<bool, Error> {
+    async fn has_letter(&self, id: OrderId) -> Result<bool, Error> {
+        let own = format!("{id}:");
         let query = RecordQuery {
             kind: RecordKind::Letter,
-            after: Some(format!("{id}:").into()),
+            after: Some(own.as_str().into()),
             limit: 1,
         };
         let letters = self.list(&query).await?.items;
-        let own = if at_all {
-            format!("{id}:0")
-        } else {
-            format!("{id}:")
+        Ok(letters.iter().any(|(letter, _)| letter.starts_with(&own)))
+    }
+
+    /// Whether an order could not be worked on at all: its letter is one under version 0.
+    async fn is_poison(&self, id: OrderId) -> Result<bool, Error> {
+        let letter = RecordId {
+            kind: RecordKind::Letter,
+            id: format!("{id}:0").into(),
         };
-        let is_own = |letter: &str| {
-            if at_all {
-                letter == own
-            } else {
-                letter.starts_with(&own)
-            }
-        };
-        Ok(letters.iter().any(|(letter, _)| is_own(letter)))
+        Ok(self.records(&[letter]).await?.iter().any(Option::is_some))
     }
 
     /// What was written for orders that are not there.
@@ -218,28 +216,22 @@ impl Db {
             ),
         ] {
             let mut ids = BTreeSet::new();
-            let mut start = None;
-            loop {
-                let (items, next) = self.scan(table, start.take()).await?;
-                for item in &items {
-                    // An adjustment of stock is a subject as well, and no order.
-                    let is_adjustment = !item.contains_key("event_id")
-                        && item.contains_key("entry")
-                        && item.get("entry") != Some(&text(LEDGER));
-                    let row = Row {
-                        item,
-                        names: &["order_id", "subject"],
-                    };
-                    let column = usize::from(name == "subject");
-                    if !is_adjustment {
-                        ids.extend(parsed(&row, column, OrderId::parse, "order_id")?);
-                    }
+            let see = |item: &Item| {
+                // An adjustment of stock is a subject as well, and no order.
+                let is_adjustment = !item.contains_key("event_id")
+                    && item.contains_key("entry")
+                    && item.get("entry") != Some(&text(LEDGER));
+                let row = Row {
+                    item,
+                    names: &["order_id", "subject"],
+                };
+                let column = usize::from(name == "subject");
+                if !is_adjustment {
+                    ids.extend(parsed(&row, column, OrderId::parse, "order_id")?);
                 }
-                start = next;
-                if start.is_none() {
-                    break;
-                }
-            }
+                Ok(())
+            };
+            self.each(table, see).await?;
             for id in self.missing(&ids).await? {
                 strays.push(Finding {
                     order_id: Some(id),
@@ -251,11 +243,9 @@ impl Db {
     }
 
     async fn missing(&self, ids: &BTreeSet<OrderId>) -> Result<Vec<OrderId>, Error> {
-        let keys = ids
-            .iter()
-            .map(|id| key_of("order_id", text(id.to_string())));
+        let keys = ids.iter().copied().map(order_key);
         let found = self.get_all(&self.tables.orders, keys.collect()).await?;
-        let found: HashSet<OrderId> = found.iter().map(order_id).collect::<Result<_, _>>()?;
+        let found: HashSet<OrderId> = found.iter().map(id_of).collect::<Result<_, _>>()?;
         Ok(ids
             .iter()
             .copied()
@@ -267,25 +257,19 @@ impl Db {
     async fn keys_disagree(&self) -> Result<Page<Finding, OrderId>, Error> {
         let placing = [Operation::PlaceOrder, Operation::PlaceContractOrder].map(Operation::code);
         let mut counts: BTreeMap<OrderId, u32> = BTreeMap::new();
-        let mut start = None;
-        loop {
-            let (items, next) = self.scan(&self.tables.keys, start.take()).await?;
-            for item in &items {
-                let row = Row {
-                    item,
-                    names: &["operation", "order_id"],
-                };
-                let operation: u8 = number(&row, 0, "operation")?;
-                let id = parsed(&row, 1, OrderId::parse, "order_id")?;
-                if let Some(id) = id.filter(|_| placing.contains(&operation)) {
-                    *counts.entry(id).or_default() += 1;
-                }
+        let see = |item: &Item| {
+            let row = Row {
+                item,
+                names: &["operation", "order_id"],
+            };
+            let operation: u8 = number(&row, 0, "operation")?;
+            let id = parsed(&row, 1, OrderId::parse, "order_id")?;
+            if let Some(id) = id.filter(|_| placing.contains(&operation)) {
+                *counts.entry(id).or_default() += 1;
             }
-            start = next;
-            if start.is_none() {
-                break;
-            }
-        }
+            Ok(())
+        };
+        self.each(&self.tables.keys, see).await?;
         let missing = self.missing(&counts.keys().copied().collect()).await?;
         let gone = missing.into_iter().map(|id| Finding {
             order_id: Some(id),
@@ -303,26 +287,23 @@ impl Db {
     async fn stock_disagrees(&self) -> Result<Vec<String>, Error> {
         // On hand and held, as they are kept and by the transfers.
         let mut figures: HashMap<String, ([i64; 2], [i64; 2])> = HashMap::new();
-        let mut start = None;
-        loop {
-            let (items, next) = self.scan(&self.tables.journal, start.take()).await?;
-            for item in items.iter().filter(|item| item.contains_key("item_id")) {
-                let row = Row {
-                    item,
-                    names: &TRANSFER,
-                };
-                let transfer = rows::transfer(&row, OrderId::new(uuid::Uuid::nil()))?;
-                let (there, held) = moved(&transfer);
-                let name = row.text(3)?.unwrap_or_default().to_owned();
-                let (_, by_transfers) = figures.entry(name).or_default();
-                by_transfers[0] += there;
-                by_transfers[1] += held;
+        let see = |item: &Item| {
+            if !item.contains_key("item_id") {
+                return Ok(());
             }
-            start = next;
-            if start.is_none() {
-                break;
-            }
-        }
+            let row = Row {
+                item,
+                names: &TRANSFER,
+            };
+            let transfer = rows::transfer(&row, OrderId::new(uuid::Uuid::nil()))?;
+            let (there, held) = moved(&transfer);
+            let name = row.text(3)?.unwrap_or_default().to_owned();
+            let (_, by_transfers) = figures.entry(name).or_default();
+            by_transfers[0] += there;
+            by_transfers[1] += held;
+            Ok(())
+        };
+        self.each(&self.tables.journal, see).await?;
         for item in self.partition("stock").await? {
             let stored = self
                 .get(&self.tables.records, item)
@@ -354,14 +335,6 @@ impl Db {
             })
             .collect())
     }
-}
-
-fn order_id(item: &Item) -> Result<OrderId, Error> {
-    let row = Row {
-        item,
-        names: &["order_id"],
-    };
-    Ok(OrderId::new(row.id(0)?))
 }
 
 /// How much of an item a transfer adds to what is on hand, and to what is held.

@@ -168,9 +168,13 @@ pub(super) fn item<const COUNT: usize>(
 }
 
 /// The partition of an index in which something with this id is.
-pub(super) fn shard(id: Uuid) -> AttributeValue {
+pub(super) fn shard_of(id: Uuid) -> u8 {
     let [.., last] = *id.as_bytes();
-    number(last % SHARDS)
+    last % SHARDS
+}
+
+fn shard(id: Uuid) -> AttributeValue {
+    number(shard_of(id))
 }
 
 /// An order as an item.

@@ -2,15 +2,16 @@
 //! leased by itself.
 
 use super::action::{Action, NewKey, Write};
-use super::call::{again, failed};
 use super::items::{self, Item, Row, item, number, text, time};
-use super::read::key_of;
+use super::read::{all_of, order_key};
 use super::tables::{SHARDS, WAKES_BY_DUE};
 use super::{Db, queue};
 use crate::rows::{Columns, corrupt, number as whole};
-use crate::write_sets::Subscriber;
+use crate::write_sets::{Subscriber, Told, Whom, tell};
 use crate::{Error, LeaseClaim, Leased};
-use domain::{Change, Consumer, EndpointId, Event, Lease, OrderId, Timestamp, Wake, WriteSet};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{Change, Consumer, Lease, OrderId, Timestamp, Wake, WriteSet};
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
 
@@ -21,49 +22,22 @@ const WAKE: [&str; 7] = [
     "order_id", "since", "head", "due_at", "attempt", "received", "tries",
 ];
 
-/// An endpoint is to be told of events of an order.
-pub(super) struct Told {
-    endpoint_id: EndpointId,
-    order_id: OrderId,
-    since: u32,
-    head: u32,
-    due_at: Timestamp,
-}
-
 /// Who is told of what by the events of a write set.
-pub(super) fn told(write_set: &WriteSet, subscribers: &[Subscriber]) -> Vec<Told> {
-    let mut all: BTreeMap<(EndpointId, OrderId), Told> = BTreeMap::new();
+pub(super) fn told(write_set: &WriteSet, subscribers: &[Subscriber]) -> Vec<(Whom, Told)> {
+    let mut told = BTreeMap::new();
     for change in &write_set.changes {
-        let Change::Event(event) = change else {
-            continue;
-        };
-        for subscriber in subscribers
-            .iter()
-            .filter(|it| it.endpoint.wants(event.kind))
-        {
-            all.entry((subscriber.id, event.order_id))
-                .and_modify(|told| told.head = told.head.max(event.sequence))
-                .or_insert_with(|| first(subscriber.id, event));
+        if let Change::Event(event) = change {
+            tell(&mut told, event, subscribers);
         }
     }
-    all.into_values().collect()
-}
-
-fn first(endpoint_id: EndpointId, event: &Event) -> Told {
-    Told {
-        endpoint_id,
-        order_id: event.order_id,
-        since: event.sequence,
-        head: event.sequence,
-        due_at: event.occurred_at,
-    }
+    told.into_iter().collect()
 }
 
 impl Db {
     /// What is to be told already, or waits for its next try, goes on as it would. Events of an order
     /// come in their sequence, so the head only grows.
-    pub(super) fn tell(&self, told: &Told) -> Action {
-        let consumer = Consumer::Announce(told.endpoint_id);
+    pub(super) fn tell(&self, ((endpoint_id, order_id), told): &(Whom, Told)) -> Action {
+        let consumer = Consumer::Announce(*endpoint_id);
         let tell = "set #head = :head, #since = if_not_exists(#since, :since), \
                     #due_at = if_not_exists(#due_at, :due_at), \
                     #queue = if_not_exists(#queue, :queue), \
@@ -72,13 +46,13 @@ impl Db {
                     #tries = if_not_exists(#tries, :zero)";
         Action {
             table: self.tables.outbox.clone(),
-            write: Write::Update(wake_key(consumer, told.order_id), tell),
+            write: Write::Update(wake_key(consumer, *order_id), tell),
             condition: None,
             values: vec![
                 (":head", number(told.head)),
                 (":since", number(told.since)),
                 (":due_at", time(told.due_at)),
-                (":queue", queue_of(consumer, told.order_id)),
+                (":queue", queue_of(consumer, *order_id)),
                 (":zero", number(0)),
             ],
         }
@@ -199,17 +173,9 @@ impl Db {
 
     /// The keys of wakes of a partition with when they are due, the longest due first.
     async fn waiting(&self, claim: &LeaseClaim, shard: u8) -> Result<Vec<(i64, Item)>, Error> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.tables.outbox)
-            .index_name(WAKES_BY_DUE)
-            .key_condition_expression("#queue = :queue")
-            .expression_attribute_names("#queue", "queue")
-            .expression_attribute_values(":queue", queue(claim.consumer, shard))
-            .limit(i32::try_from(claim.max + 1).unwrap_or(i32::MAX));
-        let found = again(|| query.clone().send()).await;
-        let found = found.map_err(failed)?.items.unwrap_or_default();
+        // One more, which says when the next is due.
+        let query = self.queued(claim.consumer, shard);
+        let found = all_of(query, claim.max + 1).await?;
         let due = |item: Item| {
             let row = Row {
                 item: &item,
@@ -220,27 +186,15 @@ impl Db {
         found.into_iter().map(due).collect()
     }
 
-    /// The keys of all wakes of a partition.
-    pub(super) async fn queued(&self, consumer: Consumer, shard: u8) -> Result<Vec<Item>, Error> {
-        let (mut keys, mut start) = (Vec::new(), None);
-        loop {
-            let query = self
-                .client
-                .query()
-                .table_name(&self.tables.outbox)
-                .index_name(WAKES_BY_DUE)
-                .key_condition_expression("#queue = :queue")
-                .expression_attribute_names("#queue", "queue")
-                .expression_attribute_values(":queue", queue(consumer, shard))
-                .set_exclusive_start_key(start.take());
-            let page = again(|| query.clone().send()).await;
-            let page = page.map_err(failed)?;
-            keys.extend(page.items.unwrap_or_default());
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(keys);
-            }
-        }
+    /// Asks for the keys of wakes of a partition, the longest due first.
+    pub(super) fn queued(&self, consumer: Consumer, shard: u8) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.tables.outbox)
+            .index_name(WAKES_BY_DUE)
+            .key_condition_expression("#queue = :queue")
+            .expression_attribute_names("#queue", "queue")
+            .expression_attribute_values(":queue", queue(consumer, shard))
     }
 
     async fn lease_one(
@@ -287,12 +241,11 @@ impl Db {
 
 /// The key of a wake.
 pub(super) fn wake_key(consumer: Consumer, subject: OrderId) -> Item {
-    let mut key = key_of("order_id", text(subject.to_string()));
+    let mut key = order_key(subject);
     key.insert("consumer".to_owned(), text(items::consumer(consumer)));
     key
 }
 
-fn queue_of(consumer: Consumer, subject: OrderId) -> aws_sdk_dynamodb::types::AttributeValue {
-    let [.., last] = *subject.as_uuid().as_bytes();
-    queue(consumer, last % SHARDS)
+fn queue_of(consumer: Consumer, subject: OrderId) -> AttributeValue {
+    queue(consumer, items::shard_of(subject.as_uuid()))
 }

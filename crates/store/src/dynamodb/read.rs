@@ -9,6 +9,7 @@ use crate::server::pages::whole_order;
 use crate::write_sets::ENDPOINTS_MAX;
 use crate::{DeliveryQuery, Error, EventQuery, OrderQuery, Page, RecordPage, RecordQuery, Stats};
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
 use domain::idempotency::{Scope, Seen};
 use domain::{
@@ -76,33 +77,20 @@ impl Db {
     async fn range(&self, range: &Range, limit: usize) -> Result<Vec<Item>, Error> {
         let (partition, is) = &range.partition;
         let (sorted, least, most) = &range.sorted;
-        let mut items = Vec::new();
-        let mut start = None;
-        loop {
-            let most_now = i32::try_from(limit - items.len()).unwrap_or(i32::MAX);
-            let query = self
-                .client
-                .query()
-                .table_name(&range.table)
-                .set_index_name(range.index.map(ToOwned::to_owned))
-                .consistent_read(range.index.is_none())
-                .key_condition_expression("#p = :p and #s between :least and :most")
-                .expression_attribute_names("#p", *partition)
-                .expression_attribute_names("#s", *sorted)
-                .expression_attribute_values(":p", is.clone())
-                .expression_attribute_values(":least", least.clone())
-                .expression_attribute_values(":most", most.clone())
-                .scan_index_forward(range.forward)
-                .limit(most_now)
-                .set_exclusive_start_key(start.take());
-            let page = again(|| query.clone().send()).await;
-            let page = page.map_err(failed)?;
-            items.extend(page.items.unwrap_or_default());
-            start = page.last_evaluated_key;
-            if start.is_none() || items.len() >= limit {
-                return Ok(items);
-            }
-        }
+        let query = self
+            .client
+            .query()
+            .table_name(&range.table)
+            .set_index_name(range.index.map(ToOwned::to_owned))
+            .consistent_read(range.index.is_none())
+            .key_condition_expression("#p = :p and #s between :least and :most")
+            .expression_attribute_names("#p", *partition)
+            .expression_attribute_names("#s", *sorted)
+            .expression_attribute_values(":p", is.clone())
+            .expression_attribute_values(":least", least.clone())
+            .expression_attribute_values(":most", most.clone())
+            .scan_index_forward(range.forward);
+        all_of(query, limit).await
     }
 
     /// So many items of all partitions of an index that is spread, in the order of `sorted`.
@@ -129,7 +117,7 @@ impl Db {
 
     /// The order with this id, as of now.
     pub(super) async fn order(&self, id: OrderId) -> Result<Option<Order>, Error> {
-        let key = key_of("order_id", text(id.to_string()));
+        let key = order_key(id);
         let found = self.get(&self.tables.orders, key).await?;
         found.as_ref().map(order_of).transpose()
     }
@@ -188,9 +176,7 @@ impl Db {
         let more = ids.len() > query.limit;
         ids.truncate(query.limit);
         let next = ids.last().copied().filter(|_| more);
-        let keys = ids
-            .iter()
-            .map(|id| key_of("order_id", text(id.to_string())));
+        let keys = ids.iter().map(|id| order_key(*id));
         let items = self.get_all(table, keys.collect()).await?;
         let orders = items.iter().map(order_of).collect::<Result<Vec<_>, _>>()?;
         let mut items: Vec<Order> = orders
@@ -433,6 +419,23 @@ impl Db {
     }
 }
 
+/// So many items of a query, from as many pages as it takes.
+pub(super) async fn all_of(query: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>, Error> {
+    let (mut items, mut start) = (Vec::new(), None);
+    loop {
+        let most = i32::try_from(limit - items.len()).unwrap_or(i32::MAX);
+        let page = query.clone().limit(most);
+        let page = page.set_exclusive_start_key(start.take());
+        let page = again(|| page.clone().send()).await;
+        let page = page.map_err(failed)?;
+        items.extend(page.items.unwrap_or_default());
+        start = page.last_evaluated_key;
+        if start.is_none() || items.len() >= limit {
+            return Ok(items);
+        }
+    }
+}
+
 /// What sorts before every id of a record, and after.
 const FIRST: &str = " ";
 const LAST: char = char::MAX;
@@ -445,6 +448,11 @@ fn any_shard() -> (&'static str, AttributeValue) {
 /// The key of an item that is alone in its partition.
 pub(super) fn key_of(name: &str, value: AttributeValue) -> Item {
     HashMap::from([(name.to_owned(), value)])
+}
+
+/// The key of an order.
+pub(super) fn order_key(id: OrderId) -> Item {
+    key_of("order_id", text(id.to_string()))
 }
 
 /// The key of a record.
@@ -490,7 +498,8 @@ pub(super) fn event_of(item: &Item) -> Result<Event, Error> {
     rows::event(&row, OrderId::new(row.id(6)?))
 }
 
-fn id_of(item: &Item) -> Result<OrderId, Error> {
+/// The id of an order, of its item or its key.
+pub(super) fn id_of(item: &Item) -> Result<OrderId, Error> {
     let row = Row {
         item,
         names: &ORDER,

@@ -5,7 +5,7 @@ use super::Db;
 use super::call::{again, failed, incomplete};
 use super::items::{self, Item, Row, text};
 use super::outbox;
-use super::read::{id_text, stock_key};
+use super::read::{all_of, id_text, stock_key};
 use super::tables::SHARDS;
 use crate::Error;
 use crate::afterwards::Journal as _;
@@ -94,7 +94,8 @@ impl Db {
     /// Nobody is woken for an endpoint any more, and its log goes as well.
     pub(super) async fn forget(&self, endpoint_id: EndpointId) -> Result<(), Error> {
         for shard in 0..SHARDS {
-            let keys = self.queued(Consumer::Announce(endpoint_id), shard).await?;
+            let queued = self.queued(Consumer::Announce(endpoint_id), shard);
+            let keys = all_of(queued, usize::MAX).await?;
             let keys = keys.into_iter().map(|item| key_in(item, &outbox::KEY));
             self.remove(&self.tables.outbox, keys.collect()).await?;
         }
@@ -104,27 +105,17 @@ impl Db {
 
     /// The keys of all records of a kind.
     pub(super) async fn partition(&self, kind: &str) -> Result<Vec<Item>, Error> {
-        let (mut keys, mut start) = (Vec::new(), None);
-        loop {
-            let query = self
-                .client
-                .query()
-                .table_name(&self.tables.records)
-                .key_condition_expression("#kind = :kind")
-                .expression_attribute_names("#kind", "kind")
-                .expression_attribute_names("#id", "id")
-                .expression_attribute_values(":kind", text(kind))
-                .projection_expression("#kind, #id")
-                .consistent_read(true)
-                .set_exclusive_start_key(start.take());
-            let page = again(|| query.clone().send()).await;
-            let page = page.map_err(failed)?;
-            keys.extend(page.items.unwrap_or_default());
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(keys);
-            }
-        }
+        let query = self
+            .client
+            .query()
+            .table_name(&self.tables.records)
+            .key_condition_expression("#kind = :kind")
+            .expression_attribute_names("#kind", "kind")
+            .expression_attribute_names("#id", "id")
+            .expression_attribute_values(":kind", text(kind))
+            .projection_expression("#kind, #id")
+            .consistent_read(true);
+        all_of(query, usize::MAX).await
     }
 
     /// Removes all items of a table; how many there were.
@@ -162,6 +153,23 @@ impl Db {
             }
         }
         Ok(())
+    }
+
+    /// Shows `see` every item of a table.
+    pub(super) async fn each(
+        &self,
+        table: &str,
+        mut see: impl FnMut(&Item) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut start = None;
+        loop {
+            let (items, next) = self.scan(table, start.take()).await?;
+            items.iter().try_for_each(&mut see)?;
+            start = next;
+            if start.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// Some items of a table, and where to go on.

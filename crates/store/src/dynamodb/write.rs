@@ -4,10 +4,10 @@ use super::Db;
 use super::action::{Action, NewKey, Write};
 use super::call::{TRIES, is_busy, is_lost, pause, words};
 use super::items::{self, Item, bytes, number, time};
-use super::outbox::{self, Told};
+use super::outbox;
 use super::read::{record_key, stock_key};
 use crate::mutant::{Mutant, planted};
-use crate::write_sets::{Subscriber, events_of, in_sequence, moves};
+use crate::write_sets::{Subscriber, Told, Whom, events_of, in_sequence, moves};
 use crate::{Committed, Error};
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 use domain::stock::Movement;
@@ -97,7 +97,7 @@ impl Db {
         Ok(committed)
     }
 
-    async fn plan(&self, write_set: &WriteSet, told: &[Told]) -> Result<Plan, Error> {
+    async fn plan(&self, write_set: &WriteSet, told: &[(Whom, Told)]) -> Result<Plan, Error> {
         let mut plan = Plan::default();
         if let Some(claim) = &write_set.claim {
             if planted(Mutant::SplitTransaction) {

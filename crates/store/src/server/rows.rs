@@ -1,11 +1,10 @@
 //! The rows of many write sets by kind, so that an engine writes each kind at once.
 
 use super::Failure;
-use crate::write_sets::{Subscriber, events_of, in_sequence, moves};
+use crate::write_sets::{Subscriber, Told, Whom, events_of, in_sequence, moves, tell};
 use domain::stock::Movement;
 use domain::{
-    Change, EndpointId, Event, Lease, LedgerEntry, Order, OrderId, Timestamp, Transfer, Wake,
-    WriteSet,
+    Change, Event, Lease, LedgerEntry, Order, OrderId, Timestamp, Transfer, Wake, WriteSet,
 };
 use sqlx::error::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -25,7 +24,7 @@ pub(crate) struct Rows<'w> {
     pub(crate) placed: Vec<(At, &'w Order, &'w LedgerEntry)>,
     pub(crate) moved: Vec<Moved<'w>>,
     pub(crate) events: Vec<(At, &'w Event)>,
-    pub(crate) told: BTreeMap<(EndpointId, OrderId), Told>,
+    pub(crate) told: BTreeMap<Whom, Told>,
     pub(crate) transfers: Vec<(At, &'w Transfer)>,
     pub(crate) stock: Vec<(At, &'w Movement)>,
     pub(crate) wakes: Vec<&'w Wake>,
@@ -49,17 +48,6 @@ pub(crate) struct Moved<'w> {
     pub(crate) before: Option<u32>,
     /// What its newest event is then.
     pub(crate) newest: Option<u32>,
-}
-
-/// The events of an order that an endpoint is to be told of. One that is under way there or waits
-/// for its next try goes on as it would.
-pub(crate) struct Told {
-    /// From which event on.
-    pub(crate) since: u32,
-    /// Up to which.
-    pub(crate) head: u32,
-    /// Not before this time.
-    pub(crate) due_at: Timestamp,
 }
 
 impl<'w> Rows<'w> {
@@ -95,7 +83,7 @@ impl<'w> Rows<'w> {
                         self.wrong.insert(at);
                     }
                     self.events.push((at, event));
-                    self.tell(event, subscribers);
+                    tell(&mut self.told, event, subscribers);
                 }
                 Change::Transfer(transfer) => self.transfers.push((at, transfer)),
                 Change::Stock(movement) => self.stock.push((at, movement)),
@@ -113,23 +101,6 @@ impl<'w> Rows<'w> {
                     self.others.push((at, change));
                 }
             }
-        }
-    }
-
-    fn tell(&mut self, event: &Event, subscribers: &[Subscriber]) {
-        for subscriber in subscribers {
-            if !subscriber.endpoint.wants(event.kind) {
-                continue;
-            }
-            let told = Told {
-                since: event.sequence,
-                head: event.sequence,
-                due_at: event.occurred_at,
-            };
-            self.told
-                .entry((subscriber.id, event.order_id))
-                .and_modify(|it| it.head = it.head.max(event.sequence))
-                .or_insert(told);
         }
     }
 }
