@@ -2,15 +2,10 @@
 //! it.
 
 use crate::contract::{Fresh, contract};
-use crate::fixtures::Still;
-use crate::shared::{Two, shared};
+use crate::shared::{self, Two, shared};
 use std::io::Write as _;
 use std::process;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use store::cache::Cache;
-use store::open::{Access, Options};
-use store::{OpenError, Store};
 
 contract!(keeps_its_promises, super::fresh);
 shared!(is_shared, super::two);
@@ -37,46 +32,17 @@ fn database() -> Option<String> {
     Some(format!("{server}/store_{}_{count}", process::id()))
 }
 
-async fn open(url: &str, access: Access) -> Result<Arc<dyn Store>, OpenError> {
-    let options = Options {
-        url: url.to_owned(),
-        access,
-        customer_index: true,
-        cache: Arc::new(Cache::off()),
-    };
-    store::open(&options, &Still).await
-}
-
 async fn fresh() -> Option<Fresh> {
-    let url = database()?;
-    let store = open(&url, Access::Own).await.unwrap();
-    Some(Fresh {
-        store,
-        _keep: Box::new(()),
-    })
+    Some(shared::fresh(&database()?).await)
 }
 
-/// Both find no tables, and one of them makes them.
 async fn two() -> Option<Two> {
-    let url = database()?;
-    let (one, other) = tokio::join!(open(&url, Access::Own), open(&url, Access::Own));
-    Some((one.unwrap(), other.unwrap()))
+    Some(shared::two(&database()?).await)
 }
 
 #[tokio::test]
 async fn a_reader_beside_them_finds_no_tables_where_there_are_none() {
-    let Some(url) = database() else {
-        return;
-    };
-    let refused = open(&url, Access::Read).await;
-    let words = refused.err().expect("it is refused").to_string();
-    assert!(words.contains("Unknown database"), "{words}");
-    open(&url, Access::Own)
-        .await
-        .unwrap()
-        .close()
-        .await
-        .unwrap();
-    let reader = open(&url, Access::Read).await;
-    assert_eq!(reader.unwrap().stats().await.unwrap().schema_version, 1);
+    if let Some(url) = database() {
+        shared::a_reader_finds_no_tables(&url, "Unknown database").await;
+    }
 }

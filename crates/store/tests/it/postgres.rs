@@ -1,16 +1,11 @@
 //! PostgreSQL: the contract, and what a server that many processes share promises beyond it.
 
 use crate::contract::{Fresh, contract};
-use crate::fixtures::Still;
-use crate::shared::{Two, shared};
+use crate::shared::{self, Two, shared};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use std::io::Write as _;
 use std::str::FromStr;
-use std::sync::Arc;
-use store::cache::Cache;
-use store::open::{Access, Options};
-use store::{OpenError, Store};
 
 contract!(keeps_its_promises, super::fresh);
 shared!(is_shared, super::two);
@@ -57,44 +52,17 @@ async fn database() -> Option<String> {
     Some(server.database(&name).to_url_lossy().to_string())
 }
 
-fn options(url: &str, access: Access) -> Options {
-    Options {
-        url: url.to_owned(),
-        access,
-        customer_index: true,
-        cache: Arc::new(Cache::off()),
-    }
-}
-
-async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
-    store::open(&options(url, Access::Own), &Still).await
-}
-
 async fn fresh() -> Option<Fresh> {
-    let url = database().await?;
-    let store = open(&url).await.unwrap();
-    Some(Fresh {
-        store,
-        _keep: Box::new(()),
-    })
+    Some(shared::fresh(&database().await?).await)
 }
 
-/// Both find no tables, and one of them makes them.
 async fn two() -> Option<Two> {
-    let url = database().await?;
-    let (one, other) = tokio::join!(open(&url), open(&url));
-    Some((one.unwrap(), other.unwrap()))
+    Some(shared::two(&database().await?).await)
 }
 
 #[tokio::test]
 async fn a_reader_beside_them_finds_no_tables_where_there_are_none() {
-    let Some(url) = database().await else {
-        return;
-    };
-    let refused = store::open(&options(&url, Access::Read), &Still).await;
-    let words = refused.err().expect("it is refused").to_string();
-    assert!(words.contains("holds no orders"), "{words}");
-    open(&url).await.unwrap().close().await.unwrap();
-    let reader = store::open(&options(&url, Access::Read), &Still).await;
-    assert_eq!(reader.unwrap().stats().await.unwrap().schema_version, 1);
+    if let Some(url) = database().await {
+        shared::a_reader_finds_no_tables(&url, "holds no orders").await;
+    }
 }

@@ -1,17 +1,57 @@
 //! The promises of a store that many processes share. `shared!(name, open)` makes one test of each.
 
-use crate::fixtures::{NOW, draft, everything, ids, placed, placing, placing_at};
+use crate::contract::Fresh;
+use crate::fixtures::{NOW, Still, draft, everything, ids, placed, placing, placing_at};
 use crate::live::event_of;
 use crate::outbox::lease;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Committed, Live, Store};
+use store::cache::Cache;
+use store::open::{Access, Options};
+use store::{Committed, Live, OpenError, Store};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
 /// Two processes that have opened one store.
 pub(crate) type Two = (Arc<dyn Store>, Arc<dyn Store>);
+
+/// Opens a store without a cache in front of it.
+pub(crate) async fn open(url: &str, access: Access) -> Result<Arc<dyn Store>, OpenError> {
+    let options = Options {
+        url: url.to_owned(),
+        access,
+        customer_index: true,
+        cache: Arc::new(Cache::off()),
+    };
+    store::open(&options, &Still).await
+}
+
+/// A store that nobody has opened yet.
+pub(crate) async fn fresh(url: &str) -> Fresh {
+    Fresh {
+        store: open(url, Access::Own).await.unwrap(),
+        _keep: Box::new(()),
+    }
+}
+
+/// One that two processes open at once: both find no tables, and one of them makes them.
+pub(crate) async fn two(url: &str) -> Two {
+    let open = || Box::pin(open(url, Access::Own));
+    let (one, other) = tokio::join!(open(), open());
+    (one.unwrap(), other.unwrap())
+}
+
+/// Who only reads is refused with `words` where nobody has served yet, and reads afterwards.
+pub(crate) async fn a_reader_finds_no_tables(url: &str, words: &str) {
+    let refused = open(url, Access::Read).await;
+    let said = refused.err().expect("it is refused").to_string();
+    assert!(said.contains(words), "{said}");
+    let owner = open(url, Access::Own).await.unwrap();
+    owner.close().await.unwrap();
+    let reader = open(url, Access::Read).await.unwrap();
+    assert_eq!(reader.stats().await.unwrap().schema_version, 1);
+}
 
 /// One test a promise.
 macro_rules! shared {
