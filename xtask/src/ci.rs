@@ -4,7 +4,7 @@
 use crate::promises::Promises;
 
 use crate::{supply, tidy};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -27,9 +27,14 @@ const STEPS: [Step; 6] = [
 /// What is the same wherever orders are, or can be tried in a file only.
 const ONLY_A_FILE: [&str; 3] = ["generated::", "in_a_file::", "process::"];
 /// What can be tried only where processes share a database.
-const ONLY_SHARED: [&str; 2] = ["on_a_server::", "on_dynamodb::"];
-/// What can be tried only in DynamoDB.
-const ONLY_DYNAMODB: &str = "on_dynamodb::";
+const ONLY_SHARED: [&str; 4] = [
+    "messages::",
+    "on_a_server::",
+    "on_dynamodb::",
+    "on_queues::",
+];
+/// What can be tried only on AWS.
+const ONLY_AWS: [&str; 3] = ["messages::", "on_dynamodb::", "on_queues::"];
 /// What looks at rows by SQL, or damages them so; and what is more than an emulator, which does one
 /// thing at a time, gets done while a test waits.
 const NOT_EMULATED: [&str; 13] = [
@@ -47,6 +52,18 @@ const NOT_EMULATED: [&str; 13] = [
     "saga::",
     "soak::",
 ];
+
+/// What commits side by side, which ends some of moto's threads.
+const SIDE_BY_SIDE: [&str; 5] = [
+    "a_refused_write_set_takes_no_neighbour",
+    "of_two_processes",
+    "orders_are_listed_newest_first",
+    "what_is_stale_among_others",
+    "write_sets_at_once",
+];
+
+/// Where the function of AWS Lambda is for the tests, zipped.
+const FUNCTION: &str = "target/function/function.zip";
 
 /// Runs every step, also after one failed, and prints a table of them.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -121,6 +138,7 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
             .args(skipped.iter().flat_map(|it| ["--skip", it]))
             .envs(servers.variables.iter().cloned())
             .envs(url.map(|url| ("ORDERD_TEST_DATABASE_URL", url)))
+            .env("ORDERD_TEST_LAMBDA", root.join(FUNCTION))
             .current_dir(root);
         promises.run(backend, &mut command)
     };
@@ -130,16 +148,57 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
         let front_door = ["--package", "orderd", "--test", "it"];
         let mut skipped = ONLY_A_FILE.to_vec();
         if *backend == "dynamodb" {
+            zip_function(root)?;
             println!("NOT RUN on an emulator: {}", NOT_EMULATED.join(", "));
             skipped.extend(NOT_EMULATED);
         } else {
-            skipped.push(ONLY_DYNAMODB);
+            skipped.extend(ONLY_AWS);
         }
         results.push(tests(backend, &front_door, &skipped, Some(url)));
         backends.push(backend);
     }
+    if !servers.second_opinion.is_empty() {
+        println!("\n=== a second opinion on AWS, from moto");
+        results.push(second_opinion(root, &servers));
+    }
     println!("\n{}", promises.table(&backends));
     results.into_iter().collect()
+}
+
+/// The contract of a store, and topics and queues, on an emulator that others wrote.
+fn second_opinion(root: &Path, servers: &Servers) -> Result<()> {
+    println!("NOT RUN on moto: {}", SIDE_BY_SIDE.join(", "));
+    let tests = |package: &str, which: &str| {
+        let mut command = Command::new(env!("CARGO"));
+        command
+            .args(["test", "--locked", "--features", "aws,mutants"])
+            .args(["--package", package, "--test", "it", "--", which])
+            .args(SIDE_BY_SIDE.iter().flat_map(|it| ["--skip", it]))
+            .envs(servers.variables.iter().cloned())
+            .envs(servers.second_opinion.iter().cloned())
+            .env("ORDERD_TEST_DATABASE_URL", "dynamodb://test")
+            .current_dir(root);
+        finish(&mut command)
+    };
+    tests("store", "dynamodb::")?;
+    tests("orderd", "on_queues::")
+}
+
+/// The function of AWS Lambda as it is handed to it: what the tests of the workspace have built,
+/// without what only a debugger reads.
+fn zip_function(root: &Path) -> Result<()> {
+    let zip = root.join(FUNCTION);
+    let directory = zip.parent().context("it is in a directory")?;
+    fs::create_dir_all(directory)?;
+    let program = directory.join("bootstrap");
+    let built = root.join("target/debug/bootstrap");
+    finish(Command::new("strip").arg("-o").arg(&program).arg(built))?;
+    let mut command = Command::new("python3");
+    command
+        .args(["-m", "zipfile", "-c"])
+        .arg(&zip)
+        .arg("bootstrap");
+    finish(command.current_dir(directory))
 }
 
 /// The names of the files of tests that go through the front door.

@@ -3,14 +3,14 @@
 //! makes a database or a schema of its own.
 
 mod daemon;
+mod emulator;
 mod mariadb;
-mod ministack;
 mod postgres;
 
 use crate::finish;
 use anyhow::{Context, Result, bail};
+use emulator::{Emulator, MINISTACK, MOTO, Running};
 use mariadb::Mariadb;
-use ministack::Ministack;
 use postgres::Postgres;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,9 @@ pub struct Servers {
     /// The servers that orders can be kept in: the name of the engine, and its URL.
     pub databases: Vec<(&'static str, String)>,
     _started: Vec<Database>,
-    _emulator: Option<Ministack>,
+    /// Where a second emulator of AWS is found, in the place of the first.
+    pub second_opinion: Vec<(&'static str, OsString)>,
+    _emulators: Vec<Running>,
 }
 
 impl Servers {
@@ -99,12 +101,17 @@ impl Servers {
             variables.push((told, url.clone().into()));
             databases.push((name, url));
         }
-        let emulator = emulator(extent)?;
-        if let Some(emulator) = &emulator {
+        let mut emulators = Vec::new();
+        let mut second_opinion = Vec::new();
+        if let Some(emulator) = emulator(&MINISTACK, extent)? {
             variables.push(("ORDERD_TEST_AWS", "1".into()));
-            let all = emulator.variables().into_iter();
-            variables.extend(all.map(|(name, value)| (name, value.into())));
+            variables.extend(told(&emulator));
             databases.push(("dynamodb", "dynamodb://test".to_owned()));
+            emulators.push(emulator);
+        }
+        if let Some(emulator) = emulator(&MOTO, extent)? {
+            second_opinion.extend(told(&emulator));
+            emulators.push(emulator);
         }
         if extent == Extent::All {
             variables.push(("ORDERD_TEST_ALL", "1".into()));
@@ -113,21 +120,27 @@ impl Servers {
             variables,
             databases,
             _started: started,
-            _emulator: emulator,
+            second_opinion,
+            _emulators: emulators,
         })
     }
 }
 
-/// The emulator of AWS; `None` where it may be missing, which is said.
-fn emulator(extent: Extent) -> Result<Option<Ministack>> {
-    match ministack::install() {
-        Ok(program) => Ministack::start(&program).map(Some),
+fn told(emulator: &Running) -> impl Iterator<Item = (&'static str, OsString)> {
+    let all = emulator.variables().into_iter();
+    all.map(|(name, value)| (name, value.into()))
+}
+
+/// An emulator of AWS; `None` where it may be missing, which is said.
+fn emulator(emulator: &Emulator, extent: Extent) -> Result<Option<Running>> {
+    match emulator.start() {
+        Ok(running) => Ok(Some(running)),
         Err(error) if extent == Extent::All => {
-            Err(error.context("the emulator of AWS cannot be installed here"))
+            Err(error.context("an emulator of AWS does not start here"))
         }
         Err(error) => {
             println!(
-                "SKIPPED: the tests that need AWS, since its emulator cannot be installed \
+                "SKIPPED: tests that need AWS, since an emulator of it does not start here \
                  ({error:#}); with --all this would be a failure."
             );
             Ok(None)

@@ -70,6 +70,7 @@ async fn render(
         order_id,
         event_id,
         now,
+        fulfil_at: now,
         traceparent: None,
     };
     let write_set = place::place(fixed(), &Prices::none(Currency::USD), occasion, None)?;

@@ -2,12 +2,10 @@
 //! `sequence`, `partitionkey` and `traceparent`.
 
 use crate::renderers::{OrderBody, display};
+use domain::event::SOURCE;
 use domain::{Event, EventId, EventKind, Order, OrderId, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
-
-/// Who says so.
-const SOURCE: &str = "/orderd";
 
 #[derive(Serialize)]
 struct CloudEvent<'a> {

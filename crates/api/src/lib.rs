@@ -33,7 +33,7 @@ mod bench;
 
 pub use access::{Owner, Peer, Rate};
 pub use cloud_event::cloud_event;
-pub use contracts::{BASKET, RECEIPT};
+pub use contracts::{BASKET, EVENT, RECEIPT};
 pub use exported::exported;
 pub use metrics::Metrics;
 pub use router::{openapi, router};

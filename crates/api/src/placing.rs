@@ -97,6 +97,7 @@ pub(crate) fn occasion(app: &App, context: &Context) -> Occasion {
         order_id: OrderId::new(app.ids.mint(now)),
         event_id: EventId::new(app.ids.mint(now)),
         now,
+        fulfil_at: now.plus_millis(app.settings.fulfil_after_ms),
         traceparent: context.traceparent.clone(),
     }
 }

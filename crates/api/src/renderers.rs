@@ -278,14 +278,15 @@ pub(crate) struct EventOrderBody<'a> {
     /// How many.
     quantity: u32,
     /// `Pending`, `Processing`, `Completed` or `Failed`.
-    status: &'static str,
+    status: &'a str,
 }
 
 impl<'a> EventOrderBody<'a> {
     pub(crate) fn of(order: &'a Order) -> Self {
         let line = order.lines.first();
         let status = match order.status {
-            Status::Created => "Pending",
+            // What became of one that was imported, the older system has said.
+            Status::Created => order.label.as_ref().map_or("Pending", Text::as_str),
             Status::Processing | Status::Compensating | Status::NeedsReview => "Processing",
             Status::Completed | Status::Refunded => "Completed",
             Status::Failed | Status::Cancelled => "Failed",

@@ -21,6 +21,9 @@ pub struct Settings {
     pub version: &'static str,
     /// How orders are fulfilled here.
     pub rules: Rules,
+    /// How long after its placing fulfilment looks at an order by itself, in ms: not at once where it
+    /// is told by a queue.
+    pub fulfil_after_ms: i64,
     /// Whether `POST /v1/orders` insists on an `Idempotency-Key`.
     pub idempotency_required: bool,
     /// The status for a key that was used for another request: 409, or 422 as the IETF draft has it.

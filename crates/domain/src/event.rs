@@ -2,6 +2,9 @@
 
 use crate::{EventId, Order, OrderId, Timestamp};
 
+/// Where events come from, as CloudEvents 1.0 has it: `source` and `id` together name one for ever.
+pub const SOURCE: &str = "/orderd";
+
 /// One thing that happened to an order, written by the commit that made it true.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {

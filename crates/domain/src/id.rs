@@ -98,8 +98,15 @@ id! {
     EventId
 }
 id! {
-    /// Names a webhook endpoint.
+    /// Names somebody who is told of events: a webhook endpoint, or a topic.
     EndpointId
+}
+impl EndpointId {
+    /// The topic of all events. Like those of numbered orders, nobody mints it; 1 stands for
+    /// fulfilment in the outbox of a file.
+    pub const ORDER_EVENTS: Self = Self(from_halves(2, 0));
+    /// The topic of orders that are completed.
+    pub const ORDER_COMPLETED: Self = Self(from_halves(3, 0));
 }
 id! {
     /// Names one try to deliver an event to an endpoint.
@@ -166,7 +173,7 @@ pub fn second_half(id: Uuid) -> u64 {
 
 /// The UUID of two such halves; bits beyond 60 and 63 are dropped.
 #[must_use]
-pub fn from_halves(first: u64, second: u64) -> Uuid {
+pub const fn from_halves(first: u64, second: u64) -> Uuid {
     let version = if second & VERSION_4 == 0 {
         0x7000
     } else {

@@ -39,6 +39,8 @@ pub struct Occasion {
     pub event_id: EventId,
     /// The time it is.
     pub now: Timestamp,
+    /// When fulfilment looks at the order by itself: at once, or later where it is told by a queue.
+    pub fulfil_at: Timestamp,
     /// The W3C `traceparent` of the request.
     pub traceparent: Option<Box<str>>,
 }
@@ -83,6 +85,7 @@ pub fn place(
         order_id,
         event_id,
         now,
+        fulfil_at,
         traceparent,
     } = occasion;
     let order = Order {
@@ -118,7 +121,7 @@ pub fn place(
     let event = Event::created(&order, event_id, traceparent);
     let wake = order
         .fulfil
-        .then(|| Change::Wake(Wake::fulfil(order_id, event.sequence, now)));
+        .then(|| Change::Wake(Wake::fulfil(order_id, event.sequence, fulfil_at)));
     let entry = LedgerEntry::of(&order);
     let placed = Change::Place(Box::new(order), entry);
 

@@ -1,5 +1,5 @@
-//! Webhooks: who is told of events, where, and how often it is tried. The form is that of Standard
-//! Webhooks 1.0.0.
+//! Who is told of events, where, and how often it is tried: webhooks, in the form of Standard Webhooks
+//! 1.0.0, and topics.
 
 pub mod target;
 
@@ -28,7 +28,7 @@ const WAITS_S: [i64; 9] = [
 /// Somebody who is told of events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
-    /// Where to; see [`target::parse`].
+    /// Where to: of a webhook, see [`target::parse`]; of a topic, its ARN.
     pub url: String,
     /// Of which kinds of events, in their words; of all that others are told, where it is empty.
     pub events: Vec<String>,
@@ -36,10 +36,13 @@ pub struct Endpoint {
     pub description: Option<String>,
     /// Why nobody is told there any more, and since when, in ms since 1970.
     pub disabled: Option<(Disabled, i64)>,
-    /// What signs, the newest first; never none.
+    /// What signs, the newest first; only a topic has none.
     pub secrets: Vec<Secret>,
     /// When it was made, in ms since 1970.
     pub created_at_ms: i64,
+    /// Whether it is a topic through which orders reach a queue of workers.
+    #[serde(default)]
+    pub hands_over: bool,
 }
 
 /// Why nobody is told any more.
@@ -76,6 +79,27 @@ pub struct Secret {
 }
 
 impl Endpoint {
+    /// A topic, which is told of events of these kinds; of all that others are told, where there are
+    /// none.
+    #[must_use]
+    pub fn topic(arn: String, kinds: &[EventKind], now: Timestamp) -> Self {
+        Self {
+            url: arn,
+            events: kinds.iter().map(|kind| kind.as_str().to_owned()).collect(),
+            description: None,
+            disabled: None,
+            secrets: Vec::new(),
+            created_at_ms: now.as_millis(),
+            hands_over: false,
+        }
+    }
+
+    /// Whether it is a topic of a message service rather than a webhook.
+    #[must_use]
+    pub fn is_topic(&self) -> bool {
+        self.url.starts_with("arn:")
+    }
+
     /// Whether it is told of an event of this kind.
     #[must_use]
     pub fn wants(&self, kind: EventKind) -> bool {

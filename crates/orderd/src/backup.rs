@@ -1,10 +1,10 @@
 //! `orderd backup`: a sound copy of the database file, also while a server owns it.
 
 use crate::Globals;
-use crate::config;
-use crate::exit::Exit;
 use crate::progress::grouped;
 use serde_json::json;
+use setup::config;
+use setup::exit::Exit;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use store::open::locate;

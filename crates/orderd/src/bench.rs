@@ -12,11 +12,11 @@ mod wire;
 
 use crate::Globals;
 use crate::client::{Base, Server};
-use crate::exit::{Code, Exit};
 use crate::progress::Progress;
 use load::{Load, lock};
 use request::{PREPARED, Route};
 use scenario::{Contract, Scenario, Work};
+use setup::exit::{Code, Exit};
 use std::net::TcpStream;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicU64;
@@ -373,7 +373,7 @@ fn per_second(count: u64, seconds: f64) -> f64 {
 /// Reads a duration of a load: up to ten minutes, and none at all.
 fn duration(text: &str) -> Result<Duration, String> {
     let none = ["0", "0s", "0ms"].contains(&text).then_some(Duration::ZERO);
-    none.or_else(|| crate::config::parse_duration(text))
+    none.or_else(|| setup::config::parse_duration(text))
         .filter(|duration| *duration <= DURATION_MAX)
         .ok_or_else(|| "write 500ms, 10s or 2m; ten minutes at most".to_owned())
 }

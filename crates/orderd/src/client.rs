@@ -4,8 +4,6 @@
 //! are its own.
 
 use crate::Globals;
-use crate::config;
-use crate::exit::{Code, Exit, sentence};
 use axum::http::response::Parts;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::Request;
@@ -13,6 +11,9 @@ use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use setup::config;
+pub(crate) use setup::config::encoded;
+use setup::exit::{Code, Exit, sentence};
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -308,13 +309,6 @@ impl Answer {
             message,
         }
     }
-}
-
-/// Text as a part of a path or query.
-pub(crate) fn encoded(text: &str) -> String {
-    let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-    // A plus is a space in queries only.
-    encoded.replace('+', "%20")
 }
 
 #[cfg(test)]

@@ -4,16 +4,16 @@
 
 use crate::Globals;
 use crate::client::{self, url_of};
-use crate::config::{self, Config, Flag};
-use crate::exit::Exit;
 use crate::progress::grouped;
 use crate::serve::banner::{self, Storage};
 use crate::serve::signals::Signals;
 use crate::serve::{self, Server};
 use crate::target::Target;
-use crate::telemetry;
 use crate::{port, seed};
 use anyhow::Context;
+use setup::config::{self, Config, Flag};
+use setup::exit::Exit;
+use setup::telemetry;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -83,9 +83,9 @@ async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Re
     serve::guard_access(config).await?;
     serve::fulfilment::guard_payments(&config.settings)?;
     let listener = port::bind_near(config.settings.server.listen)?;
-    let (cache, driver) = serve::cache(config).await?;
+    let (cache, driver) = setup::cache::cache(config).await?;
     let (_store, app) = serve::open(config, cache).await.map_err(with_own_flag)?;
-    let mut server = Server::start(config, app, driver)?;
+    let mut server = Server::start(config, app, driver).await?;
     server.listen(config, listener)?;
     let target = Target::Server {
         server: client::Server::open(url_of(server.address)),

@@ -1,4 +1,7 @@
-//! `orderd dlq`: the dead letters of a running server, from the command line.
+//! `orderd dlq`: the dead letters of a running server, or of a queue, from the command line.
+
+#[cfg_attr(not(feature = "aws"), path = "dlq/without_queue.rs")]
+mod queue;
 
 use crate::Globals;
 use crate::client::{self, Server, ServerArgs, encoded};
@@ -16,6 +19,9 @@ const PAGE_MAX: usize = 100;
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,
+    /// Look at the messages in this SQS queue of dead letters rather than at orders of a server
+    #[arg(long, global = true, value_name = "URL")]
+    queue: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -26,7 +32,7 @@ enum Verb {
     List {
         #[command(flatten)]
         filter: Filter,
-        /// Those in this state: waiting, redriven, discarded or all
+        /// Those in this state: waiting, redriven, discarded or all; of orders only
         #[arg(long, default_value = "waiting")]
         state: String,
         /// How many to list at most
@@ -57,12 +63,15 @@ enum Verb {
         /// Only say how many there are
         #[arg(long)]
         dry_run: bool,
+        /// With --queue: send them to this queue [default: the one whose dead letters they are]
+        #[arg(long, value_name = "URL")]
+        to: Option<String>,
     },
     /// Let one order be
     Discard {
         /// The letter's id
         id: String,
-        /// Why; kept with the letter
+        /// Why; kept with the letter of an order
         #[arg(long)]
         reason: String,
     },
@@ -77,6 +86,10 @@ struct Filter {
 
 /// Runs the sub-command.
 pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
+    if let Some(url) = &args.queue {
+        queue::run(args.verb, url, globals).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let server = args.server.server(globals)?;
     match args.verb {
         Verb::List {

@@ -4,11 +4,11 @@
 
 use crate::Globals;
 use crate::client::{self, Server, url_of};
-use crate::clock::SystemClock;
-use crate::config::{self, Config};
-use crate::exit::{Code, Exit};
-use crate::{migrate, port};
+use crate::port;
 use serde::Serialize;
+use setup::clock::SystemClock;
+use setup::config::{self, Config};
+use setup::exit::{Code, Exit};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -193,7 +193,7 @@ async fn looked_at(config: &Config) -> Vec<Finding> {
 }
 
 async fn soundness(config: &Config) -> anyhow::Result<Vec<Finding>> {
-    let options = migrate::options(config, Access::Read);
+    let options = config.store_options(Access::Read);
     let store = store::open(&options, &SystemClock)
         .await
         .map_err(Exit::from)?;

@@ -2,14 +2,13 @@
 //! each, for whoever wants to read them elsewhere. A copy to go on from is made by `orderd backup`.
 
 use crate::Globals;
-use crate::clock::SystemClock;
-use crate::config;
-use crate::exit::Exit;
-use crate::migrate;
 use crate::verify::{each_page, plural};
 use anyhow::Context as _;
 use domain::Order;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use setup::clock::SystemClock;
+use setup::config;
+use setup::exit::Exit;
 use std::fs::File;
 use std::io::{self, BufWriter, Write, stdout};
 use std::path::PathBuf;
@@ -31,7 +30,7 @@ pub(crate) struct Args {
 /// Runs the sub-command.
 pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let config = config::load(globals, Vec::new())?;
-    let options = migrate::options(&config, Access::Read);
+    let options = config.store_options(Access::Read);
     let store = store::open(&options, &SystemClock)
         .await
         .map_err(Exit::from)?;

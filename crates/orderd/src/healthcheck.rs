@@ -4,7 +4,7 @@
 
 use crate::Globals;
 use crate::client::{self, ServerArgs};
-use crate::exit::{Code, Exit};
+use setup::exit::{Code, Exit};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::timeout;

@@ -4,12 +4,9 @@
 mod order;
 
 use crate::Globals;
-use crate::clock::{self, SystemClock};
-use crate::config::{self, Config};
-use crate::exit::Exit;
 use crate::progress::{Progress, grouped};
+use crate::serve;
 use crate::verify::{self, plural};
-use crate::{migrate, serve};
 use anyhow::{Context as _, anyhow};
 use domain::idempotency::Retention;
 use domain::place::Occasion;
@@ -18,6 +15,9 @@ use domain::{Clock, EventId, Ids, OrderId, recorded};
 use futures_util::future;
 use order::Imported;
 use serde_json::json;
+use setup::clock::{self, SystemClock};
+use setup::config::{self, Config};
+use setup::exit::Exit;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,8 @@ use store::{Committed, Store};
 /// What the command line says.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The database of the older system: a SQLite file, or a URL that begins with `mysql://`
+    /// The database of the older system: a SQLite file, a URL that begins with `mysql://`, or
+    /// `dynamodb://TABLE`
     #[arg(value_name = "SOURCE")]
     source: String,
     /// Only say what would be imported
@@ -80,7 +81,7 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
 }
 
 async fn open(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let options = migrate::options(config, Access::Own);
+    let options = config.store_options(Access::Own);
     let opened = store::open(&options, &SystemClock).await;
     Ok(opened.map_err(Exit::from)?)
 }
@@ -203,6 +204,7 @@ impl Import<'_> {
             order_id: OrderId::least_at(now),
             event_id: EventId::new(self.ids.mint(now)),
             now,
+            fulfil_at: now,
             traceparent: None,
         }
     }

@@ -7,13 +7,11 @@ mod backup;
 mod bench;
 mod cache;
 mod client;
-mod clock;
 mod completions;
-mod config;
+mod configuration;
 mod dev;
 mod dlq;
 mod doctor;
-mod exit;
 mod export;
 mod healthcheck;
 mod import;
@@ -30,7 +28,6 @@ mod seed;
 mod serve;
 mod stock;
 mod target;
-mod telemetry;
 mod token;
 mod verify;
 mod webhook;
@@ -38,6 +35,7 @@ mod wire;
 mod worker;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use setup::config::Files;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -70,6 +68,15 @@ pub(crate) struct Globals {
     /// Print data as JSON
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
+}
+
+impl From<&Globals> for Files {
+    fn from(globals: &Globals) -> Self {
+        Self {
+            config: globals.config.clone(),
+            env_file: !globals.no_env_file,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -115,7 +122,7 @@ enum Command {
     /// Measure a running server
     Bench(bench::Args),
     /// Show, check or begin a configuration
-    Config(config::command::Args),
+    Config(configuration::Args),
     /// Look for what keeps orderd from working here, and say how to mend it
     Doctor(doctor::Args),
     /// Ask a running server whether it is ready
@@ -127,7 +134,7 @@ enum Command {
 fn main() -> ExitCode {
     end_with_the_reader();
     let Cli { globals, command } = Cli::parse();
-    run(command, &globals).unwrap_or_else(|error| exit::report(&error))
+    run(command, &globals).unwrap_or_else(|error| setup::exit::report(&error))
 }
 
 fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
@@ -152,7 +159,7 @@ fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => backup::run(&args, globals),
         Command::Restore(args) => restore::run(&args, globals),
         Command::Bench(args) => wait_for(bench::run(args, globals)),
-        Command::Config(args) => config::command::run(&args, globals),
+        Command::Config(args) => configuration::run(&args, globals),
         Command::Doctor(args) => wait_for(doctor::run(args, globals)),
         Command::Healthcheck(args) => wait_for(healthcheck::run(args, globals)),
         Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command())),

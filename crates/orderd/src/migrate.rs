@@ -4,15 +4,13 @@
 //! `serve` does the same at its start.
 
 use crate::Globals;
-use crate::clock::SystemClock;
-use crate::config::{self, Config};
-use crate::exit::Exit;
 use serde_json::json;
+use setup::clock::SystemClock;
+use setup::config::{self, Config};
+use setup::exit::Exit;
 use std::process::ExitCode;
-use std::sync::Arc;
 use store::Stats;
-use store::cache::Cache;
-use store::open::{Access, Options};
+use store::open::Access;
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -59,21 +57,10 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
 
 /// Opens the configured database, and lets go of it again.
 async fn stats(config: &Config, access: Access) -> anyhow::Result<Stats> {
-    let store = store::open(&options(config, access), &SystemClock)
+    let store = store::open(&config.store_options(access), &SystemClock)
         .await
         .map_err(Exit::from)?;
     let stats = store.stats().await;
     store.close().await?;
     Ok(stats?)
-}
-
-/// How the configured database is opened; without a cache in front of it.
-pub(crate) fn options(config: &Config, access: Access) -> Options {
-    let database = &config.settings.database;
-    Options {
-        url: database.store_url(),
-        access,
-        customer_index: database.customer_index,
-        cache: Arc::new(Cache::off()),
-    }
 }

@@ -4,11 +4,11 @@ mod watch;
 
 use crate::Globals;
 use crate::client::{self, Answer, Server, ServerArgs, encoded};
-use crate::exit::{Code, Exit};
 use crate::product::priced;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use setup::exit::{Code, Exit};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use watch::Until;

@@ -1,7 +1,7 @@
 //! Binding the port, and what to say when somebody else has it.
 
-use crate::exit::{Code, Exit};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use setup::exit::{Code, Exit};
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -2,10 +2,10 @@
 
 use crate::Globals;
 use crate::client::{self, Answer, Server, ServerArgs, encoded};
-use crate::exit::{Code, Exit};
 use domain::json::Json;
 use domain::{Currency, Money};
 use serde_json::{Value, json};
+use setup::exit::{Code, Exit};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 

@@ -3,14 +3,9 @@
 
 use crate::Globals;
 use crate::client::url_of;
-use crate::clock::SystemClock;
-use crate::config::{self, Config};
-use crate::exit::{Code, Exit};
 use crate::listener::{self, Limits};
 use crate::port;
-use crate::serve::fulfilment::behaviour;
 use crate::serve::signals::Signals;
-use crate::telemetry;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -21,6 +16,11 @@ use axum::routing::{get, post};
 use domain::fulfil::{Answer, Call, CallKind, Refused};
 use domain::{Currency, EventId, Money, OrderId};
 use serde_json::{Value, json};
+use setup::clock::SystemClock;
+use setup::config::{self, Config};
+use setup::exit::{Code, Exit};
+use setup::fulfilment::behaviour;
+use setup::telemetry;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;

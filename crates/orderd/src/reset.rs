@@ -2,10 +2,10 @@
 
 use crate::Globals;
 use crate::client::ServerArgs;
-use crate::exit::{Code, Exit};
 use crate::progress::grouped;
 use crate::target::{Force, Target};
 use serde_json::json;
+use setup::exit::{Code, Exit};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 

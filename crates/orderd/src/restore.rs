@@ -1,9 +1,9 @@
 //! `orderd restore`: puts a backup where the configured database is to be.
 
 use crate::Globals;
-use crate::config;
-use crate::exit::Exit;
 use serde_json::json;
+use setup::config;
+use setup::exit::Exit;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use store::open::locate;

@@ -4,7 +4,6 @@
 
 use crate::Globals;
 use crate::client::ServerArgs;
-use crate::exit::{Code, Exit};
 use crate::progress::{Progress, grouped};
 use crate::target::Target;
 use domain::Line;
@@ -12,6 +11,7 @@ use domain::demo::PRODUCTS;
 use domain::text::Text;
 use serde::Serialize;
 use serde_json::{Value, json};
+use setup::exit::{Code, Exit};
 use std::fmt;
 use std::ops::Range;
 use std::process::ExitCode;

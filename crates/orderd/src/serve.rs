@@ -2,33 +2,37 @@
 //!
 //! It reads as the order of events: what is configured, the port, the store, serving, draining.
 
+#[cfg_attr(not(feature = "aws"), path = "serve/without_aws.rs")]
+mod aws;
 pub(crate) mod banner;
 pub(crate) mod fulfilment;
 pub(crate) mod roles;
 pub(crate) mod signals;
 
 use crate::Globals;
-use crate::clock::{self, SystemClock};
-use crate::config::{self, Anonymous, Config, Flag, Fulfil, RateLimit, Settings, Switch};
-use crate::exit::{Code, Exit};
 use crate::listener::{self, Limits};
-use crate::telemetry::{self, Telemetry};
-use crate::{migrate, port};
+use crate::port;
 use anyhow::Context;
 use api::{App, Parts, PasswordDigest, Rate};
 use banner::Storage;
 use domain::idempotency::Retention;
 use domain::product::Lines;
 use domain::{Change, RecordId, RecordKind, WriteSet};
-use fulfilment::millis;
 pub(crate) use roles::Role;
+use setup::cache::cache;
+use setup::clock::{self, SystemClock};
+use setup::config::{self, Anonymous, Config, Flag, Fulfil, RateLimit, Settings, Switch};
+use setup::exit::{Code, Exit};
+use setup::fulfilment::{millis, rules};
+use setup::telemetry::{self, Telemetry};
+use setup::topics;
 use signals::{Signal, Signals};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use store::cache::{Cache, Driver};
-use store::open::{Access, Options, locate};
+use store::open::{Access, Options};
 use store::{Committed, RecordQuery, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -96,7 +100,11 @@ async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCod
     let listener = port::bind(config.settings.server.listen)?;
     let (cache, driver) = cache(config).await?;
     let (store, app) = open(config, cache).await?;
-    let mut server = Server::start(config, app, driver)?;
+    topics::guard_queue(&config.settings)?;
+    let now = app.clock.now();
+    let mut server = Server::start(config, app, driver).await?;
+    topics::register(&config.settings, &*store, now).await?;
+    topics::warn_of_others(&config.settings, &*store).await?;
     server.listen(config, listener)?;
     let stats = store.stats().await?;
     banner::show(
@@ -113,7 +121,14 @@ async fn work(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode
     let signals = Signals::install()?;
     let (cache, driver) = cache(config).await?;
     let (store, app) = open(config, cache).await?;
-    let server = Server::start(config, app, driver)?;
+    topics::guard_worker(&config.settings, &*store).await?;
+    let now = app.clock.now();
+    let server = Server::start(config, app, driver).await?;
+    if topics::drains_outbox(&config.settings) {
+        topics::register(&config.settings, &*store, now).await?;
+    } else {
+        topics::register_completed(&config.settings, &*store, now).await?;
+    }
     banner::working(config, &store.stats().await?.location);
     server.run(signals, telemetry).await
 }
@@ -131,33 +146,6 @@ pub(crate) fn runtime(settings: &Settings) -> anyhow::Result<Runtime> {
         .context("cannot start threads")
 }
 
-/// The configured cache, and the driver of one that is shared.
-pub(crate) async fn cache(config: &Config) -> anyhow::Result<(Arc<Cache>, Option<Driver>)> {
-    let settings = &config.settings.cache;
-    let bytes_max = u64::try_from(settings.max_bytes)?;
-    if settings.disabled {
-        return Ok((Arc::new(Cache::off()), None));
-    }
-    if settings.redis_url.is_empty() {
-        // Another process may change what one keeps to itself.
-        if locate(&config.settings.database.url).is_ok_and(|location| location.file().is_none()) {
-            return Ok((Arc::new(Cache::off()), None));
-        }
-        let cache = Cache::in_process(settings.ttl, bytes_max);
-        return Ok((Arc::new(cache), None));
-    }
-    let (cache, mut driver) =
-        Cache::redis(&settings.redis_url, settings.ttl, bytes_max).map_err(|error| {
-            let url = store::open::redacted(&settings.redis_url);
-            let what = format!("Cannot use the Redis URL {url:?}.");
-            let fix = "write redis://127.0.0.1:6379/0, or leave cache.redis_url (REDIS_URL) out.";
-            Exit::new(Code::Configuration, &what, error, fix)
-        })?;
-    // It may be away; the driver goes on trying.
-    driver.connect().await;
-    Ok((Arc::new(cache), Some(driver)))
-}
-
 /// Opens the store as its owner, and all that handlers reach.
 pub(crate) async fn open(
     config: &Config,
@@ -166,7 +154,7 @@ pub(crate) async fn open(
     let clock = Arc::new(SystemClock);
     let options = Options {
         cache: Arc::clone(&cache),
-        ..migrate::options(config, Access::Own)
+        ..config.store_options(Access::Own)
     };
     let store = store::open(&options, &*clock).await.map_err(Exit::from)?;
     let ids = clock::ids();
@@ -209,7 +197,7 @@ pub(crate) async fn guard_access(config: &Config) -> anyhow::Result<()> {
 
 /// Whether the database has a token. Looked up before the port is bound, so it makes no file.
 async fn has_tokens(config: &Config) -> bool {
-    let options = migrate::options(config, Access::Read);
+    let options = config.store_options(Access::Read);
     let Ok(store) = store::open(&options, &SystemClock).await else {
         return false;
     };
@@ -257,7 +245,12 @@ fn api_settings(settings: &Settings) -> api::Settings {
     let on_loopback = port::is_loopback(settings.server.listen.ip());
     api::Settings {
         version: env!("CARGO_PKG_VERSION"),
-        rules: fulfilment::rules(settings),
+        rules: rules(settings),
+        fulfil_after_ms: if topics::hands_over(settings) {
+            topics::again_ms(settings)
+        } else {
+            0
+        },
         webhook_reach: fulfilment::reach(settings),
         idempotency_required: settings.idempotency.required,
         idempotency_mismatch_status: settings.idempotency.mismatch_status,
@@ -320,18 +313,13 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts all but listening.
-    pub(crate) fn start(
+    pub(crate) async fn start(
         config: &Config,
         app: Arc<App>,
         driver: Option<Driver>,
     ) -> anyhow::Result<Self> {
         let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
-        if config.settings.worker.enabled {
-            let drain = fulfilment::drain(&config.settings, &app)?;
-            connections.spawn(drain.run(stop.clone()));
-            let announcer = fulfilment::announcer(&config.settings, &app);
-            connections.spawn(announcer.run(stop.clone()));
-        }
+        fulfilment::start(&config.settings, &app, &connections, &stop).await?;
         let (closed, background) = (CancellationToken::new(), TaskTracker::new());
         if let Some(driver) = driver {
             let closed = closed.clone();

@@ -3,14 +3,14 @@
 
 use crate::Globals;
 use crate::client::{self, Answer, Server, ServerArgs};
-use crate::config::{self, Config};
-use crate::exit::{Code, Exit};
 use crate::serve;
 use api::Owner;
 use axum::Router;
 use axum::body::Body;
 use http_body_util::BodyExt as _;
 use hyper::Request;
+use setup::config::{self, Config};
+use setup::exit::{Code, Exit};
 use std::fmt;
 use std::sync::Arc;
 use store::Store;

@@ -5,14 +5,13 @@
 mod books;
 
 use crate::Globals;
-use crate::clock::SystemClock;
-use crate::config;
-use crate::exit::{Code, Exit};
-use crate::migrate;
 use crate::progress::grouped;
-use crate::serve::fulfilment::books_path;
 use domain::Order;
 use serde::Serialize;
+use setup::clock::SystemClock;
+use setup::config;
+use setup::exit::{Code, Exit};
+use setup::fulfilment::books_path;
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -49,7 +48,7 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
         .database_url
         .map(|url| ("--database-url", "database.url", url));
     let config = config::load(globals, flags.into_iter().collect())?;
-    let options = migrate::options(&config, Access::Read);
+    let options = config.store_options(Access::Read);
     let store = store::open(&options, &SystemClock)
         .await
         .map_err(Exit::from)?;

@@ -5,9 +5,9 @@
 //! no layer above ever sees it. So it is recognised here, by its bytes. Everything the program
 //! answers itself has a body when it is a refusal, and passes unchanged.
 
-use crate::clock;
 use crate::listener::Waiting;
 use api::problem::{Code, raw};
+use setup::clock;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -110,6 +110,7 @@ fn placing(ids: &Ids, now: Timestamp) -> WriteSet {
         order_id: OrderId::new(order_id),
         event_id: EventId::new(ids.mint(now)),
         now,
+        fulfil_at: now,
         traceparent: None,
     };
     let keyed = Keyed {

@@ -1,8 +1,9 @@
 //! Reading the databases of older systems, whose orders are imported. Nothing is written there, and
 //! nothing is decided: what a row says is handed on as it is.
 //!
-//! Three forms are known, by their tables: receipts that are numbered, receipts with UUIDs, and
-//! baskets. A file is one of SQLite's; baskets may also be in a `MariaDB` or `MySQL` database.
+//! Four forms are known, by their tables: receipts that are numbered, receipts with UUIDs, baskets,
+//! and orders in a table of `DynamoDB`. A file is one of SQLite's; baskets may also be in a `MariaDB`
+//! or `MySQL` database.
 
 use crate::open::{Location, OpenError, locate, redacted};
 use rusqlite::OpenFlags;
@@ -19,6 +20,8 @@ pub enum System {
     Receipts,
     /// Baskets.
     Baskets,
+    /// Orders of one product each, told of by events.
+    Events,
 }
 
 /// An order as an older system kept it.
@@ -73,6 +76,8 @@ pub struct Source {
 enum Database {
     File(rusqlite::Connection),
     Server(MySqlConnection),
+    #[cfg(feature = "aws")]
+    Table(crate::dynamodb::foreign::Reader),
 }
 
 impl Source {
@@ -89,8 +94,8 @@ impl Source {
         let refuse = |why: &str| {
             OpenError::Inaccessible(format!(
                 "Cannot read the orders in {}.\nWhy: {why}.\n\
-                 Fix: name the database of one of the older systems: a SQLite file, or \
-                 mysql://USER:PASSWORD@HOST:3306/DATABASE.",
+                 Fix: name the database of one of the older systems: a SQLite file, \
+                 mysql://USER:PASSWORD@HOST:3306/DATABASE or dynamodb://TABLE.",
                 redacted(&url)
             ))
         };
@@ -104,8 +109,18 @@ impl Source {
                 let opened = MySqlConnection::connect(&url).await;
                 Database::Server(opened.map_err(|error| refuse(&error.to_string()))?)
             }
-            Location::Postgres(_) | Location::Dynamodb { .. } => {
-                return Err(refuse("none of them keeps them there"));
+            Location::Postgres(_) => return Err(refuse("none of them keeps them there")),
+            #[cfg(feature = "aws")]
+            Location::Dynamodb { prefix: table, .. } => {
+                let opened = crate::dynamodb::foreign::Reader::open(&table).await;
+                return Ok(Self {
+                    database: Database::Table(opened.map_err(|error| refuse(&error))?),
+                    system: System::Events,
+                });
+            }
+            #[cfg(not(feature = "aws"))]
+            Location::Dynamodb { .. } => {
+                return Err(refuse("this orderd was built without the feature `aws`"));
             }
         };
         let columns = database.columns().await.map_err(|error| refuse(&error))?;
@@ -127,6 +142,10 @@ impl Source {
     /// # Errors
     /// Why they cannot be read.
     pub async fn count(&mut self) -> Result<u64, String> {
+        #[cfg(feature = "aws")]
+        if let Database::Table(table) = &self.database {
+            return table.count().await;
+        }
         let rows = self
             .database
             .read("select count(*) from orders", &[])
@@ -135,15 +154,20 @@ impl Source {
         count.ok_or_else(|| "they cannot be counted".to_owned())
     }
 
-    /// The next orders after the one with this id, by their ids; none at the end.
+    /// The next orders after the one with this id, in an order of their own; none at the end.
     ///
     /// # Errors
     /// Why they cannot be read.
     pub async fn orders(&mut self, after: Option<&str>) -> Result<Vec<Foreign>, String> {
+        #[cfg(feature = "aws")]
+        if let Database::Table(table) = &self.database {
+            return table.orders(after).await;
+        }
         match self.system {
             System::NumberedReceipts => self.receipts(NUMBERED, after.unwrap_or("0")).await,
             System::Receipts => self.receipts(RECEIPTS, after.unwrap_or("")).await,
             System::Baskets => self.baskets(after.unwrap_or("")).await,
+            System::Events => Ok(Vec::new()),
         }
     }
 
@@ -201,6 +225,7 @@ impl Source {
             System::NumberedReceipts => NUMBERED_STRAYS,
             System::Receipts => STRAYS,
             System::Baskets => BASKET_STRAYS,
+            System::Events => return Ok(Vec::new()),
         };
         let rows = self.database.read(sql, &[]).await?;
         let stray = |row: &Row| {
@@ -302,6 +327,8 @@ impl Database {
                 "select t.name, c.name from sqlite_schema as t, pragma_table_info(t.name) as c
                  where t.type = 'table'"
             }
+            #[cfg(feature = "aws")]
+            Self::Table(_) => return Ok(Vec::new()),
             Self::Server(_) => {
                 "select table_name, column_name from information_schema.columns
                  where table_schema = database()"
@@ -323,6 +350,8 @@ impl Database {
             Self::File(connection) => {
                 of_file(connection, sql, values).map_err(|error| error.to_string())
             }
+            #[cfg(feature = "aws")]
+            Self::Table(_) => Ok(Vec::new()),
             Self::Server(connection) => {
                 let rows = of_server(connection, sql, values).await;
                 rows.map_err(|error| error.to_string())

@@ -6,6 +6,8 @@
 //! nothing.
 
 mod afterwards;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod cache;
 #[cfg(feature = "aws")]
 mod dynamodb;
@@ -69,7 +71,8 @@ pub trait Store: Send + Sync {
     /// A page of the log of an endpoint, the newest try first.
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, DeliveryId>, Error>;
 
-    /// Makes wakes of a consumer that are due at `now` its own until `until`, the longest due first.
+    /// Makes wakes of a consumer its own until `until`: those that are due at `now`, the longest due
+    /// first, or that of one order.
     async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error>;
 
     /// Moves whenever a consumer may have something new to do. A lost signal loses nothing: what is
@@ -160,12 +163,22 @@ pub struct DeliveryQuery {
 pub struct LeaseClaim {
     /// For whom.
     pub consumer: Consumer,
-    /// The most of them, at least 1.
-    pub max: usize,
+    /// Which of its wakes.
+    pub which: Which,
     /// The time it is.
     pub now: Timestamp,
     /// Until when they are its own.
     pub until: Timestamp,
+}
+
+/// Which wakes of a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// At most so many of those that are due, at least 1.
+    Due(usize),
+    /// That of this order, whoever has it and whenever it is due, unless it was given back and waits
+    /// for its next try.
+    Of(OrderId),
 }
 
 /// What was leased.

@@ -29,6 +29,9 @@ pub enum Access {
     /// As its owner: reads, writes, brings the schema up to date. A SQLite file has one owner at a
     /// time; a database server as many as like.
     Own,
+    /// As one of many that use what another process made: reads and writes. A SQLite file has no such
+    /// users.
+    Join,
     /// Beside its owner: only reads.
     Read,
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use domain::{Change, Clock, Consumer, Lease, Letter, Timestamp, WriteSet};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Error, LeaseClaim, Leased, Store};
+use store::{Error, LeaseClaim, Leased, Store, Which};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,9 @@ use tracing::{error, warn};
 
 /// How long the loop waits at the most, whatever it was told.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How often an order is received, with nothing written about it, before it is buried.
+pub const RECEIVED_MAX: u32 = 5;
 
 /// Does what there is to do on one subject. Doing it twice equals doing it once.
 #[async_trait]
@@ -172,7 +175,7 @@ impl<H: Handler> Drain<H> {
         let now = self.clock.now();
         LeaseClaim {
             consumer: self.consumer,
-            max,
+            which: Which::Due(max),
             now,
             until: now.plus_millis(self.limits.lease_ms),
         }
@@ -234,7 +237,8 @@ async fn deliver<H: Handler>(delivery: Delivery<H>) -> Option<Timestamp> {
         }
         Verdict::Dead(why) => {
             error!(order_id = %lease.subject, "Buried order {}: {why}", lease.subject);
-            if let Err(error) = bury(&delivery, &why).await {
+            let bury = bury(&*delivery.store, &*delivery.clock, lease, &why);
+            if let Err(error) = bury.await {
                 warn!(source = ?error, "Could not bury order {}: {error}", lease.subject);
             }
             None
@@ -243,10 +247,14 @@ async fn deliver<H: Handler>(delivery: Delivery<H>) -> Option<Timestamp> {
 }
 
 /// Puts a delivery among the dead letters, and takes it out of the outbox.
-async fn bury<H>(delivery: &Delivery<H>, why: &str) -> Result<(), Error> {
-    let lease = delivery.lease;
-    let letter = Letter::poison(lease.subject, why, delivery.clock.now());
-    let there = delivery.store.records(&[letter.id()]).await?;
+pub(crate) async fn bury(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    lease: Lease,
+    why: &str,
+) -> Result<(), Error> {
+    let letter = Letter::poison(lease.subject, why, clock.now());
+    let there = store.records(&[letter.id()]).await?;
     let was = there
         .into_iter()
         .flatten()
@@ -257,7 +265,7 @@ async fn bury<H>(delivery: &Delivery<H>, why: &str) -> Result<(), Error> {
         changes: vec![letter.change(was.unwrap_or(0)), Change::Settle(lease)],
     };
     // Refused: somebody else has it, or there is more to do on it, and it comes again.
-    delivery.store.commit(Arc::new(write_set)).await?;
+    store.commit(Arc::new(write_set)).await?;
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! What comes after the commit: the loop that drains the outbox, and its handlers: one drives an
-//! order to its end, one tells webhooks.
+//! What comes after the commit: the loops that drain the outbox or a queue, and their handlers: one
+//! drives an order to its end, one tells webhooks, one topics.
 //!
 //! Nothing in here knows HTTP servers or SQL. What an order needs next is decided in `domain`;
 //! what is decided is written by `store`; in here somebody is asked.
@@ -9,8 +9,15 @@ pub mod drain;
 pub mod fulfil;
 mod mutant;
 pub mod providers;
+pub mod queue;
+pub mod relay;
+#[cfg(feature = "aws")]
+pub mod sns;
+#[cfg(feature = "aws")]
+pub mod sqs;
 
 pub use announce::Announcer;
 pub use drain::{Drain, Handler, Limits, Verdict};
 pub use fulfil::Fulfil;
 pub use providers::Provider;
+pub use relay::Topics;

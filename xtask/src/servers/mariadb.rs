@@ -45,6 +45,9 @@ impl Mariadb {
                 "--collation-server=utf8mb4_general_ci",
             ])
             .arg(format!("--datadir={}", data.display()))
+            // At its start it removes what looks like a temporary table of its own, and another
+            // server's looks the same.
+            .arg(format!("--tmpdir={}", directory.path().display()))
             .arg(format!(
                 "--socket={}",
                 directory.path().join("socket").display()

@@ -5,13 +5,14 @@ use anyhow::{Context, Result};
 use toml::{Table, Value};
 
 /// Our crates, and which of the others each may use.
-const EDGES: [(&str, &[&str]); 7] = [
+const EDGES: [(&str, &[&str]); 8] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("worker", &["store", "domain"]),
     ("api", &["store", "domain"]),
-    ("lambda", &["worker", "store", "domain"]),
-    ("orderd", &["api", "worker", "store", "domain"]),
+    ("setup", &["worker", "store", "domain"]),
+    ("lambda", &["setup", "worker", "store", "domain"]),
+    ("orderd", &["setup", "api", "worker", "store", "domain"]),
     ("xtask", &[]),
 ];
 
@@ -35,7 +36,7 @@ const HOMES: [(&[&str], &[&str]); 4] = [
         &["worker"],
     ),
     (&["axum*", "utoipa-axum"], &["api", "orderd"]),
-    (&["anyhow"], &["orderd", "lambda"]),
+    (&["anyhow"], &["orderd", "lambda", "setup"]),
 ];
 
 /// What the rules must not know of: I/O, threads, logs.

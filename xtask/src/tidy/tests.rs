@@ -78,7 +78,11 @@ fn drivers_http_and_anyhow_have_their_homes() {
     check("orderd", "sqlx", "sqlx belongs in store only");
     check("store", "reqwest", "reqwest belongs in worker only");
     check("store", "axum", "axum belongs in api and orderd only");
-    check("api", "anyhow", "anyhow belongs in orderd and lambda only");
+    check(
+        "api",
+        "anyhow",
+        "anyhow belongs in orderd and lambda and setup only",
+    );
     dependency(
         "orderd",
         "\n[dev-dependencies]\nrusqlite.workspace = true",

@@ -34,7 +34,7 @@ pub const RECEIPT: Contract = Contract(2);
 /// `{customer_name, items: [{name, quantity}]}`.
 pub const BASKET: Contract = Contract(3);
 /// `{customer_name, product_name, quantity}`.
-pub(crate) const EVENT: Contract = Contract(4);
+pub const EVENT: Contract = Contract(4);
 
 /// An order to place, in one of the forms.
 #[derive(ToSchema)]

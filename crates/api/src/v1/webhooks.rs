@@ -168,6 +168,7 @@ pub(crate) async fn create(
             until_ms: None,
         }],
         created_at_ms: now.as_millis(),
+        hands_over: false,
     };
     write(&app, vec![endpoint.change(id, 0)]).await?;
 
@@ -320,6 +321,10 @@ pub(crate) async fn rotate(
 async fn update(app: &App, id: &str, act: impl Fn(&mut Endpoint)) -> Result<Found, Problem> {
     for _ in 0..TRIES {
         let mut found = find(app, id).await?;
+        if found.endpoint.is_topic() {
+            let why = "This is a topic; it is as the configuration says, and can only be deleted.";
+            return Err(Problem::new(Code::ValidationFailed, why));
+        }
         act(&mut found.endpoint);
         if write(app, vec![found.endpoint.change(found.id, found.version)]).await? {
             return Ok(found);

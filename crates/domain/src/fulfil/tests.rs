@@ -47,6 +47,7 @@ pub(super) fn placed() -> Case {
         order_id: OrderId::new(from_halves(1, 1)),
         event_id: EventId::new(from_halves(2, 0)),
         now: NOW,
+        fulfil_at: NOW,
         traceparent: None,
     };
     let write_set = place(draft, &Prices::none(Currency::USD), occasion, None).unwrap();

@@ -38,6 +38,7 @@ fn occasion() -> Occasion {
         order_id: OrderId::new(ids.mint(now)),
         event_id: EventId::new(ids.mint(now)),
         now,
+        fulfil_at: now,
         traceparent: None,
     }
 }

@@ -15,6 +15,7 @@ fn occasion(millis: i64) -> Occasion {
         order_id: OrderId::new(ids.mint(now)),
         event_id: EventId::new(ids.mint(now)),
         now,
+        fulfil_at: now,
         traceparent: None,
     }
 }

@@ -11,6 +11,7 @@ fn endpoint() -> Endpoint {
             until_ms: None,
         }],
         created_at_ms: 0,
+        hands_over: false,
     }
 }
 

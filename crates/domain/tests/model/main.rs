@@ -492,6 +492,7 @@ fn placed() -> Case {
         order_id: OrderId::new(from_halves(1, 1)),
         event_id: EventId::new(from_halves(2, 0)),
         now: NOW,
+        fulfil_at: NOW,
         traceparent: None,
     };
     let placing = place(draft, &Prices::none(Currency::USD), occasion, None).unwrap();

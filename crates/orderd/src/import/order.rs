@@ -2,6 +2,7 @@
 
 use domain::idempotency::{Body, Fingerprint, Key, Operation, Principal, Reply, Retention, Scope};
 use domain::json::Json;
+use domain::order::Contract;
 use domain::place::{Draft, Keyed, Occasion, place};
 use domain::product::Prices;
 use domain::text::Label;
@@ -20,9 +21,6 @@ pub(super) struct Imported {
     /// Why its key could not come with it.
     pub(super) without_key: Option<String>,
 }
-
-/// What a new basket's status is to its clients.
-const RECEIVED: &str = "received";
 
 /// Reads an order as an older system kept it.
 ///
@@ -49,7 +47,8 @@ pub(super) fn read(
     };
     let draft = match system {
         System::NumberedReceipts | System::Receipts => receipt(foreign)?,
-        System::Baskets => basket(foreign)?,
+        System::Baskets => named(api::BASKET, foreign)?,
+        System::Events => named(api::EVENT, foreign)?,
     };
     let (keyed, without_key) = match &foreign.keys[..] {
         [] => (None, None),
@@ -69,8 +68,8 @@ pub(super) fn read(
     let status = foreign
         .status
         .as_deref()
-        .filter(|status| *status != RECEIVED);
-    let label = match status.filter(|_| system == System::Baskets) {
+        .filter(|status| new_status(system).is_some_and(|new| *status != new));
+    let label = match status {
         None => None,
         Some(status) => Some(Label::parse(status).ok_or("its status has more than 20 characters")?),
     };
@@ -81,10 +80,19 @@ pub(super) fn read(
     })
 }
 
+/// What the status of a new order is to the clients of the systems that have one of their own.
+fn new_status(system: System) -> Option<&'static str> {
+    match system {
+        System::NumberedReceipts | System::Receipts => None,
+        System::Baskets => Some("received"),
+        System::Events => Some("Pending"),
+    }
+}
+
 fn id(system: System, text: &str) -> Option<OrderId> {
     match system {
         System::NumberedReceipts => OrderId::numbered(text.parse().ok()?),
-        System::Receipts | System::Baskets => OrderId::parse(text),
+        System::Receipts | System::Baskets | System::Events => OrderId::parse(text),
     }
 }
 
@@ -107,7 +115,8 @@ fn receipt(foreign: &Foreign) -> Result<Draft, String> {
     })
 }
 
-fn basket(foreign: &Foreign) -> Result<Draft, String> {
+/// Of a customer and items that have names.
+fn named(contract: Contract, foreign: &Foreign) -> Result<Draft, String> {
     let customer_name = foreign.customer_name.as_deref().and_then(Name::parse);
     let line = |(name, quantity): &(String, i64)| {
         let name = Name::parse(name)
@@ -134,12 +143,12 @@ fn basket(foreign: &Foreign) -> Result<Draft, String> {
         .ok_or("its customer_name is empty, or has control or more than 200 characters")?;
     Ok(Draft {
         customer_name: Some(customer_name),
-        ..draft(api::BASKET, lines)
+        ..draft(contract, lines)
     })
 }
 
 /// Recorded, not fulfilled: what became of it was the older system's business.
-fn draft(contract: domain::order::Contract, lines: Vec<Line>) -> Draft {
+fn draft(contract: Contract, lines: Vec<Line>) -> Draft {
     Draft {
         contract,
         customer_id: None,

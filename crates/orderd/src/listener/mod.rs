@@ -8,8 +8,6 @@ mod waiting;
 
 pub(crate) use waiting::Waiting;
 
-use crate::clock;
-use crate::config::Server;
 use crate::wire::Wire;
 use api::Peer;
 use axum::Router;
@@ -18,6 +16,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use setup::clock;
+use setup::config::Server;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;

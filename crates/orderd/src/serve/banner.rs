@@ -2,10 +2,10 @@
 
 use super::{Server, fulfilment};
 use crate::client::url_of;
-use crate::config::Config;
 use crate::port;
-use crate::telemetry::Telemetry;
 use api::Anonymous;
+use setup::config::Config;
+use setup::telemetry::Telemetry;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use tracing::{info, warn};
@@ -101,6 +101,12 @@ fn block(config: &Config, server: &Server, storage: Storage<'_>) -> String {
         ("Access", access),
         ("Settings", config.origins()),
     ];
+    let events = &config.settings.events;
+    for topic in [&events.topic_arn, &events.completed_topic_arn] {
+        if !topic.is_empty() {
+            lines.push(("Events", format!("to {topic}")));
+        }
+    }
     if config.settings.faults.enabled {
         lines.push(("Faults", "X-Debug-Fail-After-Commit is obeyed".to_owned()));
     }

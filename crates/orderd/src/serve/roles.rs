@@ -1,7 +1,7 @@
 //! Which parts of a server a process runs.
 
-use crate::config::{Flag, Settings};
-use crate::exit::{Code, Exit};
+use setup::config::{Flag, Settings};
+use setup::exit::{Code, Exit};
 use store::open::locate;
 
 /// A part of a server.

@@ -102,17 +102,21 @@ pub(crate) fn drain_over(
     provider: Arc<Scripted>,
 ) -> Drain<Fulfil> {
     let clock: Arc<dyn Clock> = Arc::clone(&service.app.clock);
-    let fulfil = Fulfil {
-        store: Arc::clone(&store),
-        clock: Arc::clone(&clock),
+    let fulfil = fulfil(service, Arc::clone(&store), provider);
+    Drain::new(store, clock, Consumer::Fulfil, limits(), fulfil)
+}
+
+pub(crate) fn fulfil(service: &Service, store: Arc<dyn Store>, provider: Arc<Scripted>) -> Fulfil {
+    Fulfil {
+        store,
+        clock: Arc::clone(&service.app.clock),
         ids: Arc::clone(&service.app.ids),
         random: Box::new(|| 0),
         rules: rules(),
         payments: Arc::clone(&provider) as Arc<dyn Provider>,
         inventory: provider,
         lease_ms: LEASE_MS,
-    };
-    Drain::new(store, clock, Consumer::Fulfil, limits(), fulfil)
+    }
 }
 
 pub(crate) fn limits() -> Limits {

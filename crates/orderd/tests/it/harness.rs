@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -77,8 +77,15 @@ impl Site {
 
     /// Starts a worker; it listens nowhere.
     pub(crate) fn start_worker(&self) -> Server {
+        self.start_worker_with(&[])
+    }
+
+    /// Starts a worker with more of an environment; it listens nowhere.
+    pub(crate) fn start_worker_with(&self, environment: &[(&str, &str)]) -> Server {
+        let mut command = self.command("worker");
+        command.envs(environment.iter().copied());
         Server {
-            child: self.spawn(self.command("worker")).unwrap(),
+            child: self.spawn(command).unwrap(),
             address: SocketAddr::from(([0; 4], 0)),
             ready_after: Duration::ZERO,
         }
@@ -133,15 +140,24 @@ impl Site {
         ))
     }
 
-    /// How many orders an export tells of.
-    fn exported(&self) -> u64 {
+    /// What a command on this database says.
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments[0]);
+        command.args(&arguments[1..]);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.output().unwrap()
+    }
+
+    /// The orders that an export tells of.
+    pub(crate) fn orders(&self) -> Vec<Value> {
         let output = self.command("export").output().unwrap();
         assert!(output.status.success(), "{output:?}");
         output
             .stdout
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
-            .count() as u64
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
     }
 
     /// The number that a statement yields.
@@ -154,6 +170,12 @@ impl Site {
         let log = fs::read_to_string(self.log()).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(10)..].join("\n")
+    }
+
+    /// How often it was logged.
+    pub(crate) fn said(&self, what: &str) -> usize {
+        let log = fs::read_to_string(self.log()).unwrap_or_default();
+        log.matches(what).count()
     }
 
     fn log(&self) -> PathBuf {
@@ -202,6 +224,11 @@ impl Server {
         }
         self.ready_after = started.elapsed();
         Ok(())
+    }
+
+    /// Whether it runs no more.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 
     fn is_ready(&self) -> bool {
@@ -267,7 +294,7 @@ impl Tally {
     pub(crate) fn count(&mut self, site: &Site, keys: u64) {
         if backend::is_dynamodb() {
             // That each has an entry and a record is for `verify` to see.
-            let orders = site.exported();
+            let orders = site.orders().len() as u64;
             self.lost += keys.saturating_sub(orders);
             self.duplicated += orders.saturating_sub(keys);
             return;

@@ -179,7 +179,8 @@ impl Client {
         ))
     }
 
-    fn send(&mut self, request: &str) -> io::Result<Answer> {
+    /// Sends a request as it stands.
+    pub(crate) fn send(&mut self, request: &str) -> io::Result<Answer> {
         self.0.get_mut().write_all(request.as_bytes())?;
         let head = self.read_head()?;
         let length = header(&head, "content-length").and_then(|text| text.parse().ok());

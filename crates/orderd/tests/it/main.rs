@@ -6,6 +6,7 @@
 
 mod access;
 mod admin;
+mod aws;
 mod backend;
 mod bad_input;
 mod basket;
@@ -26,16 +27,20 @@ mod import;
 mod in_a_file;
 mod live;
 mod load;
+mod messages;
 mod on_a_server;
 mod on_dynamodb;
+mod on_queues;
 mod operations;
 mod orders;
 mod process;
 mod products;
+mod proxy;
 mod races;
 mod receipt;
 mod redis;
 mod refunds;
+mod relay;
 mod saga;
 mod service;
 mod soak;

@@ -1,29 +1,11 @@
 //! What DynamoDB does and an emulator never does: it has no time, sees a conflict, loses an answer.
-//! A proxy in front of the emulator does it.
 
+use crate::aws;
 use crate::backend;
 use crate::harness::{Server, Site, Tally};
 use crate::load::{Answer, Client, Placing};
-use std::collections::VecDeque;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
-use std::thread;
-
-/// What becomes of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    /// It is refused for want of capacity.
-    Throttled,
-    /// Another has an item of it.
-    Conflict,
-    /// It never arrives.
-    Cut,
-    /// It is done, and the answer does not arrive.
-    AnswerCut,
-    /// It is done, and the answer says that something went wrong.
-    DoneAndFailed,
-}
+use crate::proxy::{Fault, Faults};
+use serde_json::{Value, json};
 
 /// As often as a store tries.
 const TRIES: usize = 8;
@@ -47,13 +29,14 @@ fn violations(mutant: Option<&'static str>) -> Vec<String> {
     let (site, server, faults) = behind_a_proxy(mutant);
     let mut client = Client::connect(server.address).unwrap();
     let mut found = Vec::new();
-    let cases: [(&[Fault], u16); 7] = [
+    let cases: [(&[Fault], u16); 8] = [
         (&[Fault::Throttled, Fault::Throttled, Fault::Conflict], 201),
         (&[Fault::Throttled; TRIES], 503),
         (&[Fault::Conflict; TRIES], 503),
         (&[Fault::Cut], 503),
         (&[Fault::AnswerCut], 201),
         (&[Fault::DoneAndFailed], 201),
+        (&[Fault::DoneAndGarbled], 201),
         (&[Fault::Conflict, Fault::AnswerCut], 201),
     ];
     for (number, (planned, status)) in (0..).zip(cases) {
@@ -102,101 +85,61 @@ fn text(answer: &Answer) -> String {
     String::from_utf8_lossy(&answer.body).into_owned()
 }
 
-/// The faults of the transactions to come, in this order.
-#[derive(Clone, Default)]
-struct Faults(Arc<Mutex<VecDeque<Fault>>>);
-
-impl Faults {
-    fn plan(&self, faults: &[Fault]) {
-        self.0.lock().unwrap().extend(faults);
+#[test]
+fn orders_in_the_table_of_the_older_system_are_taken_over() {
+    if !backend::is_dynamodb() {
+        return;
     }
-
-    fn are_over(&self) -> bool {
-        self.0.lock().unwrap().is_empty()
-    }
-
-    /// Passes on what comes, until the test ends.
-    fn listen(self) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let faults = self.clone();
-                // Whoever hangs up has what he wanted.
-                thread::spawn(move || drop(faults.serve(stream)));
-            }
+    let table = format!("older-{}", std::process::id());
+    let create = json!({
+        "TableName": table, "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{ "AttributeName": "order_id", "AttributeType": "S" }],
+        "KeySchema": [{ "AttributeName": "order_id", "KeyType": "HASH" }],
+    });
+    aws::dynamodb("CreateTable", &create);
+    let id = |number: u32| format!("{number:08x}-0f3a-4b5c-8d6e-7f8091a2b3c4");
+    for (number, quantity, status) in [
+        (1, "2", "Completed"),
+        (2, "1", "Pending"),
+        (3, "1", "Processing"),
+        (4, "0", "Pending"),
+    ] {
+        let item = json!({
+            "order_id": { "S": id(number) }, "customer_name": { "S": "Ada" },
+            "product_name": { "S": "Pen" }, "quantity": { "N": quantity },
+            "status": { "S": status },
         });
-        address
+        aws::dynamodb("PutItem", &json!({ "TableName": table, "Item": item }));
     }
+    let mut site = Site::new(None);
+    let source = format!("dynamodb://{table}");
+    let import = |more: &[&str]| {
+        let output = site.output(&[&["import", "--json", &source], more].concat());
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        let told: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
+        ["orders", "there_already", "rejected"].map(|name| told[name].as_u64().unwrap())
+    };
+    assert_eq!(import(&["--dry-run"]), [3, 0, 1]);
+    assert_eq!(import(&[]), [3, 0, 1], "nothing is none of an item");
+    assert_eq!(import(&[]), [0, 3, 1], "as when the first was cut off");
 
-    fn serve(&self, mut client: TcpStream) -> io::Result<()> {
-        client.set_nodelay(true)?;
-        loop {
-            let request = message(&mut client)?;
-            let is_transaction = head_of(&request).contains("transactwriteitems");
-            let fault = is_transaction.then(|| self.0.lock().unwrap().pop_front());
-            let answer = match fault.flatten() {
-                Some(Fault::Cut) => return Ok(()),
-                Some(Fault::Throttled) => refusal(400, "ThrottlingException", ""),
-                Some(Fault::Conflict) => refusal(
-                    400,
-                    "TransactionCanceledException",
-                    r#","CancellationReasons":[{"Code":"TransactionConflict"},{"Code":"None"}]"#,
-                ),
-                Some(Fault::AnswerCut) => return passed_on(&request).map(drop),
-                Some(Fault::DoneAndFailed) => {
-                    passed_on(&request)?;
-                    refusal(500, "InternalServerError", "")
-                }
-                None => passed_on(&request)?,
-            };
-            client.write_all(&answer)?;
-        }
+    // Its own table cannot be ours.
+    site.environment
+        .push(("ORDERS_TABLE", table.as_str().into()));
+    let refused = site.output(&["serve"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains(&format!("orderd import {source}")), "{said}");
+    site.environment.pop();
+
+    let server = site.start().unwrap();
+    let mut client = Client::connect(server.address).unwrap();
+    for (number, status) in [(1, "Completed"), (2, "Pending"), (3, "Processing")] {
+        let shown = client.get(&format!("/orders/{}/", id(number))).unwrap();
+        let shown: Value = serde_json::from_slice(&shown.body).unwrap();
+        assert_eq!(shown["status"], status);
+        assert_eq!(shown["product_name"], "Pen");
     }
-}
-
-/// What the emulator answers.
-fn passed_on(request: &[u8]) -> io::Result<Vec<u8>> {
-    let mut emulator = TcpStream::connect(backend::emulator())?;
-    emulator.write_all(request)?;
-    message(&mut emulator)
-}
-
-fn refusal(status: u16, code: &str, more: &str) -> Vec<u8> {
-    let body = format!(
-        r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"planned"{more}}}"#
-    );
-    let length = body.len();
-    let head = format!("HTTP/1.1 {status} Planned\r\ncontent-type: application/x-amz-json-1.0");
-    format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
-}
-
-/// A request or an answer, whole; both say how long they are.
-fn message(from: &mut TcpStream) -> io::Result<Vec<u8>> {
-    let mut message = Vec::new();
-    let mut part = [0; 16 * 1024];
-    loop {
-        if let Some(end) = message.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = head_of(&message);
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length:"))
-                .and_then(|length| length.trim().parse::<usize>().ok())
-                .unwrap_or(0);
-            if message.len() >= end + 4 + length {
-                return Ok(message);
-            }
-        }
-        match from.read(&mut part)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            count => message.extend_from_slice(&part[..count]),
-        }
-    }
-}
-
-/// The head of a message, in lower case.
-fn head_of(message: &[u8]) -> String {
-    let end = message.windows(4).position(|four| four == b"\r\n\r\n");
-    let head = &message[..end.unwrap_or(message.len())];
-    String::from_utf8_lossy(head).to_lowercase()
+    site.verify().unwrap();
 }

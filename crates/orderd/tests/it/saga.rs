@@ -314,19 +314,26 @@ pub(crate) fn stock(server: &Server) {
 pub(crate) fn place(server: &Server, prefix: &str, orders: u64) {
     let mut client = Client::connect(server.address).unwrap();
     for number in 0..orders {
-        // Pens are counted, ink is not.
-        let item = if number % 2 == 0 { "pen" } else { "ink" };
-        let mut lines = vec![json!({ "item_id": item, "quantity": 1 + number % 3 })];
-        if number % 4 != 3 {
-            lines.push(json!({ "item_id": "pen", "quantity": 1 }));
-        }
-        let body = json!({ "customer_id": "ada", "lines": lines });
-        let placing = Placing {
-            path: "/v1/orders",
-            key: format!("{prefix}-{number}"),
-            body: body.to_string(),
-        };
+        let placing = placing(&format!("{prefix}-{number}"), number);
         assert_eq!(client.place(&placing).unwrap().status, 201);
+    }
+}
+
+/// An order of pens, which are counted, or of ink, which is not, or of both.
+pub(crate) fn placing(key: &str, number: u64) -> Placing {
+    let item = if number.is_multiple_of(2) {
+        "pen"
+    } else {
+        "ink"
+    };
+    let mut lines = vec![json!({ "item_id": item, "quantity": 1 + number % 3 })];
+    if number % 4 != 3 {
+        lines.push(json!({ "item_id": "pen", "quantity": 1 }));
+    }
+    Placing {
+        path: "/v1/orders",
+        key: key.to_owned(),
+        body: json!({ "customer_id": "ada", "lines": lines }).to_string(),
     }
 }
 

@@ -277,6 +277,7 @@ impl Service {
 fn settings() -> Settings {
     Settings {
         rules: crate::fulfilment::rules(),
+        fulfil_after_ms: 0,
         version: "0.0.0-test",
         idempotency_required: true,
         idempotency_mismatch_status: 409,

@@ -149,6 +149,7 @@ fn announcer(service: &Service, store: Arc<dyn Store>) -> Arc<Announcer> {
         random: Box::new(|| 0),
         post,
         render: api::cloud_event,
+        topics: None,
     })
 }
 

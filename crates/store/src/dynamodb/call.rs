@@ -2,6 +2,7 @@
 //! that tries again; the SDK does not.
 
 use crate::Error;
+use crate::aws::words;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -26,10 +27,10 @@ const BUSY: [&str; 6] = [
 const LOST: [&str; 2] = ["InternalServerError", "ServiceUnavailable"];
 
 /// Makes a call that does the same however often it is made, until the service has time for it.
-pub(super) async fn again<T, E, R, F>(mut call: impl FnMut() -> F) -> Result<T, SdkError<E, R>>
+pub(super) async fn again<T, E, F>(mut call: impl FnMut() -> F) -> Result<T, SdkError<E>>
 where
     E: ProvideErrorMetadata,
-    F: Future<Output = Result<T, SdkError<E, R>>>,
+    F: Future<Output = Result<T, SdkError<E>>>,
 {
     let mut tries = 1;
     loop {
@@ -53,20 +54,23 @@ pub(super) async fn pause(tries: u32) {
 }
 
 /// Whether the service did nothing, and may do it a moment later.
-pub(super) fn is_busy<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+pub(super) fn is_busy<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     code(error).is_some_and(|code| BUSY.contains(&code))
 }
 
 /// Whether nobody knows what was done.
-pub(super) fn is_lost<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+pub(super) fn is_lost<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     let no_answer = matches!(
         error,
         SdkError::DispatchFailure(_) | SdkError::ResponseError(_) | SdkError::TimeoutError(_)
     );
-    no_answer || code(error).is_some_and(|code| LOST.contains(&code))
+    let nobodys_word = error
+        .raw_response()
+        .is_some_and(|response| response.status().is_server_error() && code(error).is_none());
+    no_answer || nobodys_word || code(error).is_some_and(|code| LOST.contains(&code))
 }
 
-fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
+fn code<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str> {
     error
         .as_service_error()
         .and_then(ProvideErrorMetadata::code)
@@ -83,20 +87,6 @@ where
     R: std::fmt::Debug + 'static,
 {
     Error::Unavailable(words(&error).into())
-}
-
-/// An error with its causes, outermost first. What the service says of itself stands in its code.
-pub(super) fn words(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !words.ends_with(&said) {
-            words = format!("{words}: {said}");
-        }
-        cause = error.source();
-    }
-    words
 }
 
 /// A request of ours lacks something that the service insists on.

@@ -6,6 +6,7 @@
 mod action;
 mod audit;
 mod call;
+pub(crate) mod foreign;
 mod items;
 mod open;
 mod outbox;

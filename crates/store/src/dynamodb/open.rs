@@ -4,23 +4,14 @@ use super::items::{bytes, item, number, text};
 use super::tables::{Tables, refusal};
 use super::{Db, Dynamo};
 use crate::afterwards::{Afterwards, Journal};
+use crate::aws;
 use crate::open::{Access, OpenError, Options};
 use crate::server::opening;
-use aws_config::BehaviorVersion;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The version of what is in the tables.
 pub(super) const VERSION: u32 = 1;
-/// How long a connection may take, and a call.
-const CONNECT_MAX: Duration = Duration::from_secs(2);
-const CALL_MAX: Duration = Duration::from_secs(5);
 
 /// Opens the tables whose names begin with `prefix`; that of the orders may have another name.
 pub(crate) async fn open(
@@ -30,12 +21,14 @@ pub(crate) async fn open(
 ) -> Result<Dynamo, OpenError> {
     let location = format!("dynamodb://{prefix}");
     let tables = Arc::new(Tables::new(prefix, orders));
-    let client = client().await;
+    let client = Client::new(&aws::config().await);
     let db = Db { client, tables };
-    if options.access == Access::Own {
-        db.tables.make(&db.client).await?;
-    } else if db.tables.missing(&db.client).await?.is_some() {
-        return Err(opening::unused(&location));
+    match options.access {
+        Access::Own => db.tables.make(&db.client).await?,
+        // What it needs is there, or a call says that it is not.
+        Access::Join => {}
+        Access::Read if db.tables.missing(&db.client).await?.is_none() => {}
+        Access::Read => return Err(opening::unused(&location)),
     }
     db.check_version(&location, options.access).await?;
     let journal: Arc<dyn Journal> = Arc::new(db.clone());
@@ -45,24 +38,6 @@ pub(crate) async fn open(
         journal,
         location,
     })
-}
-
-/// A client as the environment describes it: region, credentials, endpoint.
-async fn client() -> Client {
-    let tls = Provider::Rustls(CryptoMode::Ring);
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(Builder::new().tls_provider(tls).build_https())
-        // One layer tries again, and it is ours.
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT_MAX)
-                .operation_attempt_timeout(CALL_MAX)
-                .build(),
-        )
-        .load()
-        .await;
-    Client::new(&config)
 }
 
 impl Db {
@@ -81,7 +56,7 @@ impl Db {
         let got = get.set_key(Some(key.clone())).send().await;
         let got = got.map_err(|error| refusal(table, &error))?;
         let Some(stored) = got.item else {
-            if access == Access::Read {
+            if access != Access::Own {
                 return Err(opening::unused(location));
             }
             let mut version = key;

@@ -8,7 +8,7 @@ use super::tables::{SHARDS, WAKES_BY_DUE};
 use super::{Db, queue};
 use crate::rows::{Columns, corrupt, number as whole};
 use crate::write_sets::{Subscriber, Told, Whom, tell};
-use crate::{Error, LeaseClaim, Leased};
+use crate::{Error, LeaseClaim, Leased, Which};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{Change, Consumer, Lease, OrderId, Timestamp, Wake, WriteSet};
@@ -149,19 +149,27 @@ impl Db {
         }
     }
 
-    /// Leases what is due, each by itself: who comes second does not get it.
+    /// Leases what is claimed.
     pub(super) async fn lease(&self, claim: &LeaseClaim) -> Result<Leased, Error> {
-        let queues = (0..SHARDS).map(|shard| self.waiting(claim, shard));
+        match claim.which {
+            Which::Due(max) => self.lease_due(claim, max).await,
+            Which::Of(subject) => self.lease_of(claim, subject).await,
+        }
+    }
+
+    /// Leases what is due, each by itself: who comes second does not get it.
+    async fn lease_due(&self, claim: &LeaseClaim, max: usize) -> Result<Leased, Error> {
+        let queues = (0..SHARDS).map(|shard| self.waiting(claim.consumer, max, shard));
         let mut waiting: Vec<(i64, Item)> =
             try_join_all(queues).await?.into_iter().flatten().collect();
         waiting.sort_by_key(|(due_at, _)| *due_at);
         let now = claim.now.as_millis();
         let count = waiting.iter().take_while(|(due_at, _)| *due_at <= now);
-        let count = count.take(claim.max).count();
+        let count = count.take(max).count();
         let later = waiting.split_off(count);
         let leases = waiting
             .iter()
-            .map(|(due_at, key)| self.lease_one(claim, *due_at, key));
+            .map(|(due_at, key)| self.lease_due_at(claim, *due_at, key));
         let entries = try_join_all(leases).await?;
         Ok(Leased {
             entries: entries.into_iter().flatten().collect(),
@@ -172,10 +180,14 @@ impl Db {
     }
 
     /// The keys of wakes of a partition with when they are due, the longest due first.
-    async fn waiting(&self, claim: &LeaseClaim, shard: u8) -> Result<Vec<(i64, Item)>, Error> {
+    async fn waiting(
+        &self,
+        consumer: Consumer,
+        max: usize,
+        shard: u8,
+    ) -> Result<Vec<(i64, Item)>, Error> {
         // One more, which says when the next is due.
-        let query = self.queued(claim.consumer, shard);
-        let found = all_of(query, claim.max + 1).await?;
+        let found = all_of(self.queued(consumer, shard), max + 1).await?;
         let due = |item: Item| {
             let row = Row {
                 item: &item,
@@ -197,7 +209,7 @@ impl Db {
             .expression_attribute_values(":queue", queue(consumer, shard))
     }
 
-    async fn lease_one(
+    async fn lease_due_at(
         &self,
         claim: &LeaseClaim,
         due_at: i64,
@@ -208,17 +220,37 @@ impl Db {
             names: &WAKE,
         };
         let subject = OrderId::new(row.id(0)?);
+        // An index follows a moment later; what it says is due may be another's by now.
+        let values = vec![(":due_at", number(due_at))];
+        self.lease_if(claim, subject, "#due_at = :due_at", values)
+            .await
+    }
+
+    async fn lease_of(&self, claim: &LeaseClaim, subject: OrderId) -> Result<Leased, Error> {
+        let condition = "#due_at <= :now or #received > :zero \
+                         or (attribute_exists(#due_at) and attribute_not_exists(#last_error))";
+        let values = vec![(":now", time(claim.now)), (":zero", number(0))];
+        let lease = self.lease_if(claim, subject, condition, values).await?;
+        Ok(Leased {
+            entries: lease.into_iter().collect(),
+            next_due: None,
+        })
+    }
+
+    async fn lease_if(
+        &self,
+        claim: &LeaseClaim,
+        subject: OrderId,
+        condition: &'static str,
+        mut values: Vec<(&'static str, AttributeValue)>,
+    ) -> Result<Option<Lease>, Error> {
+        values.extend([(":until", time(claim.until)), (":one", number(1))]);
         let lease = "set #due_at = :until add #attempt :one, #received :one";
         let action = Action {
             table: self.tables.outbox.clone(),
             write: Write::Update(wake_key(claim.consumer, subject), lease),
-            // An index follows a moment later; what it says is due may be another's by now.
-            condition: Some("#due_at = :due_at"),
-            values: vec![
-                (":due_at", number(due_at)),
-                (":until", time(claim.until)),
-                (":one", number(1)),
-            ],
+            condition: Some(condition),
+            values,
         };
         let Some(item) = action.update(&self.client).await? else {
             return Ok(None);

@@ -1,7 +1,7 @@
 //! The tables, their keys and indexes, and what is asked of each. The table of access patterns is
 //! in `docs/dynamodb.md`.
 
-use super::call::words;
+use crate::aws::words;
 use crate::open::OpenError;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TableStatus, TimeToLiveSpecification,
+    ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification,
 };
 use std::time::Duration;
 use tokio::time::sleep;
@@ -135,11 +135,15 @@ impl Tables {
     /// Makes those that are missing, and waits until all can be used.
     pub(super) async fn make(&self, client: &Client) -> Result<(), OpenError> {
         for table in self.all() {
-            if status(client, table.name).await?.is_none() {
-                table.make(client).await?;
-                wait(client, table.name).await?;
-                if table.expires {
-                    table.expire(client).await?;
+            match described(client, table.name).await? {
+                Some(there) if !table.is_ours(&there) => return Err(foreign(table.name)),
+                Some(_) => {}
+                None => {
+                    table.make(client).await?;
+                    wait(client, table.name).await?;
+                    if table.expires {
+                        table.expire(client).await?;
+                    }
                 }
             }
         }
@@ -161,6 +165,16 @@ impl Tables {
 }
 
 impl Table<'_> {
+    /// Whether the table of this name has our indexes.
+    fn is_ours(&self, there: &TableDescription) -> bool {
+        let there: Vec<_> = there
+            .global_secondary_indexes()
+            .iter()
+            .filter_map(|index| index.index_name())
+            .collect();
+        self.indexes.iter().all(|(name, ..)| there.contains(name))
+    }
+
     async fn make(&self, client: &Client) -> Result<(), OpenError> {
         let mut attributes = vec![(self.key.0, ScalarAttributeType::S)];
         attributes.extend(self.key.1.clone());
@@ -235,13 +249,19 @@ fn schema((hash, range): &Key) -> Result<Vec<KeySchemaElement>, OpenError> {
 
 /// Whether a table can be used, or is being made; `None` where it is not there.
 async fn status(client: &Client, name: &str) -> Result<Option<TableStatus>, OpenError> {
+    let table = described(client, name).await?;
+    Ok(table.and_then(|table| table.table_status))
+}
+
+/// What is known of a table; `None` where it is not there.
+async fn described(client: &Client, name: &str) -> Result<Option<TableDescription>, OpenError> {
     let described = client.describe_table().table_name(name).send().await;
     let is_missing = |error: &SdkError<DescribeTableError, _>| {
         let error = error.as_service_error();
         error.is_some_and(DescribeTableError::is_resource_not_found_exception)
     };
     match described {
-        Ok(described) => Ok(described.table.and_then(|table| table.table_status)),
+        Ok(described) => Ok(described.table),
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(refusal(name, &error)),
     }
@@ -258,6 +278,16 @@ async fn wait(client: &Client, name: &str) -> Result<(), OpenError> {
         "The DynamoDB table {name} is not ready.\nWhy: it is still being made, or removed.\n\
          Fix: wait until it is active, and start again."
     )))
+}
+
+/// The words for a table that another system has made.
+fn foreign(name: &str) -> OpenError {
+    OpenError::Url(format!(
+        "Cannot use the DynamoDB table {name}.\n\
+         Why: it is not one of orderd's; it lacks indexes that orderd's have.\n\
+         Fix: choose another prefix, or another name with DYNAMODB_ORDERS_TABLE; to take over the \
+         orders in it: orderd import dynamodb://{name}."
+    ))
 }
 
 /// The words for tables that cannot be used.

@@ -2,10 +2,11 @@
 
 use super::Db;
 use super::action::{Action, NewKey, Write};
-use super::call::{TRIES, is_busy, is_lost, pause, words};
+use super::call::{TRIES, is_busy, is_lost, pause};
 use super::items::{self, Item, bytes, number, time};
 use super::outbox;
 use super::read::{record_key, stock_key};
+use crate::aws::words;
 use crate::mutant::{Mutant, planted};
 use crate::write_sets::{Subscriber, Told, Whom, events_of, in_sequence, moves};
 use crate::{Committed, Error};

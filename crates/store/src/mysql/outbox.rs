@@ -2,13 +2,21 @@
 
 use super::rows::{Columns, failed, id, json, number};
 use super::write::consumer;
-use crate::{Error, LeaseClaim, Leased};
+use crate::{Error, LeaseClaim, Leased, Which};
 use domain::{Consumer, Lease, OrderId, Timestamp};
 use sqlx::MySqlPool;
 use sqlx::mysql::MySqlRow;
 
 /// Leases what is due and nobody else is leasing at this moment.
 pub(super) async fn lease(pool: &MySqlPool, claim: &LeaseClaim) -> Result<Leased, Error> {
+    match claim.which {
+        Which::Due(max) => due(pool, claim, max).await,
+        Which::Of(subject) => of(pool, claim, subject).await,
+    }
+}
+
+/// Leases what is due and nobody else is leasing at this moment.
+async fn due(pool: &MySqlPool, claim: &LeaseClaim, max: usize) -> Result<Leased, Error> {
     let due = next_due(pool, claim.consumer).await?;
     // A look first: with nothing due, there is nothing to write.
     if due.is_none_or(|due| due > claim.now) {
@@ -27,7 +35,7 @@ pub(super) async fn lease(pool: &MySqlPool, claim: &LeaseClaim) -> Result<Leased
     )
     .bind(&whom.as_bytes()[..])
     .bind(claim.now.as_millis())
-    .bind(i64::try_from(claim.max).unwrap_or(i64::MAX))
+    .bind(i64::try_from(max).unwrap_or(i64::MAX))
     .fetch_all(&mut *transaction)
     .await
     .map_err(failed)?;
@@ -49,6 +57,41 @@ pub(super) async fn lease(pool: &MySqlPool, claim: &LeaseClaim) -> Result<Leased
     Ok(Leased {
         entries,
         next_due: next_due(pool, claim.consumer).await?,
+    })
+}
+
+async fn of(pool: &MySqlPool, claim: &LeaseClaim, subject: OrderId) -> Result<Leased, Error> {
+    let whom = consumer(claim.consumer);
+    let mut transaction = pool.begin().await.map_err(failed)?;
+    let row = sqlx::query(
+        "select order_id, head, attempt + 1, received + 1, since, tries from wake_rows
+         where consumer = ? and order_id = ?
+           and (due_at <= ? or received > 0 or last_error is null)
+         for update",
+    )
+    .bind(&whom.as_bytes()[..])
+    .bind(&subject.as_uuid().as_bytes()[..])
+    .bind(claim.now.as_millis())
+    .fetch_optional(&mut *transaction)
+    .await
+    .map_err(failed)?;
+    let lease = row.map(|row| leased(&row, claim.consumer)).transpose()?;
+    if lease.is_some() {
+        sqlx::query(
+            "update wake_rows set attempt = attempt + 1, received = received + 1, due_at = ?
+             where consumer = ? and order_id = ?",
+        )
+        .bind(claim.until.as_millis())
+        .bind(&whom.as_bytes()[..])
+        .bind(&subject.as_uuid().as_bytes()[..])
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+    }
+    transaction.commit().await.map_err(failed)?;
+    Ok(Leased {
+        entries: lease.into_iter().collect(),
+        next_due: None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The outbox: who is to be woken, when, and who has it until then.
 
 use super::rows::{Columns, Id, failed, number};
-use crate::{Error, LeaseClaim, Leased};
+use crate::{Error, LeaseClaim, Leased, Which};
 use domain::{Consumer, Lease, OrderId, Timestamp};
 use sqlx::PgPool;
 use sqlx::postgres::PgRow;
@@ -15,8 +15,16 @@ pub(super) fn consumer(consumer: Consumer) -> Id {
     })
 }
 
-/// Leases what is due and nobody else is leasing at this moment.
+/// Leases what is claimed.
 pub(super) async fn lease(pool: &PgPool, claim: &LeaseClaim) -> Result<Leased, Error> {
+    match claim.which {
+        Which::Due(max) => due(pool, claim, max).await,
+        Which::Of(subject) => of(pool, claim, subject).await,
+    }
+}
+
+/// Leases what is due and nobody else is leasing at this moment.
+async fn due(pool: &PgPool, claim: &LeaseClaim, max: usize) -> Result<Leased, Error> {
     let whom = consumer(claim.consumer);
     let next_due = async || -> Result<Option<Timestamp>, Error> {
         let row = sqlx::query("select min(due_at) from wake_rows where consumer = $1")
@@ -48,7 +56,7 @@ pub(super) async fn lease(pool: &PgPool, claim: &LeaseClaim) -> Result<Leased, E
     )
     .bind(whom)
     .bind(claim.now.as_millis())
-    .bind(i64::try_from(claim.max).unwrap_or(i64::MAX))
+    .bind(i64::try_from(max).unwrap_or(i64::MAX))
     .bind(claim.until.as_millis())
     .fetch_all(pool)
     .await
@@ -61,6 +69,28 @@ pub(super) async fn lease(pool: &PgPool, claim: &LeaseClaim) -> Result<Leased, E
     Ok(Leased {
         entries: entries.into_iter().map(|(_, lease)| lease).collect(),
         next_due: next_due().await?,
+    })
+}
+
+async fn of(pool: &PgPool, claim: &LeaseClaim, subject: OrderId) -> Result<Leased, Error> {
+    let row = sqlx::query(
+        "update wake_rows
+         set attempt = attempt + 1, received = received + 1, due_at = $4
+         where consumer = $1 and order_id = $2
+           and (due_at <= $3 or received > 0 or last_error is null)
+         returning order_id, due_at, head, attempt, received, since, tries",
+    )
+    .bind(consumer(claim.consumer))
+    .bind(Id(subject.as_uuid()))
+    .bind(claim.now.as_millis())
+    .bind(claim.until.as_millis())
+    .fetch_optional(pool)
+    .await
+    .map_err(failed)?;
+    let lease = row.map(|row| leased(&row, claim.consumer)).transpose()?;
+    Ok(Leased {
+        entries: lease.into_iter().collect(),
+        next_due: None,
     })
 }
 

@@ -26,7 +26,7 @@ use crate::cache::Cache;
 use crate::open::{OpenError, Options};
 use crate::{
     Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LIVE_MAX, LeaseClaim, Leased,
-    Live, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+    Live, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store, Which,
 };
 use apply::Hashes;
 use async_trait::async_trait;
@@ -205,14 +205,16 @@ impl Store for Sqlite {
     }
 
     async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error> {
-        // A look first: with nothing due, there is nothing to write.
-        let next_due = self
-            .memory
-            .readers
-            .with(|reader| outbox::next_due(reader, claim.consumer))?;
-        if next_due.is_none_or(|due| due > claim.now) {
-            let entries = Vec::new();
-            return Ok(Leased { entries, next_due });
+        if let Which::Due(_) = claim.which {
+            // A look first: with nothing due, there is nothing to write.
+            let next_due = self
+                .memory
+                .readers
+                .with(|reader| outbox::next_due(reader, claim.consumer))?;
+            if next_due.is_none_or(|due| due > claim.now) {
+                let entries = Vec::new();
+                return Ok(Leased { entries, next_due });
+            }
         }
         self.writer()?.lease(claim).await
     }

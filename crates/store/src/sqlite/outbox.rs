@@ -1,9 +1,9 @@
 //! The outbox: who is to be woken, when, and who has it until then.
 
 use super::rows::{consumer_code, failed, get, halves, uuid};
-use crate::{Error, LeaseClaim, Leased};
+use crate::{Error, LeaseClaim, Leased, Which};
 use domain::{Consumer, Lease, OrderId, Timestamp, Wake};
-use rusqlite::{Connection, Statement, params};
+use rusqlite::{Connection, Row, Statement, params};
 
 /// Work for a consumer, or more of it; it may be earlier now, never later.
 pub(super) fn wake(upsert: &mut Statement<'_>, wake: &Wake) -> Result<bool, Error> {
@@ -85,9 +85,12 @@ pub(super) fn count(connection: &Connection) -> Result<u64, Error> {
         .map_err(failed)
 }
 
-/// Leases what is due.
+/// Leases what is claimed.
 pub(super) fn lease(connection: &Connection, claim: &LeaseClaim) -> Result<Leased, Error> {
-    let entries = due(connection, claim)?;
+    let entries = match claim.which {
+        Which::Due(max) => due(connection, claim, max)?,
+        Which::Of(subject) => of(connection, claim, subject)?,
+    };
     let mut take = connection
         .prepare_cached(
             "update wake_rows set attempt = ?3, received = ?4, due_at = ?5
@@ -110,7 +113,7 @@ pub(super) fn lease(connection: &Connection, claim: &LeaseClaim) -> Result<Lease
     })
 }
 
-fn due(connection: &Connection, claim: &LeaseClaim) -> Result<Vec<Lease>, Error> {
+fn due(connection: &Connection, claim: &LeaseClaim, max: usize) -> Result<Vec<Lease>, Error> {
     let mut select = connection
         .prepare_cached(
             "select order_id, coalesce(random, 0), head, w.attempt + 1, w.received + 1, since,
@@ -123,20 +126,48 @@ fn due(connection: &Connection, claim: &LeaseClaim) -> Result<Vec<Lease>, Error>
         .query(params![
             consumer_code(claim.consumer),
             claim.now.as_millis(),
-            claim.max
+            max
         ])
         .map_err(failed)?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next().map_err(failed)? {
-        entries.push(Lease {
-            consumer: claim.consumer,
-            subject: OrderId::new(uuid(get(row, 0)?, get(row, 1)?)),
-            head: get(row, 2)?,
-            attempt: get(row, 3)?,
-            received: get(row, 4)?,
-            since: get(row, 5)?,
-            tries: get(row, 6)?,
-        });
+        entries.push(leased(row, claim.consumer)?);
     }
     Ok(entries)
+}
+
+fn of(connection: &Connection, claim: &LeaseClaim, subject: OrderId) -> Result<Vec<Lease>, Error> {
+    let mut select = connection
+        .prepare_cached(
+            "select order_id, coalesce(random, 0), head, w.attempt + 1, w.received + 1, since,
+               w.tries
+             from wake_rows as w left join order_rows using (order_id)
+             where consumer = ?1 and order_id = ?2
+               and (due_at <= ?3 or received > 0 or last_error is null)",
+        )
+        .map_err(failed)?;
+    let mut rows = select
+        .query(params![
+            consumer_code(claim.consumer),
+            halves(subject.as_uuid()).0,
+            claim.now.as_millis(),
+        ])
+        .map_err(failed)?;
+    let lease = rows.next().map_err(failed)?;
+    let lease = lease.map(|row| leased(row, claim.consumer)).transpose()?;
+    // The half that rows go by may be another order's.
+    let lease = lease.filter(|lease| lease.subject == subject);
+    Ok(lease.into_iter().collect())
+}
+
+fn leased(row: &Row<'_>, consumer: Consumer) -> Result<Lease, Error> {
+    Ok(Lease {
+        consumer,
+        subject: OrderId::new(uuid(get(row, 0)?, get(row, 1)?)),
+        head: get(row, 2)?,
+        attempt: get(row, 3)?,
+        received: get(row, 4)?,
+        since: get(row, 5)?,
+        tries: get(row, 6)?,
+    })
 }

@@ -75,6 +75,7 @@ pub(crate) fn occasion(ids: &Ids, now: Timestamp) -> Occasion {
         order_id: OrderId::new(ids.mint(now)),
         event_id: EventId::new(ids.mint(now)),
         now,
+        fulfil_at: now,
         traceparent: None,
     }
 }

@@ -11,10 +11,10 @@ use domain::stock::{Adjustment, Movement, adjusted};
 use domain::text::Label;
 use domain::transfer::{Asset, TransferKind};
 use domain::{
-    Change, Consumer, EventId, Ids, ItemId, Lease, Order, Stock, Timestamp, Wake, WriteSet,
+    Change, Consumer, EventId, Ids, ItemId, Lease, Order, OrderId, Stock, Timestamp, Wake, WriteSet,
 };
 use std::sync::Arc;
-use store::{Check, Committed, LeaseClaim, Leased, Store};
+use store::{Check, Committed, LeaseClaim, Leased, Store, Which};
 
 const LEASE_MS: i64 = 5_000;
 
@@ -33,7 +33,7 @@ pub(crate) async fn commit(store: &dyn Store, changes: Vec<Change>) -> Committed
 pub(crate) async fn lease(store: &dyn Store, now: Timestamp, max: usize) -> Leased {
     let claim = LeaseClaim {
         consumer: Consumer::Fulfil,
-        max,
+        which: Which::Due(max),
         now,
         until: now.plus_millis(LEASE_MS),
     };
@@ -199,6 +199,54 @@ pub(crate) async fn a_lease_is_settled_or_delayed_only_by_whoever_has_it(store: 
         lease(store, NOW.plus_millis(900_000), 5).await,
         Leased::default()
     );
+}
+
+pub(crate) async fn one_order_is_leased_unless_it_waits_for_its_next_try(store: &dyn Store) {
+    let ids = ids();
+    let later = NOW.plus_millis(60_000);
+    let order = place_at(store, &ids, later).await;
+    let neighbour = place_at(store, &ids, NOW).await;
+    let of = async |subject, now: Timestamp| -> Option<Lease> {
+        let claim = LeaseClaim {
+            consumer: Consumer::Fulfil,
+            which: Which::Of(subject),
+            now,
+            until: now.plus_millis(LEASE_MS),
+        };
+        let leased = store.lease(claim).await.unwrap();
+        assert!(leased.entries.len() <= 1);
+        leased.entries.first().copied()
+    };
+    let delay = async |lease, due_at, error| {
+        let change = Change::Delay {
+            lease,
+            due_at,
+            error,
+        };
+        assert_eq!(commit(store, vec![change]).await, Committed::Done);
+    };
+    let nobodys = OrderId::new(ids.mint(NOW));
+    assert_eq!(of(nobodys, NOW).await, None);
+
+    let first = of(order.id, NOW).await.unwrap();
+    assert_eq!((first.subject, first.attempt), (order.id, 1));
+    let second = of(order.id, NOW).await.unwrap();
+    assert_eq!((second.attempt, second.received), (2, 2), "taken over");
+    let lost = commit(store, vec![Change::Settle(first)]).await;
+    assert_eq!(lost, Committed::Refused(0));
+
+    delay(second, later, None).await;
+    let third = of(order.id, NOW).await.unwrap();
+    assert_eq!((third.attempt, third.received), (3, 1), "due, not put off");
+    delay(third, later, Some("away".into())).await;
+    assert_eq!(of(order.id, NOW).await, None, "it waits");
+    let fourth = of(order.id, later).await.unwrap();
+    assert_eq!(of(order.id, NOW).await.map(|it| it.attempt), Some(5));
+    assert_eq!(fourth.attempt, 4);
+
+    let others = lease(store, NOW, 5).await.entries;
+    let subjects: Vec<_> = others.iter().map(|lease| lease.subject).collect();
+    assert_eq!(subjects, [neighbour.id], "its neighbour is as it was");
 }
 
 pub(crate) async fn a_wake_moves_the_signal(store: &dyn Store) {

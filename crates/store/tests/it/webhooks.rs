@@ -1,13 +1,15 @@
 //! The promises of a store that webhooks rest on: who is woken by an event, and the log of the
 //! tries. Part of the contract that every backend is held to.
 
-use crate::fixtures::{NOW, ids};
+use crate::fixtures::{NOW, ids, placed, placing};
 use crate::outbox::{commit, drive, place_at, stocked};
 use domain::webhook::{Disabled, Secret};
+use domain::write_set::ROWS_MAX;
 use domain::{
     Change, Consumer, Delivery, DeliveryId, Endpoint, EndpointId, EventKind, Ids, Lease, Timestamp,
 };
-use store::{Committed, DeliveryQuery, LeaseClaim, Store};
+use std::sync::Arc;
+use store::{Committed, DeliveryQuery, LeaseClaim, Store, Which};
 
 fn endpoint(events: &[EventKind]) -> Endpoint {
     Endpoint {
@@ -20,6 +22,7 @@ fn endpoint(events: &[EventKind]) -> Endpoint {
             until_ms: None,
         }],
         created_at_ms: 0,
+        hands_over: false,
     }
 }
 
@@ -33,11 +36,31 @@ async fn subscribed(store: &dyn Store, ids: &Ids, endpoint: &Endpoint) -> Endpoi
 async fn leased(store: &dyn Store, id: EndpointId, now: Timestamp) -> Vec<Lease> {
     let claim = LeaseClaim {
         consumer: Consumer::Announce(id),
-        max: 10,
+        which: Which::Due(10),
         now,
         until: now.plus_millis(1_000),
     };
     store.lease(claim).await.unwrap().entries
+}
+
+pub(crate) async fn an_event_wakes_more_endpoints_than_a_transaction_has_rows(store: &dyn Store) {
+    let ids = ids();
+    let mut all = Vec::new();
+    for _ in 0..=ROWS_MAX {
+        all.push(subscribed(store, &ids, &endpoint(&[])).await);
+    }
+    let placing = placing(&ids, "k");
+    let order_id = placed(&placing).id;
+    let placing = Arc::new(placing);
+    for expected in [true, false] {
+        let committed = store.commit(Arc::clone(&placing)).await.unwrap();
+        assert_eq!(committed == Committed::Done, expected);
+    }
+    for id in all {
+        let woken = leased(store, id, NOW).await;
+        let woken: Vec<_> = woken.iter().map(|it| (it.subject, it.head)).collect();
+        assert_eq!(woken, [(order_id, 1)]);
+    }
 }
 
 pub(crate) async fn an_event_wakes_the_endpoints_that_want_it(store: &dyn Store) {

@@ -1,9 +1,10 @@
-//! Tells webhook endpoints what happened: an event a message, an order's events in their order,
-//! again and again until each came through or was given up.
+//! Tells webhooks and topics what happened: an event a message, an order's events in their order,
+//! again and again until each came through or was given up. How topics are told is in `relay`.
 
 pub mod post;
 
 use crate::drain::{Drain, Handler, Limits, Verdict};
+use crate::relay::{Relay, Topics};
 use async_trait::async_trait;
 use domain::webhook::{self, Disabled};
 use domain::{
@@ -22,8 +23,18 @@ use tracing::{info, warn};
 
 /// How long a lease is good for: longer than a try takes.
 const LEASE_MS: i64 = 30_000;
-/// The most orders that one endpoint is told of at once.
-const CONCURRENCY: usize = 16;
+/// How many orders one webhook is told of at once. A message is given up by its own rules.
+const LIMITS: Limits = Limits {
+    batch: 16,
+    concurrency: 16,
+    lease_ms: LEASE_MS,
+    received_max: u32::MAX,
+};
+/// The same of a topic, whose service takes more.
+pub(crate) const TOPIC_LIMITS: Limits = Limits {
+    concurrency: 256,
+    ..LIMITS
+};
 /// How often it is looked which endpoints there are.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The most endpoints that are served.
@@ -45,22 +56,28 @@ pub struct Announcer {
     pub post: Post,
     /// The message of an event, with the order where that is part of it.
     pub render: fn(&Event, Option<&Order>) -> String,
+    /// How topics are told; `None` where other processes do.
+    pub topics: Option<Topics>,
 }
 
 impl Announcer {
     /// Serves the endpoints that there are, until `stop`.
-    pub async fn run(self, stop: CancellationToken) {
-        let announcer = Arc::new(self);
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let announcer = self;
         let served = TaskTracker::new();
         let mut serving: HashMap<EndpointId, DropGuard> = HashMap::new();
         while !stop.is_cancelled() {
             match announcer.enabled().await {
                 Ok(endpoints) => {
-                    serving.retain(|id, _| endpoints.contains(id));
-                    for id in endpoints {
+                    serving.retain(|id, _| endpoints.contains_key(id));
+                    for (id, is_topic) in endpoints {
                         serving.entry(id).or_insert_with(|| {
                             let stop = stop.child_token();
-                            served.spawn(announcer.drain(id).run(stop.clone()));
+                            if is_topic {
+                                served.spawn(announcer.relay(id).run(stop.clone()));
+                            } else {
+                                served.spawn(announcer.drain(id).run(stop.clone()));
+                            }
                             stop.drop_guard()
                         });
                     }
@@ -76,26 +93,38 @@ impl Announcer {
         served.wait().await;
     }
 
-    /// The loop that tells one endpoint.
+    /// The loop that tells one webhook.
     #[must_use]
     pub fn drain(self: &Arc<Self>, endpoint_id: EndpointId) -> Drain<Announce> {
-        let limits = Limits {
-            batch: CONCURRENCY,
-            concurrency: CONCURRENCY,
-            lease_ms: LEASE_MS,
-            // A message is given up by its own rules.
-            received_max: u32::MAX,
-        };
         let announce = Announce {
             with: Arc::clone(self),
             endpoint_id,
         };
-        let consumer = Consumer::Announce(endpoint_id);
-        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
-        Drain::new(store, clock, consumer, limits, announce)
+        self.looping(Consumer::Announce(endpoint_id), LIMITS, announce)
     }
 
-    async fn enabled(&self) -> Result<Vec<EndpointId>, Error> {
+    /// The loop that tells one topic.
+    #[must_use]
+    pub fn relay(self: &Arc<Self>, endpoint_id: EndpointId) -> Drain<Relay> {
+        let relay = Relay {
+            with: Arc::clone(self),
+            endpoint_id,
+        };
+        self.looping(Consumer::Announce(endpoint_id), TOPIC_LIMITS, relay)
+    }
+
+    pub(crate) fn looping<H: Handler>(
+        &self,
+        consumer: Consumer,
+        limits: Limits,
+        handler: H,
+    ) -> Drain<H> {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        Drain::new(store, clock, consumer, limits, handler)
+    }
+
+    /// Who is to be told by this process, and whether it is a topic.
+    async fn enabled(&self) -> Result<HashMap<EndpointId, bool>, Error> {
         let query = RecordQuery {
             kind: RecordKind::Endpoint,
             after: None,
@@ -104,13 +133,62 @@ impl Announcer {
         let page = self.store.list(query).await?;
         let enabled = page.items.iter().filter_map(|(id, record)| {
             let endpoint = Endpoint::read(&record.body)?;
-            endpoint
-                .disabled
-                .is_none()
-                .then(|| EndpointId::parse(id))
-                .flatten()
+            let is_topic = endpoint.is_topic();
+            let is_ours = endpoint.disabled.is_none() && (!is_topic || self.topics.is_some());
+            Some((EndpointId::parse(id).filter(|_| is_ours)?, is_topic))
         });
         Ok(enabled.collect())
+    }
+
+    /// Who is to be told, as it is now, and its version.
+    pub(crate) async fn endpoint(&self, id: EndpointId) -> Result<Option<(Endpoint, u32)>, Error> {
+        let records = self.store.records(&[Endpoint::record_id(id)]).await?;
+        let record = records.into_iter().flatten().next();
+        Ok(record.and_then(|record| Some((Endpoint::read(&record.body)?, record.version))))
+    }
+
+    /// The message of an event; a large one is without the order, which has to be fetched then.
+    pub(crate) async fn message(&self, event: &Event) -> Result<String, Error> {
+        let order = match event.kind {
+            EventKind::OrderCreated => self.store.order(event.order_id).await?,
+            _ => None,
+        };
+        let message = (self.render)(event, order.as_ref());
+        if message.len() > MESSAGE_MAX {
+            return Ok((self.render)(event, None));
+        }
+        Ok(message)
+    }
+
+    /// Nothing is left to tell, or there is more meanwhile, which is due at once.
+    pub(crate) async fn settle(&self, lease: Lease) -> Result<Verdict, Error> {
+        if !self.commit(vec![Change::Settle(lease)]).await? {
+            let now = self.clock.now();
+            let delay = Change::Delay {
+                lease: Lease {
+                    since: lease.head + 1,
+                    tries: 0,
+                    ..lease
+                },
+                due_at: now,
+                error: None,
+            };
+            if self.commit(vec![delay]).await? {
+                return Ok(Verdict::Later(now));
+            }
+            info!(order_id = %lease.subject, "Somebody else tells of order {}", lease.subject);
+        }
+        Ok(Verdict::Done)
+    }
+
+    /// Whether it was written; if not, somebody else has the lease, or there is more to do.
+    pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<bool, Error> {
+        let write_set = WriteSet {
+            claim: None,
+            changes,
+        };
+        let committed = self.store.commit(Arc::new(write_set)).await?;
+        Ok(committed == Committed::Done)
     }
 }
 
@@ -143,8 +221,8 @@ struct Step {
 impl Announce {
     /// Tells the endpoint all that the wake is for, as far as it takes it.
     async fn tell(&self, mut lease: Lease) -> Result<Verdict, Error> {
-        let Some((mut endpoint, version)) = self.endpoint().await? else {
-            return self.settle(lease).await;
+        let Some((mut endpoint, version)) = self.with.endpoint(self.endpoint_id).await? else {
+            return self.with.settle(lease).await;
         };
         if endpoint.disabled.is_some() {
             // It waits until the endpoint is enabled: the lease runs out.
@@ -171,7 +249,7 @@ impl Announce {
                 endpoint.disabled = Some((why, self.with.clock.now().as_millis()));
                 changes.push(endpoint.change(self.endpoint_id, version));
             }
-            if !self.commit(changes).await? || step.disable.is_some() {
+            if !self.with.commit(changes).await? || step.disable.is_some() {
                 return Ok(Verdict::Done);
             }
             if !step.go_on {
@@ -179,20 +257,7 @@ impl Announce {
             }
             lease = step.lease;
         }
-        self.settle(lease).await
-    }
-
-    async fn endpoint(&self) -> Result<Option<(Endpoint, u32)>, Error> {
-        let ids = [Endpoint::record_id(self.endpoint_id)];
-        let record = self
-            .with
-            .store
-            .records(&ids)
-            .await?
-            .into_iter()
-            .flatten()
-            .next();
-        Ok(record.and_then(|record| Some((Endpoint::read(&record.body)?, record.version))))
+        self.with.settle(lease).await
     }
 
     /// One try, as the log keeps it, and what came of it.
@@ -202,14 +267,7 @@ impl Announce {
         event: &Event,
         lease: &Lease,
     ) -> Result<(Delivery, Outcome), Error> {
-        let order = match event.kind {
-            EventKind::OrderCreated => self.with.store.order(event.order_id).await?,
-            _ => None,
-        };
-        let mut message = (self.with.render)(event, order.as_ref());
-        if message.len() > MESSAGE_MAX {
-            message = (self.with.render)(event, None);
-        }
+        let message = self.with.message(event).await?;
         let begun = self.with.clock.now();
         let outcome = self.with.post.send(endpoint, event, message, begun).await;
         let took = self.with.clock.now().as_millis() - begun.as_millis();
@@ -286,36 +344,5 @@ impl Announce {
         let page = self.with.store.deliveries(query).await?;
         let last = page.items.first();
         Ok(last.is_some_and(|last| last.id.minted_at() > event.occurred_at))
-    }
-
-    /// Nothing is left to tell, or there is more meanwhile, which is due at once.
-    async fn settle(&self, lease: Lease) -> Result<Verdict, Error> {
-        if !self.commit(vec![Change::Settle(lease)]).await? {
-            let now = self.with.clock.now();
-            let delay = Change::Delay {
-                lease: Lease {
-                    since: lease.head + 1,
-                    tries: 0,
-                    ..lease
-                },
-                due_at: now,
-                error: None,
-            };
-            if self.commit(vec![delay]).await? {
-                return Ok(Verdict::Later(now));
-            }
-            info!(order_id = %lease.subject, "Somebody else tells of order {}", lease.subject);
-        }
-        Ok(Verdict::Done)
-    }
-
-    /// Whether it was written; if not, somebody else has the lease, or there is more to do.
-    async fn commit(&self, changes: Vec<Change>) -> Result<bool, Error> {
-        let write_set = WriteSet {
-            claim: None,
-            changes,
-        };
-        let committed = self.with.store.commit(Arc::new(write_set)).await?;
-        Ok(committed == Committed::Done)
     }
 }

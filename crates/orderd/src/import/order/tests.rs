@@ -28,6 +28,7 @@ fn reason(foreign: &Foreign) -> Result<Option<String>, String> {
         order_id: OrderId::least_at(NOW),
         event_id: EventId::least_at(NOW),
         now: NOW,
+        fulfil_at: NOW,
         traceparent: None,
     };
     let retention = Retention {

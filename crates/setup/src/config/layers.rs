@@ -2,7 +2,6 @@
 
 use super::settings;
 use super::values::{Found, Origin, SECRETS, Values, coerce, defaults, insert, unknown, variable};
-use crate::client::encoded;
 use crate::exit::{Code, Exit};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -12,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Names from outside that stand for a setting: those that users of the older systems, and of
 /// Rust programs, know.
-pub(super) const ALIASES: [(&str, &str); 12] = [
+pub(super) const ALIASES: [(&str, &str); 18] = [
     ("ORDERD_LISTEN", "server.listen"),
     ("DATABASE_URL", "database.url"),
     ("DYNAMODB_ORDERS_TABLE", "database.orders_table"),
@@ -25,6 +24,12 @@ pub(super) const ALIASES: [(&str, &str); 12] = [
     ("ORDERS_CACHE_TTL", "cache.ttl"),
     ("CACHE_DISABLED", "cache.disabled"),
     ("RUST_LOG", "log.level"),
+    ("POWERTOOLS_LOG_LEVEL", "log.level"),
+    ("LOG_LEVEL", "log.level"),
+    ("POWERTOOLS_METRICS_NAMESPACE", "lambda.metrics_namespace"),
+    ("POWERTOOLS_SERVICE_NAME", "lambda.service"),
+    ("SNS_TOPIC_ARN", "events.topic_arn"),
+    ("COMPLETION_SNS_TOPIC_ARN", "events.completed_topic_arn"),
 ];
 
 /// What the file at `path` says.
@@ -72,6 +77,11 @@ pub(super) fn from_aliases(
             "PORT" => with_port(text, values)?,
             // A number of seconds.
             "ORDERS_CACHE_TTL" => format!("{}s", text.trim_end_matches('s')),
+            "LOG_LEVEL" | "POWERTOOLS_LOG_LEVEL" => match level(text) {
+                Some(level) => level.to_owned(),
+                // It may be meant for somebody else.
+                None => continue,
+            },
             _ => text.clone(),
         };
         let found = Found {
@@ -93,6 +103,18 @@ pub(super) fn from_aliases(
         values.insert("database.url".to_owned(), found);
     }
     Ok(())
+}
+
+/// The level that others call by such a word.
+fn level(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "trace" => "trace",
+        "debug" => "debug",
+        "info" => "info",
+        "warn" | "warning" => "warn",
+        "error" | "critical" | "fatal" => "error",
+        _ => return None,
+    })
 }
 
 /// `PORT` says nothing of the address: that stays as it is.
@@ -137,4 +159,12 @@ pub(super) fn from_variables(
 
 fn line_of(text: &str, offset: usize) -> usize {
     1 + text[..offset].matches('\n').count()
+}
+
+/// Text as a part of a path or query.
+#[must_use]
+pub fn encoded(text: &str) -> String {
+    let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    // A plus is a space in queries only.
+    encoded.replace('+', "%20")
 }

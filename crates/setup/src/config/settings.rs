@@ -12,99 +12,103 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 /// All that an operator can choose.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// `[server]`
-    pub(crate) server: Server,
+    pub server: Server,
     /// `[shutdown]`
-    pub(crate) shutdown: Shutdown,
+    pub shutdown: Shutdown,
     /// `[database]`
-    pub(crate) database: Database,
+    pub database: Database,
     /// `[idempotency]`
-    pub(crate) idempotency: Idempotency,
+    pub idempotency: Idempotency,
     /// `[currency]`
-    pub(crate) currency: CurrencySettings,
+    pub currency: CurrencySettings,
     /// `[api]`
-    pub(crate) api: Api,
+    pub api: Api,
     /// `[limits]`
-    pub(crate) limits: Limits,
+    pub limits: Limits,
     /// `[access]`
-    pub(crate) access: Access,
+    pub access: Access,
     /// `[rate_limit]`
-    pub(crate) rate_limit: RateLimit,
+    pub rate_limit: RateLimit,
     /// `[admin]`
-    pub(crate) admin: Admin,
+    pub admin: Admin,
     /// `[faults]`
-    pub(crate) faults: Faults,
+    pub faults: Faults,
     /// `[contracts]`
-    pub(crate) contracts: Contracts,
+    pub contracts: Contracts,
     /// `[catalogue]`
-    pub(crate) catalogue: Catalogue,
+    pub catalogue: Catalogue,
     /// `[cache]`
-    pub(crate) cache: Cache,
+    pub cache: Cache,
     /// `[worker]`
-    pub(crate) worker: Worker,
+    pub worker: Worker,
     /// `[fulfilment]`
-    pub(crate) fulfilment: Fulfilment,
+    pub fulfilment: Fulfilment,
     /// `[payments]`
-    pub(crate) payments: Payments,
+    pub payments: Payments,
     /// `[inventory]`
-    pub(crate) inventory: Inventory,
+    pub inventory: Inventory,
+    /// `[events]`
+    pub events: Events,
+    /// `[lambda]`
+    pub lambda: Lambda,
     /// `[webhooks]`
-    pub(crate) webhooks: Webhooks,
+    pub webhooks: Webhooks,
     /// `[simulated]`
-    pub(crate) simulated: Simulated,
+    pub simulated: Simulated,
     /// `[log]`
-    pub(crate) log: Log,
+    pub log: Log,
 }
 
 /// The listener and its limits.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Server {
+pub struct Server {
     /// Where to listen.
     #[serde(deserialize_with = "address")]
-    pub(crate) listen: SocketAddr,
+    pub listen: SocketAddr,
     /// Threads that serve requests; 0 is one for each core.
     #[serde(deserialize_with = "within::<_, 0, 1024>")]
-    pub(crate) workers: usize,
+    pub workers: usize,
     /// The most connections at a time.
     #[serde(deserialize_with = "within::<_, 1, 1_000_000>")]
-    pub(crate) connections_max: usize,
+    pub connections_max: usize,
     /// For the head of a request.
     #[serde(deserialize_with = "duration")]
-    pub(crate) header_timeout: Duration,
+    pub header_timeout: Duration,
     /// For the body of a request.
     #[serde(deserialize_with = "duration")]
-    pub(crate) body_timeout: Duration,
+    pub body_timeout: Duration,
     /// Between two requests of a connection.
     #[serde(deserialize_with = "duration")]
-    pub(crate) idle_timeout: Duration,
+    pub idle_timeout: Duration,
 }
 
 /// The end of the program.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Shutdown {
+pub struct Shutdown {
     /// For requests that are under way.
     #[serde(deserialize_with = "duration")]
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
 }
 
 /// Where orders are kept.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Database {
+pub struct Database {
     /// The URL.
-    pub(crate) url: String,
+    pub url: String,
     /// Whether there is an index by customer.
-    pub(crate) customer_index: bool,
+    pub customer_index: bool,
     /// The name of the `DynamoDB` table of orders; empty for the one that follows from the URL.
-    pub(crate) orders_table: String,
+    pub orders_table: String,
 }
 
 impl Database {
     /// The URL, with the name of the table of orders where there is one.
-    pub(crate) fn store_url(&self) -> String {
+    pub fn store_url(&self) -> String {
         let Self {
             url, orders_table, ..
         } = self;
@@ -119,61 +123,61 @@ impl Database {
 /// Idempotency keys.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Idempotency {
+pub struct Idempotency {
     /// Whether `/v1` insists on one.
-    pub(crate) required: bool,
+    pub required: bool,
     /// The status for a key that was used for another request.
     #[serde(deserialize_with = "mismatch_status")]
-    pub(crate) mismatch_status: u16,
+    pub mismatch_status: u16,
     /// How long a key replays its answer.
     #[serde(deserialize_with = "duration")]
-    pub(crate) retention: Duration,
+    pub retention: Duration,
     /// How long a key is known at all.
     #[serde(deserialize_with = "duration")]
-    pub(crate) tombstone_retention: Duration,
+    pub tombstone_retention: Duration,
 }
 
 /// Money.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CurrencySettings {
+pub struct CurrencySettings {
     /// The currency of an order that names none.
     #[serde(deserialize_with = "currency")]
-    pub(crate) default: Currency,
+    pub default: Currency,
 }
 
 /// What holds for all of the API.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Api {
+pub struct Api {
     /// Whether a change has to name the version that it is about.
-    pub(crate) require_if_match: bool,
+    pub require_if_match: bool,
 }
 
 /// Sizes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// The most bytes of a body.
     #[serde(deserialize_with = "within::<_, 1024, 16_777_216>")]
-    pub(crate) body_max_bytes: usize,
+    pub body_max_bytes: usize,
     /// The most bytes of a batch.
     #[serde(deserialize_with = "within::<_, 1024, 67_108_864>")]
-    pub(crate) batch_max_bytes: usize,
+    pub batch_max_bytes: usize,
 }
 
 /// Who may do what.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Access {
+pub struct Access {
     /// What a request without a token may do.
-    pub(crate) anonymous: Anonymous,
+    pub anonymous: Anonymous,
 }
 
 /// What a request without a token may do.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Anonymous {
+pub enum Anonymous {
     /// Write on loopback, nothing elsewhere.
     Auto,
     /// Nothing.
@@ -187,21 +191,21 @@ pub(crate) enum Anonymous {
 /// How often each sender may ask.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RateLimit {
+pub struct RateLimit {
     /// Whether there is a limit.
-    pub(crate) enabled: Switch,
+    pub enabled: Switch,
     /// Requests a second in the long run.
     #[serde(deserialize_with = "within::<_, 1, 1_000_000>")]
-    pub(crate) per_second: usize,
+    pub per_second: usize,
     /// Requests at once.
     #[serde(deserialize_with = "within::<_, 1, 1_000_000>")]
-    pub(crate) burst: usize,
+    pub burst: usize,
 }
 
 /// Whether something is on.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Switch {
+pub enum Switch {
     /// On where others can reach the address.
     Auto,
     /// On.
@@ -213,31 +217,31 @@ pub(crate) enum Switch {
 /// The admin routes.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Admin {
+pub struct Admin {
     /// Their password; empty where they do not exist.
-    pub(crate) password: String,
+    pub password: String,
 }
 
 /// Faults on demand.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Faults {
+pub struct Faults {
     /// Whether the fault header works.
-    pub(crate) enabled: bool,
+    pub enabled: bool,
 }
 
 /// The older wire forms.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Contracts {
+pub struct Contracts {
     /// Which orders are driven to their end.
-    pub(crate) fulfil: Fulfil,
+    pub fulfil: Fulfil,
 }
 
 /// Which orders are driven to their end.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Fulfil {
+pub enum Fulfil {
     /// Those of contracts that know payment.
     Paid,
     /// All.
@@ -247,104 +251,141 @@ pub(crate) enum Fulfil {
 /// The products.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Catalogue {
+pub struct Catalogue {
     /// Whether a line has to name one.
-    pub(crate) strict: bool,
+    pub strict: bool,
 }
 
 /// The cache in front of the reads.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Cache {
+pub struct Cache {
     /// Whether there is none.
-    pub(crate) disabled: bool,
+    pub disabled: bool,
     /// How long an answer is kept.
     #[serde(deserialize_with = "duration")]
-    pub(crate) ttl: Duration,
+    pub ttl: Duration,
     /// The most bytes that a process keeps.
     #[serde(deserialize_with = "within::<_, 0, 17_179_869_184>")]
-    pub(crate) max_bytes: usize,
+    pub max_bytes: usize,
     /// The Redis that processes share; empty where each keeps its own.
-    pub(crate) redis_url: String,
+    pub redis_url: String,
 }
 
 /// The loop that drains the outbox.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Worker {
+pub struct Worker {
     /// Whether it runs.
-    pub(crate) enabled: bool,
+    pub enabled: bool,
     /// The most orders that it takes at a time.
     #[serde(deserialize_with = "within::<_, 1, 1_000>")]
-    pub(crate) batch: usize,
+    pub batch: usize,
     /// The most orders that it works on at once.
     #[serde(deserialize_with = "within::<_, 1, 10_000>")]
-    pub(crate) concurrency: usize,
+    pub concurrency: usize,
     /// How long what it took is its own.
     #[serde(deserialize_with = "duration")]
-    pub(crate) lease: Duration,
+    pub lease: Duration,
+    /// The URL of the SQS queue that orders come from; empty where they come from the outbox.
+    #[serde(deserialize_with = "queue")]
+    pub queue_url: String,
+}
+
+/// Topics that are told of events.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// The ARN of the topic of all events; empty where there is none.
+    #[serde(deserialize_with = "topic")]
+    pub topic_arn: String,
+    /// The ARN of the topic of orders that are completed; empty where there is none.
+    #[serde(deserialize_with = "topic")]
+    pub completed_topic_arn: String,
+    /// What a message says.
+    pub format: EventFormat,
+}
+
+/// What a message of an event says.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum EventFormat {
+    /// The event, as `CloudEvents` 1.0 writes it.
+    Cloudevents,
+    /// What the older system's messages say.
+    Plain,
+}
+
+/// The function of AWS Lambda.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lambda {
+    /// The namespace of its metrics.
+    pub metrics_namespace: String,
+    /// What its metrics and logs call it.
+    pub service: String,
 }
 
 /// How orders are driven to their end.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Fulfilment {
+pub struct Fulfilment {
     /// Tries of a step that may fail.
     #[serde(deserialize_with = "within::<_, 1, 1_000>")]
-    pub(crate) tries: usize,
+    pub tries: usize,
     /// Tries of a step that has to succeed.
     #[serde(deserialize_with = "within::<_, 1, 1_000>")]
-    pub(crate) tries_to_end: usize,
+    pub tries_to_end: usize,
     /// The longest wait after the first failure.
     #[serde(deserialize_with = "duration")]
-    pub(crate) retry_base: Duration,
+    pub retry_base: Duration,
     /// The longest wait of all.
     #[serde(deserialize_with = "duration")]
-    pub(crate) retry_max: Duration,
+    pub retry_max: Duration,
     /// For one call.
     #[serde(deserialize_with = "duration")]
-    pub(crate) call_timeout: Duration,
+    pub call_timeout: Duration,
     /// The most calls to a provider at once.
     #[serde(deserialize_with = "within::<_, 1, 10_000>")]
-    pub(crate) calls_max: usize,
+    pub calls_max: usize,
     /// For an order to be completed, and again to be undone.
     #[serde(deserialize_with = "duration")]
-    pub(crate) deadline: Duration,
+    pub deadline: Duration,
 }
 
 /// Who is asked for money.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Payments {
+pub struct Payments {
     /// Which service.
-    pub(crate) provider: PaymentProvider,
+    pub provider: PaymentProvider,
     /// Where it is; empty where there is none.
-    pub(crate) api_url: String,
+    pub api_url: String,
 }
 
 /// Who is asked for stock.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Inventory {
+pub struct Inventory {
     /// Where the service is; empty where stock is kept here.
-    pub(crate) api_url: String,
+    pub api_url: String,
 }
 
 /// Who is told of events.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Webhooks {
+pub struct Webhooks {
     /// Whether they may go to private networks and without TLS.
-    pub(crate) allow_private: bool,
+    pub allow_private: bool,
     /// For one try.
     #[serde(deserialize_with = "duration")]
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
 }
 
 /// Which payment service.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum PaymentProvider {
+pub enum PaymentProvider {
     /// The one at the URL, if there is one; else the simulated one on loopback. Elsewhere it has to
     /// be asked for.
     Auto,
@@ -357,44 +398,44 @@ pub(crate) enum PaymentProvider {
 /// The simulated providers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Simulated {
+pub struct Simulated {
     /// Calls that fail and take no effect.
     #[serde(deserialize_with = "share")]
-    pub(crate) failure_rate: u32,
+    pub failure_rate: u32,
     /// Calls that take effect, and nobody is told.
     #[serde(deserialize_with = "share")]
-    pub(crate) lost_answer_rate: u32,
+    pub lost_answer_rate: u32,
     /// Calls that never answer.
     #[serde(deserialize_with = "share")]
-    pub(crate) hang_rate: u32,
+    pub hang_rate: u32,
     /// Orders whose payment is declined.
     #[serde(deserialize_with = "share")]
-    pub(crate) decline_rate: u32,
+    pub decline_rate: u32,
     /// How long an answer takes.
     #[serde(deserialize_with = "within::<_, 0, 60_000>")]
-    pub(crate) latency_ms: usize,
+    pub latency_ms: usize,
     /// What happens when depends on it.
     #[serde(deserialize_with = "within::<_, 0, { u32::MAX as u64 }>")]
-    pub(crate) seed: usize,
+    pub seed: usize,
     /// The file with the books of the payment service; empty for one beside the database.
-    pub(crate) books: String,
+    pub books: String,
 }
 
 /// Logging.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Log {
+pub struct Log {
     /// What is logged.
     #[serde(deserialize_with = "level")]
-    pub(crate) level: String,
+    pub level: String,
     /// How it looks.
-    pub(crate) format: LogFormat,
+    pub format: LogFormat,
 }
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum LogFormat {
+pub enum LogFormat {
     /// Pretty on a terminal, else JSON.
     Auto,
     /// One object a line.
@@ -407,7 +448,8 @@ pub(crate) enum LogFormat {
 const DURATION_MAX: Duration = Duration::from_hours(3650 * 24);
 
 /// Reads `250ms`, `5s`, `10m`, `12h` or `30d`.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let unit_ms: u64 = match unit.trim() {
@@ -453,6 +495,26 @@ fn currency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Currency, D::E
         Currency::parse,
         "three capital letters such as USD",
     )
+}
+
+/// `arn:PARTITION:sns:REGION:ACCOUNT:NAME`, or nothing.
+fn topic<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let parse = |text: &str| {
+        let parts: Vec<&str> = text.split(':').collect();
+        let is_topic = matches!(parts[..], ["arn", _, "sns", _, _, name] if !name.is_empty());
+        (text.is_empty() || is_topic).then(|| text.to_owned())
+    };
+    let like = "the ARN of a topic such as arn:aws:sns:eu-west-1:123456789012:order-events";
+    parsed(deserializer, parse, like)
+}
+
+fn queue<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let parse = |text: &str| {
+        let is_url = text.starts_with("https://") || text.starts_with("http://");
+        (text.is_empty() || is_url).then(|| text.to_owned())
+    };
+    let like = "the URL of a queue such as https://sqs.eu-west-1.amazonaws.com/123456789012/orders";
+    parsed(deserializer, parse, like)
 }
 
 fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The system's wall clock.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SystemClock;
+pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(
@@ -23,11 +23,13 @@ impl Clock for SystemClock {
 
 /// Ids that nobody can guess: the thread's generator is a cryptographic one and needs no system
 /// call for an id.
-pub(crate) fn ids() -> Ids {
+#[must_use]
+pub fn ids() -> Ids {
     Ids::new(rand::random::<u64>)
 }
 
 /// An id for a request that no layer saw.
-pub(crate) fn request_id() -> String {
+#[must_use]
+pub fn request_id() -> String {
     ids().mint(SystemClock.now()).to_string()
 }

@@ -2,7 +2,7 @@
 //!
 //! The one place of the program that reads environment variables.
 
-use crate::Globals;
+use super::Files;
 use crate::exit::{Code, Exit};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,16 +32,16 @@ pub(super) struct File {
 
 /// Reads every source there is.
 pub(super) fn gather(
-    globals: &Globals,
+    which: &Files,
     flags: Vec<(&'static str, &'static str, String)>,
 ) -> anyhow::Result<Sources> {
     let environment = environment();
-    let env_file = if globals.no_env_file {
-        None
-    } else {
+    let env_file = if which.env_file {
         read(Path::new(".env"))?
+    } else {
+        None
     };
-    let files = match &globals.config {
+    let files = match &which.config {
         Some(path) => vec![required(path)?],
         None => found(&environment)?,
     };

@@ -18,7 +18,7 @@ const DELAY: Duration = Duration::from_millis(50);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Takes lines at any speed and writes them from a thread of its own.
-pub(crate) struct Sink {
+pub struct Sink {
     state: Mutex<State>,
     /// There is something to write, or to write at once.
     filled: Condvar,
@@ -37,7 +37,7 @@ struct State {
 
 impl Sink {
     /// A sink that writes to `output`.
-    pub(crate) fn start(output: impl Write + Send + 'static) -> Arc<Self> {
+    pub fn start(output: impl Write + Send + 'static) -> Arc<Self> {
         let sink = Arc::new(Self {
             state: Mutex::default(),
             filled: Condvar::new(),
@@ -52,7 +52,7 @@ impl Sink {
     }
 
     /// Adds a line; `urgent` ones do not wait for more.
-    pub(crate) fn append(&self, line: &[u8], urgent: bool) {
+    pub fn append(&self, line: &[u8], urgent: bool) {
         let mut state = self.state();
         if state.closing || state.lines.len() + line.len() > BYTES_MAX {
             state.dropped += 1;
@@ -70,7 +70,7 @@ impl Sink {
     }
 
     /// Writes what is there and ends; gives up on an output that does not take it in time.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let mut state = self.state();
         state.closing = true;
         self.filled.notify_one();

@@ -229,6 +229,34 @@ fn a_secret_can_be_in_a_file() {
 }
 
 #[test]
+fn a_level_is_understood_as_others_write_it() {
+    let check = |name: &str, value: &str, level: &str| {
+        let config = resolve(&environment(&[(name, value)])).unwrap();
+        assert_eq!(config.settings.log.level, level, "{name}={value}");
+    };
+    check("LOG_LEVEL", "WARNING", "warn");
+    check("POWERTOOLS_LOG_LEVEL", "CRITICAL", "error");
+    check("LOG_LEVEL", "verbose", "info");
+}
+
+#[test]
+fn a_topic_is_an_arn_and_a_queue_a_url() {
+    let check = |name: &str, value: &str, is_fine: bool| {
+        let resolved = resolve(&environment(&[(name, value)]));
+        assert_eq!(resolved.is_ok(), is_fine, "{name}={value}");
+    };
+    let topic = "arn:aws:sns:eu-west-1:123456789012:order-events";
+    check("SNS_TOPIC_ARN", topic, true);
+    check("SNS_TOPIC_ARN", &topic.replace("aws", "aws-cn"), true);
+    check("COMPLETION_SNS_TOPIC_ARN", &format!("{topic}.fifo"), true);
+    check("SNS_TOPIC_ARN", "order-events", false);
+    check("SNS_TOPIC_ARN", &topic.replace("sns", "sqs"), false);
+    let queue = "ORDERD_WORKER_QUEUE_URL";
+    check(queue, "https://sqs.eu-west-1.amazonaws.com/1/orders", true);
+    check(queue, "arn:aws:sqs:eu-west-1:1:orders", false);
+}
+
+#[test]
 fn durations_have_a_unit() {
     let check = |text: &str, millis: Option<u64>| {
         assert_eq!(

@@ -9,7 +9,7 @@ use store::OpenError;
 /// What the exit codes of orderd mean; 0 is success and 2, usage, is clap's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Code {
+pub enum Code {
     /// It failed.
     Failed = 1,
     /// The configuration cannot be used.
@@ -30,21 +30,31 @@ impl From<Code> for ExitCode {
 
 /// An error that knows its exit code.
 #[derive(Debug)]
-pub(crate) struct Exit {
+pub struct Exit {
     /// The code.
-    pub(crate) code: Code,
+    pub code: Code,
     /// What, why, fix: a line each.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 impl Exit {
     /// An error in three sentences: what went wrong, why, and what to do about it.
-    pub(crate) fn new(code: Code, what: &str, why: impl fmt::Display, fix: &str) -> Self {
+    pub fn new(code: Code, what: &str, why: impl fmt::Display, fix: &str) -> Self {
         let why = sentence(&why.to_string());
         Self {
             code,
             message: format!("{what}\nWhy: {why}\nFix: {fix}"),
         }
+    }
+}
+
+impl Exit {
+    /// An error of a build that knows no AWS.
+    #[must_use]
+    pub fn without_aws(what: &str) -> Self {
+        let why = "this orderd was built without the feature `aws`";
+        let fix = "cargo build --release --features aws, or take a released binary.";
+        Self::new(Code::Configuration, what, why, fix)
     }
 }
 
@@ -80,7 +90,8 @@ fn ended(message: &str) -> String {
 }
 
 /// A reason, ended by one full stop, whoever has worded it: some reasons are those of a library.
-pub(crate) fn sentence(why: &str) -> String {
+#[must_use]
+pub fn sentence(why: &str) -> String {
     let why = why.trim_end();
     if why.ends_with(['?', '!']) {
         return why.to_owned();
@@ -89,7 +100,8 @@ pub(crate) fn sentence(why: &str) -> String {
 }
 
 /// The exit code of `error`, after telling the user what it says.
-pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+#[must_use]
+pub fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!("{}", anstyled(&format!("{error:#}")));
     error
         .downcast_ref::<Exit>()

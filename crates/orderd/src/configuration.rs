@@ -1,9 +1,8 @@
 //! `orderd config`: what is configured, whether it can be used, and a file to start from.
 
-use super::values::keys;
-use super::{Config, DEFAULTS, load, shown};
 use crate::Globals;
-use crate::exit::{Code, Exit};
+use setup::config::{Config, DEFAULTS, keys, load, shown};
+use setup::exit::{Code, Exit};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::process::ExitCode;

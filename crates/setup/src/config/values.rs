@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use toml::{Table, Value};
 
 /// Every setting, its default, a comment each.
-pub(crate) const DEFAULTS: &str = include_str!("../../../../config.default.toml");
+pub const DEFAULTS: &str = include_str!("../../../../config.default.toml");
 
 /// Settings whose value nobody may see, and that can be kept in a file of their own.
 pub(super) const SECRETS: [&str; 5] = [
@@ -20,20 +20,20 @@ pub(super) const SECRETS: [&str; 5] = [
 ];
 
 /// What was found, by key: `idempotency.retention`.
-pub(crate) type Values = BTreeMap<String, Found>;
+pub type Values = BTreeMap<String, Found>;
 
 /// A value and where it was found.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
+pub struct Found {
     /// The value.
-    pub(crate) value: Value,
+    pub value: Value,
     /// Where it was found.
-    pub(crate) origin: Origin,
+    pub origin: Origin,
 }
 
 /// Where a value was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub enum Origin {
     /// Nowhere: it is the default.
     Default,
     /// In a file, in this line.
@@ -98,7 +98,7 @@ pub(super) fn defaults() -> Values {
 }
 
 /// Every key, in the order of `config.default.toml`.
-pub(super) fn keys() -> Vec<String> {
+pub fn keys() -> Vec<String> {
     let table = DeTable::parse(DEFAULTS).expect("config.default.toml is tested to be sound");
     let mut keys: Vec<(usize, String)> = Vec::new();
     for (section, settings) in table.get_ref() {
@@ -163,7 +163,7 @@ pub(super) fn unknown(key: &str, origin: &Origin, defaults: &Values) -> Exit {
 }
 
 /// The environment variable of a setting.
-pub(crate) fn variable(key: &str) -> String {
+pub(super) fn variable(key: &str) -> String {
     format!("ORDERD_{}", key.replace('.', "_").to_uppercase())
 }
 

@@ -4,23 +4,26 @@
 //! for unknown keys and `orderd config` follow from it. A value is looked for in the sources from
 //! the strongest to the weakest, and remembers where it was found.
 
-pub(crate) mod command;
 mod layers;
 mod settings;
 mod sources;
 mod values;
 
-pub(crate) use settings::{
-    Anonymous, Fulfil, LogFormat, PaymentProvider, RateLimit, Server, Settings, Switch,
-    parse_duration,
+pub use layers::encoded;
+pub use settings::{
+    Anonymous, EventFormat, Fulfil, Lambda, LogFormat, PaymentProvider, RateLimit, Server,
+    Settings, Switch, parse_duration,
 };
-pub(crate) use values::{DEFAULTS, Values};
+pub use values::{DEFAULTS, Values, keys};
 
-use crate::Globals;
 use crate::exit::{Code, Exit};
 use layers::{ALIASES, from_aliases, from_file, from_variables};
 use sources::Sources;
 use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use store::cache::Cache;
+use store::open::{Access, Options};
 use toml::Value;
 use values::{Found, Origin, SECRETS, coerce, defaults, table, variable};
 
@@ -35,13 +38,13 @@ const NOT_SETTINGS: [&str; 4] = [
 
 /// The configuration, ready to use.
 #[derive(Clone)]
-pub(crate) struct Config {
+pub struct Config {
     /// The settings.
-    pub(crate) settings: Settings,
+    pub settings: Settings,
     /// What they were made from, by key.
-    pub(crate) values: Values,
+    pub values: Values,
     /// What is odd about it, though it can be used.
-    pub(crate) warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 impl fmt::Debug for Config {
@@ -52,8 +55,28 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
+    /// Whether somebody chose the value of a key.
+    #[must_use]
+    pub fn is_chosen(&self, key: &str) -> bool {
+        let found = self.values.get(key);
+        found.is_some_and(|found| found.origin.source().is_some())
+    }
+
+    /// How the configured database is opened; without a cache in front of it.
+    #[must_use]
+    pub fn store_options(&self, access: Access) -> Options {
+        let database = &self.settings.database;
+        Options {
+            url: database.store_url(),
+            access,
+            customer_index: database.customer_index,
+            cache: Arc::new(Cache::off()),
+        }
+    }
+
     /// The sources that say anything, for people.
-    pub(crate) fn origins(&self) -> String {
+    #[must_use]
+    pub fn origins(&self) -> String {
         let mut names: Vec<String> = self
             .values
             .values()
@@ -69,23 +92,32 @@ impl Config {
     }
 }
 
+/// Which files are read.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The configuration file, and no other; `None` for those that are found.
+    pub config: Option<PathBuf>,
+    /// Whether `.env` in the current directory is read as well.
+    pub env_file: bool,
+}
+
 /// A key as a flag sets it: the flag's name, the key, the value.
-pub(crate) type Flag = (&'static str, &'static str, String);
+pub type Flag = (&'static str, &'static str, String);
 
 /// Reads the configuration of this process.
 ///
 /// # Errors
 /// An [`Exit`] of code 3 that says where, what, why and how to mend it.
-pub(crate) fn load(globals: &Globals, flags: Vec<Flag>) -> anyhow::Result<Config> {
-    resolve(&sources::gather(globals, flags)?)
+pub fn load(files: impl Into<Files>, flags: Vec<Flag>) -> anyhow::Result<Config> {
+    resolve(&sources::gather(&files.into(), flags)?)
 }
 
 /// The access token that the environment has for the commands that ask a server.
 ///
 /// # Errors
 /// Where a source of the configuration cannot be read.
-pub(crate) fn token(globals: &Globals) -> anyhow::Result<Option<String>> {
-    let sources = sources::gather(globals, Vec::new())?;
+pub fn token(files: impl Into<Files>) -> anyhow::Result<Option<String>> {
+    let sources = sources::gather(&files.into(), Vec::new())?;
     let found = [&sources.environment, &sources.env_file]
         .into_iter()
         .find_map(|variables| variables.get("ORDERD_TOKEN"));
@@ -183,7 +215,8 @@ fn warnings(sources: &Sources, defaults: &Values, settings: &Settings) -> Vec<St
 }
 
 /// The value of a setting as people may see it.
-pub(crate) fn shown(key: &str, value: &Value) -> Value {
+#[must_use]
+pub fn shown(key: &str, value: &Value) -> Value {
     match (key, value.as_str()) {
         (
             "database.url" | "cache.redis_url" | "payments.api_url" | "inventory.api_url",

@@ -8,7 +8,7 @@ mod json;
 mod pretty;
 mod sink;
 
-pub(crate) use sink::Sink;
+pub use sink::Sink;
 
 use crate::config::{LogFormat, Settings};
 use std::io::IsTerminal;
@@ -19,15 +19,15 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Keeps logging alive; when dropped, what was logged is brought to stderr.
-pub(crate) struct Telemetry {
+pub struct Telemetry {
     /// Whether log lines are JSON.
-    pub(crate) json: bool,
+    pub json: bool,
     sink: Arc<Sink>,
 }
 
 impl Telemetry {
     /// Brings what was logged so far to stderr, waiting at most a second for it.
-    pub(crate) fn flush(&self) {
+    pub fn flush(&self) {
         self.sink.close();
     }
 }
@@ -39,7 +39,8 @@ impl Drop for Telemetry {
 }
 
 /// Starts logging as `settings` say. Only the first call of a process has an effect.
-pub(crate) fn start(settings: &Settings) -> Telemetry {
+#[must_use]
+pub fn start(settings: &Settings) -> Telemetry {
     let targets: Targets = settings
         .log
         .level
