@@ -1,6 +1,7 @@
 //! The servers that tests run against, for the chores and for tests that need one of their own.
 
 pub mod servers;
+pub mod tools;
 
 use anyhow::{Context, Result, bail};
 use std::process::Command;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod deploy;
 mod locust;
 mod promises;
 mod supply;
@@ -18,6 +19,8 @@ Usage: cargo xtask <chore>
                 `--skip NAME`; with --all what cannot run here is a failure
   bench [ARGS]  how fast it is, beside the ceilings; written to bench/results
   locust        the load that users of the older systems put on them; written to bench/results
+  deploy-check [ARGS]  whether what is in deploy/ works; ARGS are names of checks; with --all what
+                cannot run here is a failure
   tidy          the rules that no compiler holds: dependencies, layout, sources";
 
 fn main() -> ExitCode {
@@ -43,6 +46,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some(("test", rest)) => ci::test(root, rest),
         Some(("bench", rest)) => bench::run(root, rest),
         Some(("locust", rest)) => locust::run(root, rest),
+        Some(("deploy-check", rest)) => deploy::run(root, rest),
         Some(("tidy", [])) => tidy::run(root),
         _ => bail!("not a chore: {:?}\n{USAGE}", arguments.join(" ")),
     }

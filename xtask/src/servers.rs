@@ -2,19 +2,18 @@
 //! A Redis each test starts for itself; a database server is started once for all, and each test
 //! makes a database or a schema of its own.
 
-mod daemon;
+pub mod daemon;
 mod emulator;
 mod mariadb;
 mod postgres;
 
-use crate::finish;
+use crate::tools;
 use anyhow::{Context, Result, bail};
 use emulator::{Emulator, MINISTACK, MOTO, Running};
 use mariadb::Mariadb;
 use postgres::Postgres;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// A server that some tests need.
 struct Server {
@@ -247,37 +246,15 @@ impl Server {
     }
 
     fn there(&self) -> Option<PathBuf> {
-        let path = std::env::var_os("PATH")?;
         let versions = std::fs::read_dir(POSTGRES_VERSIONS).into_iter().flatten();
-        let versions = versions.flatten().map(|version| version.path().join("bin"));
-        std::env::split_paths(&path)
-            .chain(versions)
-            // Not on the PATH of everybody who may run it.
-            .chain(["/usr/sbin".into()])
-            .map(|directory| directory.join(self.program))
-            .find(|program| program.is_file())
+        let mut versions = versions
+            .flatten()
+            .map(|version| version.path().join("bin").join(self.program));
+        tools::on_path(self.program).or_else(|| versions.find(|program| program.is_file()))
     }
 
     fn install(&self) -> Result<PathBuf> {
-        println!("Installing {} for the tests", self.package);
-        apt(&["update", "-qq"])?;
-        apt(&[
-            "install",
-            "-y",
-            "-qq",
-            "--no-install-recommends",
-            self.package,
-        ])?;
+        tools::install(&[self.package])?;
         self.there().context("it is installed, but not found")
     }
-}
-
-fn apt(arguments: &[&str]) -> Result<()> {
-    let mut command = Command::new("apt-get");
-    command
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        // Tests start their own: in this run level the package's service is not started.
-        .env("RUNLEVEL", "1");
-    finish(&mut command)
 }

@@ -2,6 +2,10 @@
 //!
 //! A token says who; without one everybody is anonymous, and may do what the operator chose.
 
+mod proxies;
+
+pub use proxies::Proxies;
+
 use crate::App;
 use crate::problem::{Code, Problem};
 use crate::settings::Anonymous;
@@ -43,12 +47,14 @@ pub(crate) enum Who {
 
 impl Who {
     /// The source of a request; requests within the process have one in common.
-    pub(crate) fn source(request: &Request) -> Self {
+    pub(crate) fn source(app: &App, request: &Request) -> Self {
         let peer = request.extensions().get::<Peer>();
-        Self::Source(match peer {
+        let proxies = &app.settings.trusted_proxies;
+        let client = peer.map(|Peer(address)| proxies.client(*address, request.headers()));
+        Self::Source(match client {
             None => [0; 16],
-            Some(Peer(IpAddr::V4(address))) => address.to_ipv6_mapped().octets(),
-            Some(Peer(IpAddr::V6(address))) => {
+            Some(IpAddr::V4(address)) => address.to_ipv6_mapped().octets(),
+            Some(IpAddr::V6(address)) => {
                 let mut octets = address.octets();
                 if address.to_ipv4_mapped().is_none() {
                     octets[8..].fill(0);
@@ -115,7 +121,7 @@ pub(crate) fn anonymous(app: &App, request: &Request) -> Identity {
     Identity {
         principal: Principal::anonymous(),
         scope,
-        who: Who::source(request),
+        who: Who::source(app, request),
     }
 }
 

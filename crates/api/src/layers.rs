@@ -137,7 +137,7 @@ where
         };
         let mut inner = self.inner.clone();
         Box::pin(async move {
-            let source = Who::source(&request);
+            let source = Who::source(&exchange.app, &request);
             let identified = match access::authenticate(&exchange.app, &token, &source).await {
                 Ok(identity) => exchange.identify(identity, &mut request),
                 Err(problem) => Err(problem),
@@ -186,7 +186,7 @@ impl Exchange {
             request_id: self.request_id.clone(),
             principal: identity.principal,
             scope: identity.scope,
-            source: Who::source(request),
+            source: Who::source(&self.app, request),
             traceparent: traceparent(request.headers()),
         };
         request.extensions_mut().insert(context);

@@ -31,7 +31,7 @@ mod v1;
 #[cfg(feature = "bench")]
 mod bench;
 
-pub use access::{Owner, Peer, Rate};
+pub use access::{Owner, Peer, Proxies, Rate};
 pub use cloud_event::cloud_event;
 pub use contracts::{BASKET, EVENT, RECEIPT};
 pub use exported::exported;

@@ -83,6 +83,12 @@ impl Metrics {
         metrics.registered(keys, reads, version)
     }
 
+    /// Orders placed since the start.
+    #[must_use]
+    pub fn orders_created(&self) -> u64 {
+        self.orders_created.get()
+    }
+
     fn registered(
         mut self,
         keys: Family<By, Counter>,

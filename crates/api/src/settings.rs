@@ -1,6 +1,6 @@
 //! What the operator chose of the API. Reading it from files and the environment is the binary's.
 
-use crate::access::Rate;
+use crate::access::{Proxies, Rate};
 use domain::Currency;
 use domain::fulfil::Rules;
 use domain::idempotency::Retention;
@@ -48,6 +48,8 @@ pub struct Settings {
     pub fulfil_all_contracts: bool,
     /// What a request without a token may do.
     pub anonymous: Anonymous,
+    /// Who speaks for others.
+    pub trusted_proxies: Proxies,
     /// How often each principal may ask; without one, as often as it likes.
     pub rate: Option<Rate>,
     /// Where webhooks may go.

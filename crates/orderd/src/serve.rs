@@ -8,12 +8,13 @@ pub(crate) mod banner;
 pub(crate) mod fulfilment;
 pub(crate) mod roles;
 pub(crate) mod signals;
+mod systemd;
 
 use crate::Globals;
 use crate::listener::{self, Limits};
 use crate::port;
 use anyhow::Context;
-use api::{App, Parts, PasswordDigest, Rate};
+use api::{App, Parts, PasswordDigest, Proxies, Rate};
 use banner::Storage;
 use domain::idempotency::Retention;
 use domain::product::Lines;
@@ -21,13 +22,13 @@ use domain::{Change, RecordId, RecordKind, WriteSet};
 pub(crate) use roles::Role;
 use setup::cache::cache;
 use setup::clock::{self, SystemClock};
-use setup::config::{self, Anonymous, Config, Flag, Fulfil, RateLimit, Settings, Switch};
+use setup::config::{self, Anonymous, Config, Flag, Fulfil, RateLimit, Settings, Shutdown, Switch};
 use setup::exit::{Code, Exit};
 use setup::fulfilment::{millis, rules};
 use setup::telemetry::{self, Telemetry};
 use setup::topics;
 use signals::{Signal, Signals};
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,22 +83,35 @@ pub(crate) fn run_roles(
     globals: &Globals,
 ) -> anyhow::Result<ExitCode> {
     flags.extend(roles::flag(roles));
+    // Who may do what depends on where it listens: a socket that was handed over says where that is.
+    let socket = systemd::socket()?;
+    if let Some(socket) = &socket {
+        let address = socket.local_addr()?.to_string();
+        flags.push(("LISTEN_FDS", "server.listen", address));
+    }
     let config = config::load(globals, flags)?;
     roles::guard(roles, &config.settings)?;
     let telemetry = telemetry::start(&config.settings);
     let runtime = runtime(&config.settings)?;
     if roles.contains(&Role::Api) {
-        return runtime.block_on(serve(&config, &telemetry));
+        return runtime.block_on(serve(&config, socket, &telemetry));
     }
     runtime.block_on(work(&config, &telemetry))
 }
 
-async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
+async fn serve(
+    config: &Config,
+    socket: Option<net::TcpListener>,
+    telemetry: &Telemetry,
+) -> anyhow::Result<ExitCode> {
     let signals = Signals::install()?;
     guard_access(config).await?;
     fulfilment::guard_payments(&config.settings)?;
     // Before the store: who does not get the port has made and migrated nothing.
-    let listener = port::bind(config.settings.server.listen)?;
+    let listener = match socket {
+        Some(socket) => TcpListener::from_std(socket)?,
+        None => port::bind(config.settings.server.listen)?,
+    };
     let (cache, driver) = cache(config).await?;
     let (store, app) = open(config, cache).await?;
     topics::guard_queue(&config.settings)?;
@@ -273,6 +287,7 @@ fn api_settings(settings: &Settings) -> api::Settings {
             Anonymous::Auto if !on_loopback => api::Anonymous::None,
             Anonymous::Auto | Anonymous::Write => api::Anonymous::Write,
         },
+        trusted_proxies: Proxies(settings.server.trusted_proxies.clone()),
         rate: match settings.rate_limit.enabled {
             Switch::Off => None,
             Switch::Auto if on_loopback => None,
@@ -308,7 +323,7 @@ pub(crate) struct Server {
     /// Set once the store is closed; until then what is in the background goes on.
     closed: CancellationToken,
     background: TaskTracker,
-    drain_timeout: Duration,
+    shutdown: Shutdown,
 }
 
 impl Server {
@@ -332,7 +347,7 @@ impl Server {
             connections,
             closed,
             background,
-            drain_timeout: config.settings.shutdown.timeout,
+            shutdown: config.settings.shutdown.clone(),
         })
     }
 
@@ -354,6 +369,7 @@ impl Server {
         mut signals: Signals,
         telemetry: &Telemetry,
     ) -> anyhow::Result<ExitCode> {
+        self.tell_supervisor();
         let lost = tokio::select! {
             signal = signals.next() => {
                 info!(signal = signal.name(), "Stopping: finishing the requests under way");
@@ -365,10 +381,15 @@ impl Server {
             }
         };
         self.app.stopping.cancel();
+        systemd::stopping();
+        tokio::select! {
+            () = sleep(self.shutdown.delay) => {}
+            signal = signals.next() => end_at_once(signal, telemetry),
+        }
         self.stop.cancel();
         self.connections.close();
         tokio::select! {
-            drained = timeout(self.drain_timeout, self.connections.wait()) => {
+            drained = timeout(self.shutdown.timeout, self.connections.wait()) => {
                 if drained.is_err() {
                     warn!("Cut {} connections that did not end in time", self.connections.len());
                 }
@@ -385,6 +406,21 @@ impl Server {
         self.background.wait().await;
         info!("Stopped");
         lost.map_or(Ok(ExitCode::SUCCESS), |error| Err(error.into()))
+    }
+}
+
+impl Server {
+    /// Says that the start is over, and from then on that it lives.
+    fn tell_supervisor(&self) {
+        let status = match self.address.port() {
+            0 => "Working on orders".to_owned(),
+            _ => format!("Serving at {}", self.address),
+        };
+        systemd::ready(&status);
+        let (app, closed) = (Arc::clone(&self.app), self.closed.clone());
+        let alive = systemd::stay_alive(status, move || app.metrics.orders_created());
+        self.background
+            .spawn(async move { closed.run_until_cancelled(alive).await });
     }
 }
 

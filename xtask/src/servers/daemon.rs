@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const START_MAX: Duration = Duration::from_secs(30);
 
 /// A running server; stopped when dropped.
-pub(super) struct Daemon {
+pub struct Daemon {
     command: Command,
     child: Child,
     is_ready: Box<dyn Fn(u32) -> bool>,
@@ -27,7 +27,7 @@ impl Daemon {
     ///
     /// # Errors
     /// Where it ends, or does not become ready.
-    pub(super) fn start(
+    pub fn start(
         mut command: Command,
         directory: TempDir,
         ended_by: &'static str,
@@ -46,7 +46,8 @@ impl Daemon {
     }
 
     /// The id of the process.
-    pub(super) fn process_id(&self) -> u32 {
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
         self.child.id()
     }
 
@@ -54,7 +55,7 @@ impl Daemon {
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub(super) fn restart(&mut self) -> Result<()> {
+    pub fn restart(&mut self) -> Result<()> {
         self.end();
         self.child = self.command.spawn()?;
         self.wait_until_ready()
@@ -74,7 +75,8 @@ impl Daemon {
         Ok(())
     }
 
-    fn end(&mut self) {
+    /// Ends it at once.
+    pub fn end(&mut self) {
         let ended = Command::new("kill")
             .args([self.ended_by, &self.child.id().to_string()])
             .status();
@@ -119,7 +121,10 @@ pub(super) fn plain(program: &Path, account: &str) -> Command {
 }
 
 /// A port that nobody listens on.
-pub(super) fn free_port() -> Result<u16> {
+///
+/// # Errors
+/// Where there is none.
+pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

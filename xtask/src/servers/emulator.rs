@@ -1,17 +1,15 @@
 //! Emulators of AWS for a test run, from the Python Package Index.
 
 use super::daemon::{Daemon, free_port};
-use crate::finish;
-use anyhow::{Context, Result};
+use crate::tools::Venv;
+use anyhow::Result;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// An emulator, in the version that the tests were tried with.
 pub(super) struct Emulator {
-    name: &'static str,
-    package: &'static str,
+    venv: Venv,
     program: &'static str,
     /// Where it says that it is there.
     health: &'static str,
@@ -19,15 +17,19 @@ pub(super) struct Emulator {
 
 /// The first choice: it does what all the tests need.
 pub(super) const MINISTACK: Emulator = Emulator {
-    name: "ministack",
-    package: "ministack==1.5.33",
+    venv: Venv {
+        name: "ministack",
+        packages: &["ministack==1.5.33"],
+    },
     program: "ministack",
     health: "/_ministack/health",
 };
 /// A second opinion: written by others, slower, without functions.
 pub(super) const MOTO: Emulator = Emulator {
-    name: "moto",
-    package: "moto[dynamodb,server,sns,sqs]==5.2.5",
+    venv: Venv {
+        name: "moto",
+        packages: &["moto[all,server]==5.2.5"],
+    },
     program: "moto_server",
     health: "/moto-api/",
 };
@@ -51,14 +53,14 @@ impl Emulator {
     /// # Errors
     /// Where there is no Python with `venv`, the package cannot be had, or it does not start.
     pub(super) fn start(&self) -> Result<Running> {
-        let program = self.install()?;
+        let program = self.venv.program(self.program)?;
         let port = free_port()?;
         let directory = tempfile::tempdir()?;
         // They keep connections that their clients have closed: more than the usual limit.
         let mut command = Command::new("sh");
         let exec = "ulimit -n \"$(ulimit -Hn)\"; exec \"$@\"";
         command.args(["-c", exec, "sh"]).arg(program);
-        if self.name == MOTO.name {
+        if self.program == MOTO.program {
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
         }
         command
@@ -71,24 +73,6 @@ impl Emulator {
             port,
             _daemon: daemon,
         })
-    }
-
-    fn install(&self) -> Result<PathBuf> {
-        let environment = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
-        let environment = environment.join(self.name);
-        let program = environment.join("bin").join(self.program);
-        let installed = environment.join(self.package);
-        if !installed.exists() {
-            println!("Installing {} for the tests", self.package);
-            let mut venv = Command::new("python3");
-            finish(venv.args(["-m", "venv", "--clear"]).arg(&environment))
-                .context("python3 -m venv")?;
-            let mut pip = Command::new(environment.join("bin/pip"));
-            let quietly = ["--quiet", "--disable-pip-version-check", "install"];
-            finish(pip.args(quietly).arg(self.package))?;
-            std::fs::write(installed, "")?;
-        }
-        Ok(program)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who may do what, and how often.
 
 use crate::service::{Answer, ORDER, PASSWORD, RECEIPT, Service};
-use api::{Anonymous, Owner, Rate};
+use api::{Anonymous, Owner, Peer, Proxies, Rate};
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
@@ -289,4 +289,30 @@ async fn a_token_is_made_with_a_scope_that_there_is() {
         let answer = with(&service, &admin, "POST", "/v1/tokens", body).await;
         answer.assert_problem(422, "validation_failed");
     }
+}
+
+#[tokio::test]
+async fn whoever_comes_through_a_trusted_proxy_is_counted_by_themselves() {
+    let service = Service::with(|settings| {
+        settings.trusted_proxies = Proxies(vec!["10.0.0.0/8".parse().unwrap()]);
+        settings.rate = Some(Rate {
+            per_second: 1,
+            burst: 1,
+        });
+    })
+    .await;
+    let from = async |peer: &str, forwarded: &str| {
+        let request = Request::get("/v1/orders")
+            .header("host", "orderd")
+            .header("x-forwarded-for", forwarded)
+            .extension(Peer(peer.parse().unwrap()));
+        let request = request.body(Body::empty()).unwrap();
+        service.send_as_is(request).await.status
+    };
+    assert_eq!(from("10.0.0.1", "198.51.100.1").await, 200);
+    assert_eq!(from("10.0.0.1", "198.51.100.2").await, 200);
+    assert_eq!(from("10.0.0.2", "198.51.100.1").await, 429, "the same one");
+    // Anybody else may write there what they like.
+    assert_eq!(from("203.0.113.1", "198.51.100.3").await, 200);
+    assert_eq!(from("203.0.113.1", "198.51.100.4").await, 429);
 }

@@ -45,4 +45,5 @@ mod saga;
 mod service;
 mod soak;
 mod stock;
+mod supervised;
 mod webhooks;

@@ -2,7 +2,7 @@
 //! tests move by hand and ids that are the same in every run.
 
 use crate::backend;
-use api::{Anonymous, App, Parts, PasswordDigest, Settings};
+use api::{Anonymous, App, Parts, PasswordDigest, Proxies, Settings};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
@@ -294,6 +294,7 @@ fn settings() -> Settings {
         faults_enabled: true,
         fulfil_all_contracts: false,
         anonymous: Anonymous::Write,
+        trusted_proxies: Proxies::default(),
         rate: None,
         webhook_reach: Reach::Any,
         admin_password: Some(PasswordDigest::of(PASSWORD.as_bytes())),

@@ -10,9 +10,10 @@ mod sources;
 mod values;
 
 pub use layers::encoded;
+use settings::Database;
 pub use settings::{
     Anonymous, EventFormat, Fulfil, Lambda, LogFormat, PaymentProvider, RateLimit, Server,
-    Settings, Switch, parse_duration,
+    Settings, Shutdown, Switch, parse_duration,
 };
 pub use values::{DEFAULTS, Values, keys};
 
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use store::cache::Cache;
 use store::open::{Access, Options};
 use toml::Value;
+use url::Url;
 use values::{Found, Origin, SECRETS, coerce, defaults, table, variable};
 
 /// Variables that begin with `ORDERD_` and are no settings: the client's, and those that
@@ -148,7 +150,10 @@ fn resolve(sources: &Sources) -> anyhow::Result<Config> {
             },
         );
     }
-    let settings = typed(&values, &defaults)?;
+    let mut settings = typed(&values, &defaults)?;
+    if !settings.database.password.is_empty() {
+        settings.database.url = with_password(&settings.database, &values)?;
+    }
     let warnings = warnings(sources, &defaults, &settings);
     Ok(Config {
         settings,
@@ -185,6 +190,29 @@ fn typed(values: &Values, defaults: &Values) -> Result<Settings, Exit> {
             defaults[key].value
         ),
     ))
+}
+
+/// The URL of the database with the password that stands by itself.
+fn with_password(database: &Database, values: &Values) -> Result<String, Exit> {
+    let refusal = |why: &str| {
+        let origin = &values["database.password"].origin;
+        Exit::new(
+            Code::Configuration,
+            &format!("Cannot use the value of `database.password` ({origin})."),
+            why,
+            "unset it, or set database.url to postgres://USER@HOST:5432/DATABASE",
+        )
+    };
+    let parsed = Url::parse(&database.url).ok();
+    let mut url = parsed
+        .filter(|url| url.has_host() && url.scheme() != "dynamodb")
+        .ok_or_else(|| refusal("the database of database.url has no users with passwords"))?;
+    if url.username().is_empty() {
+        return Err(refusal("database.url names no user"));
+    }
+    url.set_password(Some(&database.password))
+        .expect("a URL with a host may have one");
+    Ok(url.into())
 }
 
 fn warnings(sources: &Sources, defaults: &Values, settings: &Settings) -> Vec<String> {

@@ -2,12 +2,20 @@
 //!
 //! Where the values come from is in `sources`; here they only become what the program uses.
 
+mod forms;
+
+pub(super) use forms::parse_address;
+pub use forms::parse_duration;
+
 use domain::Currency;
-use serde::de::{Error, Unexpected};
-use serde::{Deserialize, Deserializer};
+use forms::{
+    address, currency, duration, level, mismatch_status, networks, pause, queue, share, topic,
+    within,
+};
+use ipnet::IpNet;
+use serde::Deserialize;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// All that an operator can choose.
 #[derive(Clone, Deserialize)]
@@ -83,12 +91,18 @@ pub struct Server {
     /// Between two requests of a connection.
     #[serde(deserialize_with = "duration")]
     pub idle_timeout: Duration,
+    /// Whose `X-Forwarded-For` is believed.
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// The end of the program.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shutdown {
+    /// For load balancers to notice.
+    #[serde(deserialize_with = "pause")]
+    pub delay: Duration,
     /// For requests that are under way.
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
@@ -100,6 +114,8 @@ pub struct Shutdown {
 pub struct Database {
     /// The URL.
     pub url: String,
+    /// The password for it; empty where it is in the URL, or there is none.
+    pub password: String,
     /// Whether there is an index by customer.
     pub customer_index: bool,
     /// The name of the `DynamoDB` table of orders; empty for the one that follows from the URL.
@@ -442,142 +458,4 @@ pub enum LogFormat {
     Json,
     /// For people.
     Pretty,
-}
-
-/// Ten years: nothing in here is meant to last longer.
-const DURATION_MAX: Duration = Duration::from_hours(3650 * 24);
-
-/// Reads `250ms`, `5s`, `10m`, `12h` or `30d`.
-#[must_use]
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let unit_ms: u64 = match unit.trim() {
-        "ms" => 1,
-        "s" => 1000,
-        "m" | "min" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    let duration = Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(unit_ms)?);
-    (duration > Duration::ZERO && duration <= DURATION_MAX).then_some(duration)
-}
-
-/// Reads an address with its port; `localhost` is the loopback address.
-pub(super) fn parse_address(text: &str) -> Option<SocketAddr> {
-    let text = match text.strip_prefix("localhost:") {
-        Some(port) => &format!("127.0.0.1:{port}"),
-        None => text,
-    };
-    text.parse().ok()
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    parsed(
-        deserializer,
-        parse_duration,
-        "a duration such as 250ms, 5s, 10m, 12h or 30d",
-    )
-}
-
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    parsed(
-        deserializer,
-        parse_address,
-        "an address and a port such as 127.0.0.1:8080",
-    )
-}
-
-fn currency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Currency, D::Error> {
-    parsed(
-        deserializer,
-        Currency::parse,
-        "three capital letters such as USD",
-    )
-}
-
-/// `arn:PARTITION:sns:REGION:ACCOUNT:NAME`, or nothing.
-fn topic<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let parse = |text: &str| {
-        let parts: Vec<&str> = text.split(':').collect();
-        let is_topic = matches!(parts[..], ["arn", _, "sns", _, _, name] if !name.is_empty());
-        (text.is_empty() || is_topic).then(|| text.to_owned())
-    };
-    let like = "the ARN of a topic such as arn:aws:sns:eu-west-1:123456789012:order-events";
-    parsed(deserializer, parse, like)
-}
-
-fn queue<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let parse = |text: &str| {
-        let is_url = text.starts_with("https://") || text.starts_with("http://");
-        (text.is_empty() || is_url).then(|| text.to_owned())
-    };
-    let like = "the URL of a queue such as https://sqs.eu-west-1.amazonaws.com/123456789012/orders";
-    parsed(deserializer, parse, like)
-}
-
-fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let parse = |text: &str| {
-        // A lone word would be taken for the name of a module: `inof` for everything in `inof`.
-        let is_level = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
-        let valid = text.split(',').all(is_level) && text.parse::<Targets>().is_ok();
-        valid.then(|| text.to_owned())
-    };
-    parsed(
-        deserializer,
-        parse,
-        "error, warn, info, debug, trace, or a list such as info,hyper=warn",
-    )
-}
-
-fn mismatch_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
-    match u16::deserialize(deserializer)? {
-        status @ (409 | 422) => Ok(status),
-        other => Err(D::Error::invalid_value(
-            Unexpected::Unsigned(other.into()),
-            &"409 or 422",
-        )),
-    }
-}
-
-/// A share from 0 to 1, in parts of a million.
-fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    let share = f64::deserialize(deserializer)?;
-    if !(0.0..=1.0).contains(&share) {
-        return Err(D::Error::invalid_value(
-            Unexpected::Float(share),
-            &"a share from 0.0 to 1.0",
-        ));
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it is from 0 to a million"
-    )]
-    let parts = (share * 1e6).round() as u32;
-    Ok(parts)
-}
-
-fn within<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(
-    deserializer: D,
-) -> Result<usize, D::Error> {
-    let number = i64::deserialize(deserializer)?;
-    u64::try_from(number)
-        .ok()
-        .filter(|number| (MIN..=MAX).contains(number))
-        .and_then(|number| usize::try_from(number).ok())
-        .ok_or_else(|| {
-            let expected = format!("a number from {MIN} to {MAX}");
-            D::Error::invalid_value(Unexpected::Signed(number), &expected.as_str())
-        })
-}
-
-fn parsed<'de, D: Deserializer<'de>, T>(
-    deserializer: D,
-    parse: impl FnOnce(&str) -> Option<T>,
-    expected: &str,
-) -> Result<T, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse(&text).ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &expected))
 }

@@ -299,3 +299,51 @@ fn a_variable_is_named_after_its_key() {
         "ORDERD_IDEMPOTENCY_RETENTION"
     );
 }
+
+#[test]
+fn a_password_by_itself_becomes_part_of_the_url() {
+    let url = |url: &str, password: &str| {
+        let pairs = [
+            ("DATABASE_URL", url),
+            ("ORDERD_DATABASE_PASSWORD", password),
+        ];
+        resolve(&environment(&pairs)).map(|config| config.settings.database.url)
+    };
+    let check = |given: &str, expected: &str| {
+        assert_eq!(url(given, "p@ss/w:rd").unwrap(), expected);
+    };
+    check(
+        "postgres://u@h:5432/d",
+        "postgres://u:p%40ss%2Fw%3Ard@h:5432/d",
+    );
+    check(
+        "mysql+pymysql://u@h/d",
+        "mysql+pymysql://u:p%40ss%2Fw%3Ard@h/d",
+    );
+    check("postgres://u:old@h/d", "postgres://u:p%40ss%2Fw%3Ard@h/d");
+    for refused in [
+        "postgres://h/d",
+        "sqlite:orderd.db",
+        "dynamodb://orders",
+        "x",
+    ] {
+        let error = url(refused, "hunter2").unwrap_err().to_string();
+        assert!(error.contains("ORDERD_DATABASE_PASSWORD"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn proxies_are_named_by_address_or_network() {
+    let check = |text: &str, expected: &[&str]| {
+        let config = resolve(&environment(&[("ORDERD_SERVER_TRUSTED_PROXIES", text)]));
+        let networks = config.unwrap().settings.server.trusted_proxies;
+        let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+        assert_eq!(networks, expected);
+    };
+    check("", &[]);
+    check("127.0.0.1, 10.0.0.0/16", &["127.0.0.1/32", "10.0.0.0/16"]);
+    check("::1,fd00::/8", &["::1/128", "fd00::/8"]);
+    let message = refusal(&environment(&[("ORDERD_SERVER_TRUSTED_PROXIES", "nginx")]));
+    assert!(message.contains("10.0.0.0/8"), "{message}");
+}

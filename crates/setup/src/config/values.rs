@@ -11,9 +11,10 @@ use toml::{Table, Value};
 pub const DEFAULTS: &str = include_str!("../../../../config.default.toml");
 
 /// Settings whose value nobody may see, and that can be kept in a file of their own.
-pub(super) const SECRETS: [&str; 5] = [
+pub(super) const SECRETS: [&str; 6] = [
     "admin.password",
     "cache.redis_url",
+    "database.password",
     "database.url",
     "inventory.api_url",
     "payments.api_url",

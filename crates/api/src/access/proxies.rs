@@ -1,0 +1,48 @@
+//! Proxies in front, and whom they speak for.
+
+use axum::http::{HeaderMap, HeaderName};
+use ipnet::IpNet;
+use std::net::{IpAddr, SocketAddr};
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The networks whose `X-Forwarded-For` is believed.
+#[derive(Clone, Debug, Default)]
+pub struct Proxies(pub Vec<IpNet>);
+
+impl Proxies {
+    /// Whose request it is that `peer` sent: each proxy adds at the end of the list whom it had the
+    /// request from, so the list is read from there, as far as those who wrote it are believed. What
+    /// stands before that is anybody's word.
+    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut client = peer.to_canonical();
+        if !self.trust(client) {
+            return client;
+        }
+        let lists = headers.get_all(FORWARDED_FOR).iter().rev();
+        for named in lists.flat_map(|list| list.to_str().unwrap_or_default().rsplit(',')) {
+            let Some(address) = address(named.trim()) else {
+                break;
+            };
+            client = address;
+            if !self.trust(client) {
+                break;
+            }
+        }
+        client
+    }
+
+    fn trust(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// Some proxies add the port.
+fn address(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse::<SocketAddr>().map(|address| address.ip());
+    let address = text.parse().or_else(|_| with_port()).ok();
+    address.map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+variable "name" {
+  description = "The name of the cache."
+  type        = string
+}
+
+variable "vpc_id" {
+  description = "The VPC that it is in."
+  type        = string
+}
+
+variable "subnet_ids" {
+  description = "The subnets that it is in."
+  type        = list(string)
+}
+
+variable "clients" {
+  description = "The security groups that may reach it, by what they are."
+  type        = map(string)
+}
+
+variable "node_type" {
+  description = "How large a node is."
+  type        = string
+  default     = "cache.t4g.micro"
+}
+
+variable "nodes" {
+  description = "How many nodes there are; with two or more, another takes over where one fails."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.nodes >= 1 && var.nodes <= 6
+    error_message = "nodes has to be 1 to 6."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "The key that it is encrypted with."
+  type        = string
+}

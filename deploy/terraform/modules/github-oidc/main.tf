@@ -1,0 +1,117 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  partition = data.aws_partition.current.partition
+  account   = data.aws_caller_identity.current.account_id
+  issuer    = "token.actions.githubusercontent.com"
+  provider  = var.provider_arn != null ? var.provider_arn : aws_iam_openid_connect_provider.github[0].arn
+
+  subjects = {
+    deploy = [for subject in var.deploy_from : "repo:${var.repository}:${subject}"]
+    push   = [for subject in var.push_from : "repo:${var.repository}:${subject}"]
+  }
+
+  trust = {
+    for role, subjects in local.subjects : role => jsonencode({
+      Version = "2012-10-17"
+      Statement = [{
+        Effect    = "Allow"
+        Action    = "sts:AssumeRoleWithWebIdentity"
+        Principal = { Federated = local.provider }
+        # Exact words, no pattern: another branch or a fork is another subject.
+        Condition = {
+          StringEquals = {
+            "${local.issuer}:aud" = "sts.amazonaws.com"
+            "${local.issuer}:sub" = subjects
+          }
+        }
+      }]
+    })
+  }
+
+  push = [
+    {
+      Effect = "Allow"
+      Action = [
+        "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
+        "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
+      ]
+      Resource = "arn:${local.partition}:ecr:${data.aws_region.current.name}:${local.account}:repository/${var.repository_name}"
+    },
+    {
+      # AWS knows no narrower resource for it.
+      Effect   = "Allow"
+      Action   = "ecr:GetAuthorizationToken"
+      Resource = "*"
+    },
+  ]
+
+  deploy = concat(
+    local.push,
+    [for statement in [
+      {
+        # AWS knows no narrower resource for these two.
+        Effect   = "Allow"
+        Action   = ["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"]
+        Resource = "*"
+      },
+      {
+        Effect   = "Allow"
+        Action   = ["ecs:DescribeServices", "ecs:UpdateService"]
+        Resource = var.service_arns
+      },
+      {
+        Effect    = "Allow"
+        Action    = "iam:PassRole"
+        Resource  = var.task_role_arns
+        Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+      },
+    ] : statement if length(var.service_arns) > 0],
+    [for statement in [{
+      Effect = "Allow"
+      Action = [
+        "lambda:GetFunction", "lambda:PublishVersion", "lambda:UpdateAlias", "lambda:UpdateFunctionCode",
+      ]
+      Resource = var.function_arns
+    }] : statement if length(var.function_arns) > 0],
+  )
+}
+
+# An account has one for all its repositories: name it where it is there already.
+resource "aws_iam_openid_connect_provider" "github" {
+  count = var.provider_arn == null ? 1 : 0
+
+  url            = "https://${local.issuer}"
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+resource "aws_iam_role" "deploy" {
+  name               = "${var.name}-github-deploy"
+  assume_role_policy = local.trust.deploy
+}
+
+resource "aws_iam_role_policy" "deploy" {
+  name   = "deploy"
+  role   = aws_iam_role.deploy.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.deploy })
+}
+
+resource "aws_iam_role_policy_attachment" "deploy" {
+  for_each = toset(var.deploy_policy_arns)
+
+  role       = aws_iam_role.deploy.name
+  policy_arn = each.key
+}
+
+resource "aws_iam_role" "push" {
+  name               = "${var.name}-github-push"
+  assume_role_policy = local.trust.push
+}
+
+resource "aws_iam_role_policy" "push" {
+  name   = "push"
+  role   = aws_iam_role.push.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.push })
+}

@@ -1,0 +1,9 @@
+output "deploy_role_arn" {
+  description = "The role for deployments: role-to-assume of aws-actions/configure-aws-credentials."
+  value       = aws_iam_role.deploy.arn
+}
+
+output "push_role_arn" {
+  description = "The role that may push images and nothing else."
+  value       = aws_iam_role.push.arn
+}
