@@ -13,20 +13,27 @@ locals {
     try(tonumber(regex("^https?://[^/]*:([0-9]+)", url)[0]), startswith(url, "https:") ? 443 : 80)
   ]))
 
+  database = var.existing_database != null ? var.existing_database : {
+    url                 = module.database[0].url
+    password_secret_arn = module.database[0].password_secret
+    security_group_id   = module.database[0].security_group_id
+    port                = module.database[0].port
+  }
+
   egress = merge(
-    { database = { security_group_id = module.database.security_group_id, port = module.database.port } },
+    { database = { security_group_id = local.database.security_group_id, port = local.database.port } },
     var.cache ? { cache = { security_group_id = module.cache[0].security_group_id, port = 6379 } } : {},
   )
 
   environment = merge(
     {
-      DATABASE_URL      = module.database.url
+      DATABASE_URL      = local.database.url
       ORDERD_LOG_FORMAT = "json"
     },
     var.cache ? { REDIS_URL = module.cache[0].url } : {},
   )
 
-  database_password = { ORDERD_DATABASE_PASSWORD = module.database.password_secret }
+  database_password = { ORDERD_DATABASE_PASSWORD = local.database.password_secret_arn }
 
   clients = { api = module.api.security_group_id, worker = module.worker.security_group_id }
 }
@@ -52,6 +59,7 @@ module "network" {
 
 module "database" {
   source = "../modules/database"
+  count  = var.existing_database == null ? 1 : 0
 
   name                = var.name
   engine              = var.database_engine
@@ -61,6 +69,7 @@ module "database" {
   multi_az            = var.database_multi_az
   backup_days         = var.database_backup_days
   password_version    = var.database_password_version
+  monitoring          = var.database_monitoring
   deletion_protection = var.deletion_protection
   vpc_id              = module.network.vpc_id
   subnet_ids          = module.network.private_subnet_ids
@@ -276,7 +285,7 @@ module "observability" {
   email       = var.alarm_email
   gateway     = local.gateway ? { id = module.gateway[0].id } : null
   balancer    = local.gateway ? null : { arn_suffix = module.balancer[0].arn_suffix }
-  database    = { identifier = module.database.identifier }
+  database    = var.existing_database == null ? { identifier = module.database[0].identifier } : null
   cluster     = var.name
   kms_key_arn = module.encryption.key_arn
   services = {

@@ -30,12 +30,12 @@ output "make_a_token" {
 
 output "database_url" {
   description = "What orderd calls the database; its password is in database_password_secret_arn."
-  value       = module.database.url
+  value       = local.database.url
 }
 
 output "database_password_secret_arn" {
   description = "Where the password of the database is kept."
-  value       = module.database.password_secret_arn
+  value       = split(":::", local.database.password_secret_arn)[0]
 }
 
 output "image" {

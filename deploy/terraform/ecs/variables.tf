@@ -337,6 +337,20 @@ variable "worker_environment" {
 
 # ---- the database
 
+variable "existing_database" {
+  description = <<-EOT
+    A database that is there already; none is made then. Its URL as orderd has it, without a password; the secret whose whole
+    text is the password; and the security group that it lets in by that port.
+  EOT
+  type        = object({ url = string, password_secret_arn = string, security_group_id = string, port = number })
+  default     = null
+
+  validation {
+    condition     = var.existing_database == null || can(regex("^(postgres|mysql)://[^:@/ ]+@[^@ ]+$", var.existing_database.url))
+    error_message = "existing_database.url has to be like postgres://USER@HOST:5432/DATABASE?sslmode=require, without a password."
+  }
+}
+
 variable "database_engine" {
   description = "The database: postgres or mysql. Another one later is another, empty database."
   type        = string
@@ -399,6 +413,12 @@ variable "database_password_version" {
     condition     = var.database_password_version >= 1 && floor(var.database_password_version) == var.database_password_version
     error_message = "database_password_version has to be a whole number of 1 or more."
   }
+}
+
+variable "database_monitoring" {
+  description = "Whether CloudWatch gets the logs of the database, what its machine does each minute, and which queries take how long."
+  type        = bool
+  default     = true
 }
 
 # ---- the cache

@@ -317,7 +317,7 @@ resource "aws_instance" "this" {
   key_name             = one(aws_key_pair.this[*].key_name)
   iam_instance_profile = aws_iam_instance_profile.machine.name
   ebs_optimized        = true
-  monitoring           = true
+  monitoring           = var.detailed_monitoring
 
   # A new version is a new machine; what it keeps is on the volume.
   user_data_replace_on_change = true

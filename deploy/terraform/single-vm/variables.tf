@@ -207,6 +207,12 @@ variable "backup_days" {
   }
 }
 
+variable "detailed_monitoring" {
+  description = "Whether the machine tells its metrics each minute instead of every five, for two dollars a month."
+  type        = bool
+  default     = true
+}
+
 variable "log_retention_days" {
   description = "For how many days logs are kept."
   type        = number

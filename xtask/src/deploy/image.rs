@@ -5,44 +5,51 @@
 //! from nothing, so this is the longest of the checks; `ORDERD_IMAGE_PROFILE=dev` compiles less well
 //! and in less time, and is not measured.
 
-use super::walkthrough;
-use super::Outcome;
+use super::{Outcome, walkthrough};
 use anyhow::{Context, Result, ensure};
+use jiff::Timestamp;
+use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use xtask::finish;
 use xtask::servers::daemon::free_port;
-use xtask::tools::{below_target, from_debian, install, output};
+use xtask::tools::{below_target, from_debian, output};
 
 const COMPILES: &str = "docker.io/library/rust:1.95-bookworm";
 const RUNS: &str = "gcr.io/distroless/cc-debian12:nonroot";
+/// The label of what stands in for an image.
+const STAND_IN: &str = "orderd.stand-in";
 const IMAGE: &str = "localhost/orderd:deploy-check";
 /// Our own layers, with all features.
 const BYTES_MAX: u64 = 30 << 20;
 const START_MAX: Duration = Duration::from_millis(100);
-/// The newest version of glibc that the runtime of AWS Lambda has.
-const GLIBC: (u32, u32) = (2, 34);
+/// The glibc that the runtime of AWS Lambda has is 2.34.
+const GLIBC_MINOR_MAX: u32 = 34;
 
 /// Builds all three, and walks through the image.
 pub(super) fn check(root: &Path) -> Result<Outcome> {
-    let buildah = match engine() {
-        Ok(buildah) => buildah,
-        Err(why) => return Ok(Outcome::NotRun(format!("{why:#}"))),
-    };
+    if let Err(why) = engine() {
+        return Ok(Outcome::NotRun(format!("{why:#}")));
+    }
     let profile = std::env::var("ORDERD_IMAGE_PROFILE").unwrap_or_else(|_| "dist".to_owned());
-    stand_in(&buildah)?;
+    stand_in()?;
     let out = below_target("image");
     fs::create_dir_all(&out)?;
+    let toolchain = toolchain()?;
     let build = |file: &str, rest: &[&str]| {
-        let mut command = Command::new(&buildah);
+        let mut command = Command::new("buildah");
         command
-            .args(["bud", "--isolation", "chroot", "--network", "host", "--pull=never"])
+            .args([
+                "bud",
+                "--isolation=chroot",
+                "--network=host",
+                "--pull=never",
+            ])
             .args(["--layers", "--build-arg", &format!("PROFILE={profile}")])
-            .args(["--volume", &format!("{}:/usr/local/rustup:ro", rustup()?)])
-            .args(["--volume", &format!("{}:/usr/local/cargo", cargo()?)])
+            .args(&toolchain)
             .args(["--file", file])
             .args(rest)
             .arg(".");
@@ -50,17 +57,38 @@ pub(super) fn check(root: &Path) -> Result<Outcome> {
     };
     let to = format!("type=local,dest={}", out.display());
     build("deploy/docker/Dockerfile", &["--tag", IMAGE])?;
-    build("deploy/docker/Dockerfile", &["--target", "archive", "--output", &to])?;
+    build(
+        "deploy/docker/Dockerfile",
+        &["--target", "archive", "--output", &to],
+    )?;
     build("deploy/docker/function.Dockerfile", &["--output", &to])?;
-    let archive = files_of(Command::new("tar").arg("tzf").arg(out.join("orderd.tar.gz")))?;
-    for file in ["usr/local/bin/orderd", "etc/systemd/system/orderd.service", "etc/orderd/orderd.toml"] {
-        ensure!(archive.contains(&file.to_owned()), "the archive has no {file}: {archive:?}");
+    let archive = lines(
+        Command::new("tar")
+            .arg("tzf")
+            .arg(out.join("orderd.tar.gz")),
+    )?;
+    for file in [
+        "usr/local/bin/orderd",
+        "etc/systemd/system/orderd.service",
+        "etc/orderd/orderd.toml",
+    ] {
+        ensure!(
+            archive.contains(&file.to_owned()),
+            "the archive has no {file}: {archive:?}"
+        );
     }
     let zip = out.join("function.zip");
-    let zipped = files_of(Command::new("python3").args(["-m", "zipfile", "--list"]).arg(&zip))?;
-    ensure!(zipped.iter().any(|line| line.starts_with("bootstrap ")), "{zipped:?}");
-    let bytes = layers(&buildah)?;
-    let started = run(profile == "dist")?;
+    let zipped = lines(
+        Command::new("python3")
+            .args(["-m", "zipfile", "--list"])
+            .arg(&zip),
+    )?;
+    ensure!(
+        zipped.iter().any(|line| line.starts_with("bootstrap ")),
+        "{zipped:?}"
+    );
+    let bytes = layers()?;
+    let started = run()?;
     if profile == "dist" {
         ensure!(bytes <= BYTES_MAX, "our layers have {bytes} bytes");
         ensure!(started <= START_MAX, "it took {started:?} to start");
@@ -73,4 +101,238 @@ pub(super) fn check(root: &Path) -> Result<Outcome> {
         started.as_millis(),
         megabytes(fs::metadata(zip)?.len()),
     )))
+}
+
+/// The programs that build and run, once they are here.
+fn engine() -> Result<()> {
+    from_debian("buildah", &["buildah", "podman", "runc", "mmdebstrap"])?;
+    output(Command::new("buildah").arg("info"))?;
+    Ok(())
+}
+
+/// Makes what stands in for base images that are not here and cannot be fetched.
+fn stand_in() -> Result<()> {
+    let path = "ENV=PATH=/usr/local/cargo/bin:/usr/bin:/bin";
+    let homes = [
+        "ENV=RUSTUP_HOME=/usr/local/rustup",
+        "ENV=CARGO_HOME=/usr/local/cargo",
+    ];
+    for (image, variant, packages, changes) in [
+        (
+            COMPILES,
+            "minbase",
+            "ca-certificates,gcc,libc6-dev,python3-minimal",
+            &[path, homes[0], homes[1]][..],
+        ),
+        (RUNS, "extract", "base-files,libc6,libgcc-s1", &[]),
+    ] {
+        let there = Command::new("podman")
+            .args(["image", "exists", image])
+            .status()?;
+        if there.success()
+            || output(Command::new("podman").args(["pull", "--quiet", image])).is_ok()
+        {
+            continue;
+        }
+        println!("Making a stand-in for {image}, which cannot be fetched here");
+        let directory = tempfile::tempdir()?;
+        let tar = directory.path().join("root.tar");
+        let mut bootstrap = Command::new("mmdebstrap");
+        bootstrap
+            .args([
+                "--quiet",
+                "--variant",
+                variant,
+                "--include",
+                packages,
+                "bookworm",
+            ])
+            .arg(&tar);
+        output(&mut bootstrap)?;
+        let mut import = Command::new("podman");
+        import
+            .args(["import", "--quiet", "--change"])
+            .arg(format!("LABEL={STAND_IN}=true"))
+            .args(changes.iter().flat_map(|change| ["--change", change]))
+            .arg(&tar)
+            .arg(image);
+        output(&mut import)?;
+    }
+    Ok(())
+}
+
+/// The image as a container, with no right that it can do without. Gives how long it took from the
+/// start of its process until it served.
+fn run() -> Result<Duration> {
+    let port = free_port()?;
+    let mut run = podman(&["--runtime", "runc", "run", "--detach", "--network", "host"]);
+    run.args([
+        "--read-only",
+        "--cap-drop",
+        "ALL",
+        "--security-opt",
+        "no-new-privileges",
+    ])
+    // Where there are limits already, higher ones are refused.
+    .args([
+        "--ulimit",
+        "nofile=1024:4096",
+        "--ulimit",
+        "nproc=4096:4096",
+    ])
+    .args(["--env", &format!("ORDERD_SERVER_LISTEN=127.0.0.1:{port}")])
+    .args(["--env", "ORDERD_FAULTS_ENABLED=true", IMAGE]);
+    let container = Container(output(&mut run)?.trim().to_owned());
+    let of = |format: &str| {
+        let mut inspect = podman(&["inspect", "--format", format]);
+        output(inspect.arg(&container.0)).map(|text| text.trim().to_owned())
+    };
+    let process = of("{{.State.Pid}}")?;
+    let serves = serving(&container)?;
+    let started = started(&process)?;
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    ensure!(
+        status.contains("\nUid:\t65532\t65532\t"),
+        "it runs as another: {status}"
+    );
+    output(
+        podman(&["exec", &container.0, "/orderd", "healthcheck"])
+            .arg("--url")
+            .arg(format!("http://127.0.0.1:{port}")),
+    )?;
+    walkthrough::all(&format!("http://127.0.0.1:{port}"))?;
+    output(podman(&["stop", "--time", "30", &container.0]).stderr(Stdio::null()))?;
+    let code = of("{{.State.ExitCode}}")?;
+    ensure!(code == "0", "it was told to stop, and ended with {code}");
+    Ok(serves.saturating_sub(started))
+}
+
+/// A container that is removed when dropped.
+struct Container(String);
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        drop(output(&mut podman(&[
+            "rm",
+            "--force",
+            "--volumes",
+            &self.0,
+        ])));
+    }
+}
+
+/// When its log says that it serves, since 1970.
+fn serving(container: &Container) -> Result<Duration> {
+    let begun = Instant::now();
+    loop {
+        let mut logs = podman(&["logs", &container.0]);
+        let said = logs.output()?;
+        let said = [said.stdout, said.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        if let Some(line) = said.lines().find(|line| line.contains(r#""Serving at "#)) {
+            let line: Value = serde_json::from_str(line)?;
+            let at: Timestamp = line["timestamp"]
+                .as_str()
+                .context("a line has a time")?
+                .parse()?;
+            return Ok(at.duration_since(Timestamp::UNIX_EPOCH).try_into()?);
+        }
+        ensure!(
+            begun.elapsed() < Duration::from_secs(20),
+            "it does not serve:\n{said}"
+        );
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// When a process was started, since 1970, to a hundredth of a second.
+fn started(process: &str) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, in brackets, is the second field and may hold spaces.
+    let fields = stat.rsplit_once(')').context("a name in brackets")?.1;
+    let ticks: u64 = fields
+        .split_whitespace()
+        .nth(19)
+        .context("a start")?
+        .parse()?;
+    let uptime = fs::read_to_string("/proc/uptime")?;
+    let uptime: f64 = uptime
+        .split_whitespace()
+        .next()
+        .context("a time")?
+        .parse()?;
+    let ago = Duration::from_secs_f64(uptime) - Duration::from_millis(ticks * 10);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    Ok(now - ago)
+}
+
+/// How many bytes the image has beside its base.
+fn layers() -> Result<u64> {
+    let size = |image: &str| -> Result<u64> {
+        let said = output(&mut podman(&[
+            "image",
+            "inspect",
+            "--format",
+            "{{.Size}}",
+            image,
+        ]))?;
+        Ok(said.trim().parse()?)
+    };
+    Ok(size(IMAGE)?.saturating_sub(size(RUNS)?))
+}
+
+/// Whether a program of the archive runs where no newer glibc is than AWS Lambda's.
+fn glibc(out: &Path) -> Result<()> {
+    let mut unpack = Command::new("tar");
+    unpack.args([
+        "--extract",
+        "--gzip",
+        "--file",
+        "orderd.tar.gz",
+        "usr/local/bin/orderd",
+    ]);
+    finish(unpack.current_dir(out))?;
+    let symbols = output(
+        Command::new("objdump")
+            .arg("--dynamic-syms")
+            .arg("usr/local/bin/orderd")
+            .current_dir(out),
+    )?;
+    let needed = symbols.split("GLIBC_2.").skip(1).filter_map(|rest| {
+        let digits = rest.split(|it: char| !it.is_ascii_digit()).next()?;
+        digits.parse::<u32>().ok()
+    });
+    let newest = needed.max().context("it links glibc")?;
+    ensure!(
+        newest <= GLIBC_MINOR_MAX,
+        "it needs glibc 2.{newest}, and 2.{GLIBC_MINOR_MAX} is there"
+    );
+    Ok(())
+}
+
+fn podman(arguments: &[&str]) -> Command {
+    let mut command = Command::new("podman");
+    command.args(arguments);
+    command
+}
+
+fn lines(command: &mut Command) -> Result<Vec<String>> {
+    Ok(output(command)?.lines().map(str::to_owned).collect())
+}
+
+/// What lends a stand-in the Rust of this machine.
+fn toolchain() -> Result<Vec<String>> {
+    let mut label = podman(&["image", "inspect", "--format", "{{.Labels}}", COMPILES]);
+    if !output(&mut label)?.contains(STAND_IN) {
+        return Ok(Vec::new());
+    }
+    let home = std::env::var("HOME").context("there is no HOME")?;
+    let volume = |variable: &str, usual: &str, to: &str| {
+        let from = std::env::var(variable).unwrap_or_else(|_| format!("{home}/{usual}"));
+        format!("--volume={from}:{to}")
+    };
+    Ok(vec![
+        volume("RUSTUP_HOME", ".rustup", "/usr/local/rustup:ro"),
+        volume("CARGO_HOME", ".cargo", "/usr/local/cargo"),
+    ])
 }

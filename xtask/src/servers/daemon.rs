@@ -77,6 +77,9 @@ impl Daemon {
 
     /// Ends it at once.
     pub fn end(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
         let ended = Command::new("kill")
             .args([self.ended_by, &self.child.id().to_string()])
             .status();

@@ -5,6 +5,9 @@ locals {
   }
   engine = local.engines[var.engine]
 
+  # The smallest machines cannot do it with MySQL.
+  insights = var.monitoring && var.engine == "postgres"
+
   parameters = {
     postgres = {
       "rds.force_ssl"              = "1"
@@ -146,11 +149,10 @@ resource "aws_db_instance" "this" {
   final_snapshot_identifier           = "${var.name}-last"
   delete_automated_backups            = true
 
-  enabled_cloudwatch_logs_exports = local.engine.logs
-  monitoring_interval             = 60
-  monitoring_role_arn             = aws_iam_role.monitoring.arn
+  enabled_cloudwatch_logs_exports = var.monitoring ? local.engine.logs : []
+  monitoring_interval             = var.monitoring ? 60 : 0
+  monitoring_role_arn             = var.monitoring ? aws_iam_role.monitoring.arn : null
 
-  # The smallest machines cannot do it with MySQL.
-  performance_insights_enabled    = var.engine == "postgres"
-  performance_insights_kms_key_id = var.engine == "postgres" ? var.kms_key_arn : null
+  performance_insights_enabled    = local.insights
+  performance_insights_kms_key_id = local.insights ? var.kms_key_arn : null
 }

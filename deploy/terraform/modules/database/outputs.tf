@@ -27,3 +27,8 @@ output "password_secret_arn" {
   description = "The secret that holds it."
   value       = aws_secretsmanager_secret.password.arn
 }
+
+output "public" {
+  description = "Whether it has a public address."
+  value       = aws_db_instance.this.publicly_accessible
+}

@@ -66,6 +66,12 @@ variable "password_version" {
   default     = 1
 }
 
+variable "monitoring" {
+  description = "Whether CloudWatch gets its logs, what its machine does each minute, and which queries take how long."
+  type        = bool
+  default     = true
+}
+
 variable "vpc_id" {
   description = "The VPC that it is in."
   type        = string

@@ -7,3 +7,8 @@ output "push_role_arn" {
   description = "The role that may push images and nothing else."
   value       = aws_iam_role.push.arn
 }
+
+output "trust" {
+  description = "Who may take which role, as JSON."
+  value       = local.trust
+}

@@ -49,3 +49,8 @@ output "policy" {
     ]
   })
 }
+
+output "visibility_timeout" {
+  description = "For how many seconds a message that was taken is not given to others."
+  value       = aws_sqs_queue.this.visibility_timeout_seconds
+}

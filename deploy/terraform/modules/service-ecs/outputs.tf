@@ -32,3 +32,36 @@ output "log_group" {
   description = "Where it logs."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "scaling" {
+  description = "The fewest and the most tasks, where it scales."
+  value       = one([for it in aws_appautoscaling_target.this : { min = it.min_capacity, max = it.max_capacity }])
+}
+
+output "scales_by" {
+  description = "What auto scaling goes by."
+  value = toset(concat(
+    [for _ in aws_appautoscaling_policy.cpu : "cpu"],
+    [for _ in aws_appautoscaling_policy.requests : "requests"],
+  ))
+}
+
+output "public" {
+  description = "Whether its tasks have public addresses."
+  value       = aws_ecs_service.this.network_configuration[0].assign_public_ip
+}
+
+output "ingress" {
+  description = "What may reach its port."
+  value       = toset(keys(aws_vpc_security_group_ingress_rule.this))
+}
+
+output "policies" {
+  description = "What its tasks may, as JSON."
+  value       = jsonencode(values(var.policies))
+}
+
+output "secrets" {
+  description = "Which of its settings come from where they are kept secret, as JSON."
+  value       = jsonencode(var.secrets)
+}

@@ -17,3 +17,8 @@ output "log_group" {
   description = "Where it logs."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "policies" {
+  description = "What it may, as JSON."
+  value       = jsonencode(values(var.policies))
+}
