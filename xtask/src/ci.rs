@@ -25,7 +25,7 @@ const STEPS: [Step; 6] = [
 ];
 
 /// What is the same wherever orders are, or can be tried in a file only.
-const ONLY_A_FILE: [&str; 3] = ["generated::", "in_a_file::", "process::"];
+const ONLY_A_FILE: [&str; 4] = ["generated::", "in_a_file::", "process::", "supervised::"];
 /// What can be tried only where processes share a database.
 const ONLY_SHARED: [&str; 4] = [
     "messages::",

@@ -83,7 +83,7 @@ module "cache" {
 
   name        = var.name
   node_type   = var.cache_node_type
-  nodes       = var.cache_nodes
+  failover    = var.cache_failover
   vpc_id      = module.network.vpc_id
   subnet_ids  = module.network.private_subnet_ids
   clients     = local.clients
@@ -252,7 +252,10 @@ module "balancer" {
   subnet_ids          = module.network.public_subnet_ids
   port                = 8080
   certificate_arn     = var.certificate_arn
-  web_acl_arn         = var.web_acl_arn
+  plain_http          = var.plain_http
+  firewall            = var.firewall
+  log_retention_days  = var.log_retention_days
+  kms_key_arn         = module.encryption.key_arn
   access_logs_bucket  = var.access_logs_bucket
   deletion_protection = var.deletion_protection
 }

@@ -129,10 +129,7 @@ variable "front" {
 }
 
 variable "certificate_arn" {
-  description = <<-EOT
-    A certificate of ACM in this region, for HTTPS at the load balancer. Without one it speaks HTTP, and tokens and orders
-    can be read on the way: for trying it only.
-  EOT
+  description = "A certificate of ACM in this region, for HTTPS at the load balancer. Needed for it, unless plain_http is set."
   type        = string
   default     = null
 
@@ -142,19 +139,33 @@ variable "certificate_arn" {
   }
 
   validation {
-    condition     = var.certificate_arn == null || var.front == "alb"
-    error_message = "certificate_arn is for the load balancer; with front = gateway there is HTTPS already. Leave one of them out."
+    condition     = (var.certificate_arn != null) == (var.front == "alb" && !var.plain_http)
+    error_message = "A load balancer needs certificate_arn, for HTTPS, or plain_http = true, for trying it without; a gateway (front = gateway) needs and takes neither."
   }
 }
 
-variable "web_acl_arn" {
-  description = "A firewall of AWS WAF in front of the load balancer; none if null."
-  type        = string
-  default     = null
+variable "plain_http" {
+  description = "Whether the load balancer speaks HTTP alone: tokens and orders can be read on the way then. For trying it only."
+  type        = bool
+  default     = false
 
   validation {
-    condition     = var.web_acl_arn == null || can(regex("^arn:[a-z-]+:wafv2:", var.web_acl_arn))
-    error_message = "web_acl_arn is no ARN of WAF."
+    condition     = !var.plain_http || var.front == "alb"
+    error_message = "plain_http is for the load balancer; the gateway has HTTPS of its own. Leave it out."
+  }
+}
+
+variable "firewall" {
+  description = <<-EOT
+    Whether AWS WAF refuses known attacks before they reach the load balancer: some seven dollars a month, and 60 cents a
+    million requests.
+  EOT
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.firewall || var.front == "alb"
+    error_message = "firewall is for the load balancer; WAF cannot stand before an HTTP API. Leave it out."
   }
 }
 
@@ -440,15 +451,13 @@ variable "cache_node_type" {
   }
 }
 
-variable "cache_nodes" {
-  description = "How many nodes it has. With one, orderd reads the database while that is replaced; with two, the other takes over."
-  type        = number
-  default     = 1
-
-  validation {
-    condition     = var.cache_nodes >= 1 && var.cache_nodes <= 6
-    error_message = "cache_nodes has to be 1 to 6."
-  }
+variable "cache_failover" {
+  description = <<-EOT
+    Whether a second node takes over. It costs as much as the first; without it, orderd reads the database until the first is
+    back.
+  EOT
+  type        = bool
+  default     = true
 }
 
 # ---- network
@@ -515,9 +524,9 @@ variable "alarm_email" {
 }
 
 variable "container_insights" {
-  description = "Whether CloudWatch shows each container: a few dollars a month more. The alarms do without."
+  description = "Whether CloudWatch shows each container: some dollars a month for each service. The alarms do without."
   type        = bool
-  default     = false
+  default     = true
 }
 
 variable "wait_for_tasks" {

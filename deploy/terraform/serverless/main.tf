@@ -95,19 +95,20 @@ module "function_zip" {
 module "worker" {
   source = "../modules/worker-lambda"
 
-  name                 = "${var.name}-worker"
-  zip                  = module.function_zip.path
-  zip_base64sha256     = module.function_zip.base64sha256
-  architecture         = var.architecture
-  queue_arn            = module.queue.arn
-  dead_letter_arn      = module.queue.dead_letter_arn
-  timeout              = var.function_timeout
-  memory_size          = var.function_memory
-  batch_size           = var.sqs_batch_size
-  maximum_concurrency  = var.function_maximum_concurrency
-  reserved_concurrency = var.function_reserved_concurrency
-  log_retention_days   = var.log_retention_days
-  kms_key_arn          = module.encryption.key_arn
+  name                    = "${var.name}-worker"
+  zip                     = module.function_zip.path
+  zip_base64sha256        = module.function_zip.base64sha256
+  architecture            = var.architecture
+  queue_arn               = module.queue.arn
+  dead_letter_arn         = module.queue.dead_letter_arn
+  timeout                 = var.function_timeout
+  memory_size             = var.function_memory
+  batch_size              = var.sqs_batch_size
+  maximum_concurrency     = var.function_maximum_concurrency
+  reserved_concurrency    = var.function_reserved_concurrency
+  code_signing_config_arn = var.function_code_signing_config_arn
+  log_retention_days      = var.log_retention_days
+  kms_key_arn             = module.encryption.key_arn
 
   policies = {
     orders     = module.table.policy

@@ -326,6 +326,20 @@ variable "function_reserved_concurrency" {
   }
 }
 
+variable "function_code_signing_config_arn" {
+  description = <<-EOT
+    A configuration of AWS Signer that the function has to keep to, where you sign it and name it by function_zip; none if
+    null.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.function_code_signing_config_arn == null || can(regex("^arn:[a-z-]+:lambda:.*:code-signing-config:", var.function_code_signing_config_arn))
+    error_message = "function_code_signing_config_arn is no ARN of a code signing configuration."
+  }
+}
+
 variable "function_environment" {
   description = "More settings of the function, as ORDERD_SECTION_KEY; AWS_ENDPOINT_URL for an emulator."
   type        = map(string)
@@ -412,9 +426,9 @@ variable "queue_age_seconds" {
 }
 
 variable "container_insights" {
-  description = "Whether CloudWatch shows each container: a few dollars a month more. The alarms do without."
+  description = "Whether CloudWatch shows each container: some dollars a month for each service. The alarms do without."
   type        = bool
-  default     = false
+  default     = true
 }
 
 variable "wait_for_tasks" {

@@ -60,6 +60,8 @@ module "archive" {
 }
 
 resource "aws_s3_bucket" "archive" {
+  #checkov:skip=CKV_AWS_144:What it holds can be built again anywhere
+
   bucket_prefix = "${var.name}-archive-"
   force_destroy = true
 }
@@ -121,6 +123,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "archive" {
   }
 
   depends_on = [aws_s3_bucket_versioning.archive]
+}
+
+# Costs nothing, and lets rules of EventBridge see who puts what there.
+resource "aws_s3_bucket_notification" "archive" {
+  bucket      = aws_s3_bucket.archive.id
+  eventbridge = true
+}
+
+resource "aws_s3_bucket_logging" "archive" {
+  count = var.access_logs_bucket == null ? 0 : 1
+
+  bucket        = aws_s3_bucket.archive.id
+  target_bucket = var.access_logs_bucket
+  target_prefix = "${var.name}-archive/"
 }
 
 resource "aws_s3_bucket_policy" "archive" {
@@ -198,14 +214,22 @@ resource "aws_iam_role_policy" "session" {
   role = aws_iam_role.machine.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Effect = "Allow"
-      Action = [
-        "ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
-        "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
-      ]
-      Resource = "*" # AWS knows no narrower resource for them
-    }]
+    Statement = [
+      {
+        Effect   = "Allow"
+        Action   = "ssm:UpdateInstanceInformation"
+        Resource = "arn:${local.partition}:ec2:${local.region}:${data.aws_caller_identity.current.account_id}:instance/*"
+      },
+      {
+        Effect = "Allow"
+        Action = [
+          "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel", "ssmmessages:OpenControlChannel",
+          "ssmmessages:OpenDataChannel",
+        ]
+        Resource  = "*" # AWS knows no narrower resource for them
+        Condition = { StringEquals = { "aws:RequestedRegion" = local.region } }
+      },
+    ]
   })
 }
 
@@ -228,8 +252,9 @@ resource "aws_security_group" "machine" {
   }
 }
 
+# HTTP, too: certificates are asked for by it, and browsers are sent on to HTTPS.
 resource "aws_vpc_security_group_ingress_rule" "web" {
-  for_each = toset(["80", "443"])
+  for_each = toset([for port in local.web_ports : tostring(port)])
 
   security_group_id = aws_security_group.machine.id
   description       = "Clients"
@@ -251,6 +276,8 @@ resource "aws_vpc_security_group_ingress_rule" "ssh" {
 }
 
 locals {
+  web_ports = [80, 443]
+
   # Packages come by HTTP, signed; all else by HTTPS. Services outside may listen on ports of their own.
   egress_ports = distinct(concat([80, 443], [
     for url in compact([var.payment_api_url, var.inventory_api_url]) :

@@ -213,6 +213,17 @@ variable "detailed_monitoring" {
   default     = true
 }
 
+variable "access_logs_bucket" {
+  description = "A bucket for the log of who fetches the archive, whose policy lets S3 write; none if null."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.access_logs_bucket == null || can(regex("^[a-z0-9.-]{3,63}$", var.access_logs_bucket))
+    error_message = "access_logs_bucket has to be the name of a bucket, not its ARN."
+  }
+}
+
 variable "log_retention_days" {
   description = "For how many days logs are kept."
   type        = number

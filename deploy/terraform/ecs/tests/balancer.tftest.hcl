@@ -53,6 +53,7 @@ run "balancer" {
     subnet_ids      = ["subnet-1", "subnet-2"]
     port            = 8080
     certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    kms_key_arn     = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
   }
 
   assert {

@@ -39,6 +39,7 @@ override_resource {
 variables {
   image             = "registry.example.org/orderd:1"
   payment_api_url   = "https://payments.example.org/v1"
+  plain_http        = true
   existing_database = { url = "postgres://orderd@db.internal:5432/orderd?sslmode=require", password_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:mock", security_group_id = "sg-database", port = 5432 }
 }
 
@@ -76,7 +77,9 @@ run "https" {
   command = plan
 
   variables {
+    plain_http      = false
     certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    firewall        = true
   }
 
   assert {
@@ -89,8 +92,9 @@ run "gateway_and_redis" {
   command = plan
 
   variables {
-    front = "gateway"
-    cache = true
+    front      = "gateway"
+    plain_http = false
+    cache      = true
   }
 
   assert {

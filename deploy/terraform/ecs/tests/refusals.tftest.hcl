@@ -27,6 +27,7 @@ override_data {
 variables {
   image             = "registry.example.org/orderd:1"
   payment_api_url   = "https://payments.example.org/v1"
+  plain_http        = true
   existing_database = { url = "postgres://orderd@db.internal:5432/orderd?sslmode=require", password_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:mock", security_group_id = "sg-database", port = 5432 }
 }
 
@@ -94,10 +95,21 @@ run "refuses_an_unknown_front" {
   command = plan
 
   variables {
-    front = "nlb"
+    front      = "nlb"
+    plain_http = false
   }
 
   expect_failures = [var.front]
+}
+
+run "refuses_a_balancer_without_a_certificate" {
+  command = plan
+
+  variables {
+    plain_http = false
+  }
+
+  expect_failures = [var.certificate_arn]
 }
 
 run "refuses_a_certificate_for_the_gateway" {
@@ -105,6 +117,7 @@ run "refuses_a_certificate_for_the_gateway" {
 
   variables {
     front           = "gateway"
+    plain_http      = false
     certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
   }
 

@@ -26,7 +26,7 @@ resource "aws_elasticache_subnet_group" "this" {
   subnet_ids = var.subnet_ids
 }
 
-# Nothing is lost with it: orderd reads the database where it is away, so one node will do.
+# Nothing is lost with it: orderd reads the database where it is away.
 resource "aws_elasticache_replication_group" "this" {
   #checkov:skip=CKV_AWS_31:Its security group lets in the tasks alone; a password would stand in the state, and guards copies of answers
   replication_group_id = var.name
@@ -35,11 +35,11 @@ resource "aws_elasticache_replication_group" "this" {
   engine_version       = "7.1"
   parameter_group_name = "default.redis7"
   node_type            = var.node_type
-  num_cache_clusters   = var.nodes
+  num_cache_clusters   = var.failover ? 2 : 1
   port                 = 6379
 
-  automatic_failover_enabled = var.nodes > 1
-  multi_az_enabled           = var.nodes > 1
+  automatic_failover_enabled = var.failover
+  multi_az_enabled           = var.failover
   subnet_group_name          = aws_elasticache_subnet_group.this.name
   security_group_ids         = [aws_security_group.this.id]
 

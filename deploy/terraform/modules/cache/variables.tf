@@ -24,15 +24,10 @@ variable "node_type" {
   default     = "cache.t4g.micro"
 }
 
-variable "nodes" {
-  description = "How many nodes there are; with two or more, another takes over where one fails."
-  type        = number
-  default     = 1
-
-  validation {
-    condition     = var.nodes >= 1 && var.nodes <= 6
-    error_message = "nodes has to be 1 to 6."
-  }
+variable "failover" {
+  description = "Whether a second node in another zone takes over; it costs as much as the first."
+  type        = bool
+  default     = true
 }
 
 variable "kms_key_arn" {

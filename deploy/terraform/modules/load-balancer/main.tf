@@ -1,5 +1,5 @@
 locals {
-  https = var.certificate_arn != null
+  https = !var.plain_http
   # HTTP stays open next to HTTPS, to send browsers there.
   ports = local.https ? [80, 443] : [80]
 }
@@ -58,6 +58,8 @@ resource "aws_lb" "this" {
 }
 
 resource "aws_lb_target_group" "this" {
+  #checkov:skip=CKV_AWS_378:TLS ends at the load balancer; behind it are private subnets, and a group that lets in it alone
+
   name                          = substr(var.name, 0, 32)
   target_type                   = "ip"
   vpc_id                        = var.vpc_id
@@ -82,8 +84,8 @@ resource "aws_lb_listener" "http" {
   protocol          = "HTTP"
 
   default_action {
-    type             = local.https ? "redirect" : "forward"
-    target_group_arn = local.https ? null : aws_lb_target_group.this.arn
+    type             = var.plain_http ? "forward" : "redirect"
+    target_group_arn = var.plain_http ? aws_lb_target_group.this.arn : null
 
     dynamic "redirect" {
       for_each = local.https ? [1] : []
@@ -111,9 +113,117 @@ resource "aws_lb_listener" "https" {
   }
 }
 
+# ---- the firewall
+
+resource "aws_wafv2_web_acl" "this" {
+  count = var.firewall ? 1 : 0
+
+  name  = var.name
+  scope = "REGIONAL"
+
+  default_action {
+    allow {}
+  }
+
+  rule {
+    name     = "AWSManagedRulesAmazonIpReputationList"
+    priority = 0
+
+    override_action {
+      none {}
+    }
+
+    statement {
+      managed_rule_group_statement {
+        name        = "AWSManagedRulesAmazonIpReputationList"
+        vendor_name = "AWS"
+      }
+    }
+
+    visibility_config {
+      cloudwatch_metrics_enabled = true
+      metric_name                = "AWSManagedRulesAmazonIpReputationList"
+      sampled_requests_enabled   = false
+    }
+  }
+
+  rule {
+    name     = "AWSManagedRulesKnownBadInputsRuleSet"
+    priority = 1
+
+    override_action {
+      none {}
+    }
+
+    statement {
+      managed_rule_group_statement {
+        name        = "AWSManagedRulesKnownBadInputsRuleSet"
+        vendor_name = "AWS"
+      }
+    }
+
+    visibility_config {
+      cloudwatch_metrics_enabled = true
+      metric_name                = "AWSManagedRulesKnownBadInputsRuleSet"
+      sampled_requests_enabled   = false
+    }
+  }
+
+  # Counted, not refused: clients of an API are often machines in somebody's data centre.
+  rule {
+    name     = "AWSManagedRulesAnonymousIpList"
+    priority = 2
+
+    override_action {
+      count {}
+    }
+
+    statement {
+      managed_rule_group_statement {
+        name        = "AWSManagedRulesAnonymousIpList"
+        vendor_name = "AWS"
+      }
+    }
+
+    visibility_config {
+      cloudwatch_metrics_enabled = true
+      metric_name                = "AWSManagedRulesAnonymousIpList"
+      sampled_requests_enabled   = false
+    }
+  }
+
+  visibility_config {
+    cloudwatch_metrics_enabled = true
+    metric_name                = var.name
+    sampled_requests_enabled   = false
+  }
+}
+
 resource "aws_wafv2_web_acl_association" "this" {
-  count = var.web_acl_arn == null ? 0 : 1
+  count = var.firewall ? 1 : 0
 
   resource_arn = aws_lb.this.arn
-  web_acl_arn  = var.web_acl_arn
+  web_acl_arn  = aws_wafv2_web_acl.this[0].arn
+}
+
+resource "aws_cloudwatch_log_group" "firewall" {
+  count = var.firewall ? 1 : 0
+
+  name              = "aws-waf-logs-${var.name}" # WAF insists on how it begins
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_wafv2_web_acl_logging_configuration" "this" {
+  count = var.firewall ? 1 : 0
+
+  resource_arn            = aws_wafv2_web_acl.this[0].arn
+  log_destination_configs = [aws_cloudwatch_log_group.firewall[0].arn]
+
+  # Who has which token is nobody's business.
+  redacted_fields {
+    single_header {
+      name = "authorization"
+    }
+  }
 }

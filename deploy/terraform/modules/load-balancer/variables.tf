@@ -24,15 +24,32 @@ variable "port" {
 }
 
 variable "certificate_arn" {
-  description = "A certificate, for HTTPS; HTTP alone if null."
+  description = "A certificate, for HTTPS."
   type        = string
   default     = null
 }
 
-variable "web_acl_arn" {
-  description = "A firewall of AWS WAF in front of it; none if null."
+variable "plain_http" {
+  description = "Whether it speaks HTTP alone, which needs no certificate."
+  type        = bool
+  default     = false
+}
+
+variable "firewall" {
+  description = "Whether AWS WAF refuses known attacks before they reach it."
+  type        = bool
+  default     = false
+}
+
+variable "log_retention_days" {
+  description = "For how many days the log of the firewall is kept."
+  type        = number
+  default     = 365
+}
+
+variable "kms_key_arn" {
+  description = "The key for that log."
   type        = string
-  default     = null
 }
 
 variable "access_logs_bucket" {

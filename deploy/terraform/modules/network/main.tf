@@ -3,9 +3,10 @@ data "aws_region" "current" {}
 data "aws_availability_zones" "available" {
   state = "available"
 
+  # Zones of the region proper, without local ones; not each account has each letter.
   filter {
-    name   = "opt-in-status"
-    values = ["opt-in-not-required"]
+    name   = "zone-name"
+    values = [for letter in ["a", "b", "c", "d", "e", "f"] : "${data.aws_region.current.name}${letter}"]
   }
 }
 
@@ -43,6 +44,11 @@ resource "aws_subnet" "public" {
   cidr_block        = cidrsubnet(var.cidr, 4, count.index)
 
   tags = { Name = "${var.name}-public-${count.index}" }
+
+  lifecycle {
+    # Chosen once: a zone that AWS adds later is no reason to move.
+    ignore_changes = [availability_zone]
+  }
 }
 
 resource "aws_subnet" "private" {
@@ -53,6 +59,11 @@ resource "aws_subnet" "private" {
   cidr_block        = cidrsubnet(var.cidr, 4, count.index + 8)
 
   tags = { Name = "${var.name}-private-${count.index}" }
+
+  lifecycle {
+    # Chosen once: a zone that AWS adds later is no reason to move.
+    ignore_changes = [availability_zone]
+  }
 }
 
 resource "aws_route_table" "public" {

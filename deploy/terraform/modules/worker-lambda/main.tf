@@ -48,6 +48,14 @@ resource "aws_iam_role_policy" "own" {
   })
 }
 
+# To make and remove its interfaces in the VPC.
+resource "aws_iam_role_policy_attachment" "vpc" {
+  count = var.vpc == null ? 0 : 1
+
+  role       = aws_iam_role.this.name
+  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+}
+
 resource "aws_iam_role_policy" "this" {
   for_each = var.policies
 
@@ -57,9 +65,6 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_117:It reaches DynamoDB, SNS and SQS by its role; in a VPC all of that would need a NAT gateway
-  #checkov:skip=CKV_AWS_272:Only the deploying role may replace its code; signing needs a build service of its own
-
   function_name = var.name
   description   = "Drives the orders that a queue names to their end"
   role          = aws_iam_role.this.arn
@@ -76,6 +81,17 @@ resource "aws_lambda_function" "this" {
   timeout                        = var.timeout
   reserved_concurrent_executions = var.reserved_concurrency
 
+  code_signing_config_arn = var.code_signing_config_arn
+
+  # Out of a VPC it reaches DynamoDB, SNS and SQS by its role, and pays for no way out.
+  dynamic "vpc_config" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
   kms_key_arn = var.kms_key_arn
   environment {
     variables = var.environment
@@ -91,7 +107,7 @@ resource "aws_lambda_function" "this" {
     target_arn = var.dead_letter_arn
   }
 
-  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.own, aws_iam_role_policy.this]
+  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.own, aws_iam_role_policy.this, aws_iam_role_policy_attachment.vpc]
 }
 
 resource "aws_lambda_alias" "live" {

@@ -85,3 +85,15 @@ variable "encrypted" {
   type        = bool
   default     = true
 }
+
+variable "code_signing_config_arn" {
+  description = "A configuration of AWS Signer that its code has to keep to; none if null."
+  type        = string
+  default     = null
+}
+
+variable "vpc" {
+  description = "The subnets and security groups that it runs in; in none if null."
+  type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
+  default     = null
+}
