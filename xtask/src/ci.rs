@@ -63,7 +63,7 @@ const SIDE_BY_SIDE: [&str; 5] = [
 ];
 
 /// Where the function of AWS Lambda is for the tests, zipped.
-const FUNCTION: &str = "target/function/function.zip";
+pub(crate) const FUNCTION: &str = "target/function/function.zip";
 
 /// Runs every step, also after one failed, and prints a table of them.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -186,7 +186,7 @@ fn second_opinion(root: &Path, servers: &Servers) -> Result<()> {
 
 /// The function of AWS Lambda as it is handed to it: what the tests of the workspace have built,
 /// without what only a debugger reads.
-fn zip_function(root: &Path) -> Result<()> {
+pub(crate) fn zip_function(root: &Path) -> Result<()> {
     let zip = root.join(FUNCTION);
     let directory = zip.parent().context("it is in a directory")?;
     fs::create_dir_all(directory)?;

@@ -80,12 +80,11 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     }
 }
 
-/// The binary and the function of Lambda, as the tests have them.
-fn built(root: &Path) -> Result<(PathBuf, PathBuf)> {
+/// The binary as the tests have it, which they have built, and the function of Lambda beside it.
+fn built(root: &Path) -> Result<PathBuf> {
     let mut command = Command::new(env!("CARGO"));
     command.args(["test", "--no-run", "--quiet", "--locked", "--workspace"]);
     command.args(["--features", "orderd/aws,orderd/mutants"]);
     finish(command.current_dir(root))?;
-    let debug = root.join("target/debug");
-    Ok((debug.join("orderd"), debug.join("bootstrap")))
+    Ok(root.join("target/debug/orderd"))
 }

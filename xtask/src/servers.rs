@@ -3,7 +3,7 @@
 //! makes a database or a schema of its own.
 
 pub mod daemon;
-mod emulator;
+pub mod emulator;
 mod mariadb;
 mod postgres;
 

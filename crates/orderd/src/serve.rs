@@ -287,7 +287,10 @@ fn api_settings(settings: &Settings) -> api::Settings {
             Anonymous::Auto if !on_loopback => api::Anonymous::None,
             Anonymous::Auto | Anonymous::Write => api::Anonymous::Write,
         },
-        trusted_proxies: Proxies(settings.server.trusted_proxies.clone()),
+        trusted_proxies: Proxies {
+            networks: settings.server.trusted_proxies.clone(),
+            header: settings.server.client_header.clone(),
+        },
         rate: match settings.rate_limit.enabled {
             Switch::Off => None,
             Switch::Auto if on_loopback => None,

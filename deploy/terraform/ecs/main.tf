@@ -170,7 +170,10 @@ module "api" {
     {
       ORDERD_ACCESS_ANONYMOUS       = var.anonymous
       ORDERD_SERVER_TRUSTED_PROXIES = module.network.cidr
+      # As long as it takes until nobody is sent here any more.
+      ORDERD_SHUTDOWN_DELAY = "5s"
     },
+    local.gateway ? { ORDERD_SERVER_CLIENT_HEADER = "X-Real-IP" } : {},
     var.api_environment,
   )
   secrets = merge(

@@ -73,7 +73,6 @@ module "gateway" {
   kms_key_arn = module.encryption.key_arn
 
   integrations = {
-    root = { routes = ["ANY /"], uri = "${trimsuffix(var.api_url, "/")}/" }
-    api  = { routes = ["ANY /{proxy+}"], uri = "${trimsuffix(var.api_url, "/")}/{proxy}" }
+    api = { routes = ["$default"], uri = trimsuffix(var.api_url, "/"), path = "$request.path" }
   }
 }

@@ -184,7 +184,10 @@ module "api" {
       ORDERD_EVENTS_FORMAT          = var.events_format
       ORDERD_ACCESS_ANONYMOUS       = var.anonymous
       ORDERD_SERVER_TRUSTED_PROXIES = module.network.cidr
-      ORDERD_LOG_FORMAT             = "json"
+      ORDERD_SERVER_CLIENT_HEADER   = "X-Real-IP"
+      # As long as it takes until the gateway sends nobody here any more.
+      ORDERD_SHUTDOWN_DELAY = "5s"
+      ORDERD_LOG_FORMAT     = "json"
     },
     var.api_environment,
   )

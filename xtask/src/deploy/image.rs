@@ -5,27 +5,26 @@
 //! from nothing, so this is the longest of the checks; `ORDERD_IMAGE_PROFILE=dev` compiles less well
 //! and in less time, and is not measured.
 
+use super::server::Server;
 use super::{Outcome, walkthrough};
 use anyhow::{Context, Result, ensure};
-use jiff::Timestamp;
-use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use xtask::finish;
 use xtask::servers::daemon::free_port;
 use xtask::tools::{below_target, from_debian, output};
 
 const COMPILES: &str = "docker.io/library/rust:1.95-bookworm";
 const RUNS: &str = "gcr.io/distroless/cc-debian12:nonroot";
-/// The label of what stands in for an image.
-const STAND_IN: &str = "orderd.stand-in";
 const IMAGE: &str = "localhost/orderd:deploy-check";
 /// Our own layers, with all features.
 const BYTES_MAX: u64 = 30 << 20;
 const START_MAX: Duration = Duration::from_millis(100);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+const BINARY: &str = "usr/local/bin/orderd";
 /// The glibc that the runtime of AWS Lambda has is 2.34.
 const GLIBC_MINOR_MAX: u32 = 34;
 
@@ -57,46 +56,41 @@ pub(super) fn check(root: &Path) -> Result<Outcome> {
     };
     let to = format!("type=local,dest={}", out.display());
     build("deploy/docker/Dockerfile", &["--tag", IMAGE])?;
+    run()?;
+    let bytes = layers()?;
     build(
         "deploy/docker/Dockerfile",
         &["--target", "archive", "--output", &to],
     )?;
-    build("deploy/docker/function.Dockerfile", &["--output", &to])?;
     let archive = lines(
         Command::new("tar")
             .arg("tzf")
             .arg(out.join("orderd.tar.gz")),
     )?;
     for file in [
-        "usr/local/bin/orderd",
+        BINARY,
         "etc/systemd/system/orderd.service",
+        "etc/nginx/sites-available/orderd.conf",
         "etc/orderd/orderd.toml",
     ] {
-        ensure!(
-            archive.contains(&file.to_owned()),
-            "the archive has no {file}: {archive:?}"
-        );
+        let there = archive.iter().any(|it| it == file);
+        ensure!(there, "the archive has no {file}: {archive:?}");
     }
+    let started = starts(&out)?;
+    build("deploy/docker/function.Dockerfile", &["--output", &to])?;
     let zip = out.join("function.zip");
-    let zipped = lines(
-        Command::new("python3")
-            .args(["-m", "zipfile", "--list"])
-            .arg(&zip),
-    )?;
-    ensure!(
-        zipped.iter().any(|line| line.starts_with("bootstrap ")),
-        "{zipped:?}"
-    );
-    let bytes = layers()?;
-    let started = run()?;
+    let mut list = Command::new("python3");
+    let zipped = lines(list.args(["-m", "zipfile", "--list"]).arg(&zip))?;
+    let holds = zipped.iter().any(|line| line.starts_with("bootstrap "));
+    ensure!(holds, "it holds no bootstrap: {zipped:?}");
     if profile == "dist" {
         ensure!(bytes <= BYTES_MAX, "our layers have {bytes} bytes");
         ensure!(started <= START_MAX, "it took {started:?} to start");
-        glibc(&out)?;
+        glibc(&out.join(BINARY))?;
     }
-    let megabytes = |bytes: u64| bytes.div_ceil(100_000) as f64 / 10.0;
+    let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10);
     Ok(Outcome::Holds(format!(
-        "our layers {} MB, serves after {} ms, function.zip {} MB, profile {profile}",
+        "our layers {}, serves after {} ms, function.zip {}, profile {profile}",
         megabytes(bytes),
         started.as_millis(),
         megabytes(fs::metadata(zip)?.len()),
@@ -121,7 +115,7 @@ fn stand_in() -> Result<()> {
         (
             COMPILES,
             "minbase",
-            "ca-certificates,gcc,libc6-dev,python3-minimal",
+            "ca-certificates,gcc,libc6-dev,python3",
             &[path, homes[0], homes[1]][..],
         ),
         (RUNS, "extract", "base-files,libc6,libgcc-s1", &[]),
@@ -151,8 +145,7 @@ fn stand_in() -> Result<()> {
         output(&mut bootstrap)?;
         let mut import = Command::new("podman");
         import
-            .args(["import", "--quiet", "--change"])
-            .arg(format!("LABEL={STAND_IN}=true"))
+            .args(["import", "--quiet"])
             .args(changes.iter().flat_map(|change| ["--change", change]))
             .arg(&tar)
             .arg(image);
@@ -161,9 +154,8 @@ fn stand_in() -> Result<()> {
     Ok(())
 }
 
-/// The image as a container, with no right that it can do without. Gives how long it took from the
-/// start of its process until it served.
-fn run() -> Result<Duration> {
+/// The image as a container, with no right that it can do without.
+fn run() -> Result<()> {
     let port = free_port()?;
     let mut run = podman(&["--runtime", "runc", "run", "--detach", "--network", "host"]);
     run.args([
@@ -187,24 +179,27 @@ fn run() -> Result<Duration> {
         let mut inspect = podman(&["inspect", "--format", format]);
         output(inspect.arg(&container.0)).map(|text| text.trim().to_owned())
     };
-    let process = of("{{.State.Pid}}")?;
-    let serves = serving(&container)?;
-    let started = started(&process)?;
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    serves(&container)?;
+    let status = fs::read_to_string(format!("/proc/{}/status", of("{{.State.Pid}}")?))?;
     ensure!(
         status.contains("\nUid:\t65532\t65532\t"),
-        "it runs as another: {status}"
+        "it runs as another:\n{status}"
     );
-    output(
-        podman(&["exec", &container.0, "/orderd", "healthcheck"])
-            .arg("--url")
-            .arg(format!("http://127.0.0.1:{port}")),
-    )?;
-    walkthrough::all(&format!("http://127.0.0.1:{port}"))?;
-    output(podman(&["stop", "--time", "30", &container.0]).stderr(Stdio::null()))?;
+    let url = format!("http://127.0.0.1:{port}");
+    let health = [
+        "exec",
+        &container.0,
+        "/orderd",
+        "healthcheck",
+        "--url",
+        &url,
+    ];
+    output(&mut podman(&health))?;
+    walkthrough::all(&url)?;
+    output(&mut podman(&["stop", "--time", "30", &container.0]))?;
     let code = of("{{.State.ExitCode}}")?;
     ensure!(code == "0", "it was told to stop, and ended with {code}");
-    Ok(serves.saturating_sub(started))
+    Ok(())
 }
 
 /// A container that is removed when dropped.
@@ -221,49 +216,31 @@ impl Drop for Container {
     }
 }
 
-/// When its log says that it serves, since 1970.
-fn serving(container: &Container) -> Result<Duration> {
+/// Waits until the container says that it serves.
+fn serves(container: &Container) -> Result<()> {
     let begun = Instant::now();
     loop {
-        let mut logs = podman(&["logs", &container.0]);
-        let said = logs.output()?;
-        let said = [said.stdout, said.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        if let Some(line) = said.lines().find(|line| line.contains(r#""Serving at "#)) {
-            let line: Value = serde_json::from_str(line)?;
-            let at: Timestamp = line["timestamp"]
-                .as_str()
-                .context("a line has a time")?
-                .parse()?;
-            return Ok(at.duration_since(Timestamp::UNIX_EPOCH).try_into()?);
+        let said = podman(&["logs", &container.0]).output()?;
+        let said = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+        if said.contains(r#""Serving at "#) {
+            return Ok(());
         }
         ensure!(
-            begun.elapsed() < Duration::from_secs(20),
+            begun.elapsed() < START_TIMEOUT,
             "it does not serve:\n{said}"
         );
         sleep(Duration::from_millis(50));
     }
 }
 
-/// When a process was started, since 1970, to a hundredth of a second.
-fn started(process: &str) -> Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name, in brackets, is the second field and may hold spaces.
-    let fields = stat.rsplit_once(')').context("a name in brackets")?.1;
-    let ticks: u64 = fields
-        .split_whitespace()
-        .nth(19)
-        .context("a start")?
-        .parse()?;
-    let uptime = fs::read_to_string("/proc/uptime")?;
-    let uptime: f64 = uptime
-        .split_whitespace()
-        .next()
-        .context("a time")?
-        .parse()?;
-    let ago = Duration::from_secs_f64(uptime) - Duration::from_millis(ticks * 10);
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-    Ok(now - ago)
+/// How long the binary takes from nothing until it takes requests, to some 20 ms.
+fn starts(out: &Path) -> Result<Duration> {
+    let mut unpack = Command::new("tar");
+    unpack.args(["--extract", "--gzip", "--file", "orderd.tar.gz", BINARY]);
+    finish(unpack.current_dir(out))?;
+    let begun = Instant::now();
+    let _server = Server::start(&out.join(BINARY), &["serve"])?;
+    Ok(begun.elapsed())
 }
 
 /// How many bytes the image has beside its base.
@@ -281,23 +258,9 @@ fn layers() -> Result<u64> {
     Ok(size(IMAGE)?.saturating_sub(size(RUNS)?))
 }
 
-/// Whether a program of the archive runs where no newer glibc is than AWS Lambda's.
-fn glibc(out: &Path) -> Result<()> {
-    let mut unpack = Command::new("tar");
-    unpack.args([
-        "--extract",
-        "--gzip",
-        "--file",
-        "orderd.tar.gz",
-        "usr/local/bin/orderd",
-    ]);
-    finish(unpack.current_dir(out))?;
-    let symbols = output(
-        Command::new("objdump")
-            .arg("--dynamic-syms")
-            .arg("usr/local/bin/orderd")
-            .current_dir(out),
-    )?;
+/// Whether the binary runs where no newer glibc is than AWS Lambda's.
+fn glibc(binary: &Path) -> Result<()> {
+    let symbols = output(Command::new("objdump").arg("--dynamic-syms").arg(binary))?;
     let needed = symbols.split("GLIBC_2.").skip(1).filter_map(|rest| {
         let digits = rest.split(|it: char| !it.is_ascii_digit()).next()?;
         digits.parse::<u32>().ok()
@@ -320,10 +283,10 @@ fn lines(command: &mut Command) -> Result<Vec<String>> {
     Ok(output(command)?.lines().map(str::to_owned).collect())
 }
 
-/// What lends a stand-in the Rust of this machine.
+/// What lends a stand-in the Rust of this machine; the image itself brings one.
 fn toolchain() -> Result<Vec<String>> {
-    let mut label = podman(&["image", "inspect", "--format", "{{.Labels}}", COMPILES]);
-    if !output(&mut label)?.contains(STAND_IN) {
+    let mut environment = podman(&["image", "inspect", "--format", "{{.Config.Env}}", COMPILES]);
+    if output(&mut environment)?.contains("RUST_VERSION=") {
         return Ok(Vec::new());
     }
     let home = std::env::var("HOME").context("there is no HOME")?;

@@ -129,7 +129,7 @@ pub(super) fn workflows(root: &Path) -> Result<Outcome> {
 /// Whether systemd understands the units, and what it thinks of how they are confined.
 pub(super) fn units(root: &Path) -> Result<Outcome> {
     let analyze = from_debian("systemd-analyze", &["systemd"])?;
-    let (orderd, _) = built(root)?;
+    let orderd = built(root)?;
     let copies = tempfile::tempdir()?;
     let mut copied = Vec::new();
     for name in ["orderd.service", "orderd.socket"] {
@@ -162,7 +162,7 @@ pub(super) fn units(root: &Path) -> Result<Outcome> {
 
 /// The settings of a machine of one's own, and what makes one of it unattended.
 pub(super) fn configuration(root: &Path) -> Result<Outcome> {
-    let (orderd, _) = built(root)?;
+    let orderd = built(root)?;
     let mut check = Command::new(orderd);
     check.args(["config", "check", "--config"]);
     output(check.arg(root.join("deploy/systemd/orderd.toml")))?;

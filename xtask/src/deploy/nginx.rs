@@ -20,8 +20,8 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 /// The walk-throughs, a stream of events, retries while the server is away, and what is too large.
 pub(super) fn check(root: &Path) -> Result<Outcome> {
     let nginx = from_debian("nginx", &["nginx-light"])?;
-    let (orderd, _) = built(root)?;
-    let mut server = Server::start(&orderd, &[])?;
+    let orderd = built(root)?;
+    let mut server = Server::start(&orderd, &["serve"])?;
     let (plain, tls) = (free_port()?, free_port()?);
     let _nginx = start(root, &nginx, &server, plain, tls)?;
     let url = format!("http://127.0.0.1:{plain}");

@@ -1,4 +1,4 @@
-//! A server to put something in front of.
+//! A server of ours, to put something in front of.
 
 use anyhow::Result;
 use std::net::TcpStream;
@@ -6,25 +6,38 @@ use std::path::Path;
 use std::process::Command;
 use xtask::servers::daemon::{Daemon, free_port};
 
-/// A running orderd on a file of its own, with faults on demand; killed when dropped.
+/// A running orderd, in a directory of its own and with faults on demand; killed when dropped.
 pub(super) struct Server {
     pub(super) port: u16,
     pub(super) daemon: Daemon,
 }
 
 impl Server {
-    /// Starts one, with more settings.
+    /// Starts a command of it that listens, on a free port.
     ///
     /// # Errors
     /// Where it does not start.
-    pub(super) fn start(orderd: &Path, settings: &[(&str, String)]) -> Result<Self> {
-        let port = free_port()?;
+    pub(super) fn start(orderd: &Path, arguments: &[&str]) -> Result<Self> {
+        Self::start_at(free_port()?, orderd, arguments, &[])
+    }
+
+    /// The same at a port, with more settings.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(super) fn start_at(
+        port: u16,
+        orderd: &Path,
+        arguments: &[&str],
+        settings: &[(String, String)],
+    ) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let mut command = Command::new(orderd);
         command
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .args(arguments)
+            .args(["--listen", &format!("127.0.0.1:{port}")])
             .env("ORDERD_FAULTS_ENABLED", "true")
-            .envs(settings.iter().map(|(name, value)| (name, value)))
+            .envs(settings.iter().cloned())
             .current_dir(directory.path());
         let is_ready = move |_| TcpStream::connect(("127.0.0.1", port)).is_ok();
         Ok(Self {

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::process::Command;
 
 /// An emulator, in the version that the tests were tried with.
-pub(super) struct Emulator {
+pub struct Emulator {
     venv: Venv,
     program: &'static str,
     /// Where it says that it is there.
@@ -16,7 +16,7 @@ pub(super) struct Emulator {
 }
 
 /// The first choice: it does what all the tests need.
-pub(super) const MINISTACK: Emulator = Emulator {
+pub const MINISTACK: Emulator = Emulator {
     venv: Venv {
         name: "ministack",
         packages: &["ministack==1.5.33"],
@@ -25,7 +25,7 @@ pub(super) const MINISTACK: Emulator = Emulator {
     health: "/_ministack/health",
 };
 /// A second opinion: written by others, slower, without functions.
-pub(super) const MOTO: Emulator = Emulator {
+pub const MOTO: Emulator = Emulator {
     venv: Venv {
         name: "moto",
         packages: &["moto[all,server]==5.2.5"],
@@ -42,7 +42,7 @@ const CREDENTIALS: [(&str, &str); 4] = [
 ];
 
 /// A running emulator, empty; stopped when dropped.
-pub(super) struct Running {
+pub struct Running {
     port: u16,
     _daemon: Daemon,
 }
@@ -52,7 +52,7 @@ impl Emulator {
     ///
     /// # Errors
     /// Where there is no Python with `venv`, the package cannot be had, or it does not start.
-    pub(super) fn start(&self) -> Result<Running> {
+    pub fn start(&self) -> Result<Running> {
         let program = self.venv.program(self.program)?;
         let port = free_port()?;
         let directory = tempfile::tempdir()?;
@@ -66,6 +66,8 @@ impl Emulator {
         command
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
+            // Policies that AWS makes are there, as they are on AWS.
+            .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
             .current_dir(directory.path());
         let health = self.health;
         let daemon = Daemon::start(command, directory, "-KILL", move |_| is_ready(port, health))?;
@@ -77,11 +79,17 @@ impl Emulator {
 }
 
 impl Running {
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// How clients find it: variables of their environment.
-    pub(super) fn variables(&self) -> Vec<(&'static str, String)> {
-        let endpoint = format!("http://127.0.0.1:{}", self.port);
+    #[must_use]
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
         let credentials = CREDENTIALS.map(|(name, value)| (name, value.to_owned()));
-        [("AWS_ENDPOINT_URL", endpoint)]
+        [("AWS_ENDPOINT_URL", self.url())]
             .into_iter()
             .chain(credentials)
             .collect()

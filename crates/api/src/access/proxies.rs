@@ -4,11 +4,14 @@ use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
-/// The networks whose `X-Forwarded-For` is believed.
-#[derive(Clone, Debug, Default)]
-pub struct Proxies(pub Vec<IpNet>);
+/// The proxies that are believed.
+#[derive(Clone, Debug)]
+pub struct Proxies {
+    /// Where they are.
+    pub networks: Vec<IpNet>,
+    /// The field in which they say whose request it is, as `X-Forwarded-For`.
+    pub header: HeaderName,
+}
 
 impl Proxies {
     /// Whose request it is that `peer` sent: each proxy adds at the end of the list whom it had the
@@ -19,7 +22,7 @@ impl Proxies {
         if !self.trust(client) {
             return client;
         }
-        let lists = headers.get_all(FORWARDED_FOR).iter().rev();
+        let lists = headers.get_all(&self.header).iter().rev();
         for named in lists.flat_map(|list| list.to_str().unwrap_or_default().rsplit(',')) {
             let Some(address) = address(named.trim()) else {
                 break;
@@ -33,7 +36,9 @@ impl Proxies {
     }
 
     fn trust(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
     }
 }
 

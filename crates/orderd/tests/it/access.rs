@@ -1,7 +1,7 @@
 //! Who may do what, and how often.
 
 use crate::service::{Answer, ORDER, PASSWORD, RECEIPT, Service};
-use api::{Anonymous, Owner, Peer, Proxies, Rate};
+use api::{Anonymous, Owner, Peer, Rate};
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
@@ -294,7 +294,7 @@ async fn a_token_is_made_with_a_scope_that_there_is() {
 #[tokio::test]
 async fn whoever_comes_through_a_trusted_proxy_is_counted_by_themselves() {
     let service = Service::with(|settings| {
-        settings.trusted_proxies = Proxies(vec!["10.0.0.0/8".parse().unwrap()]);
+        settings.trusted_proxies.networks = vec!["10.0.0.0/8".parse().unwrap()];
         settings.rate = Some(Rate {
             per_second: 1,
             burst: 1,

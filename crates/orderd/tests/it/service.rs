@@ -5,7 +5,7 @@ use crate::backend;
 use api::{Anonymous, App, Parts, PasswordDigest, Proxies, Settings};
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, HeaderName, Request};
 use domain::idempotency::Retention;
 use domain::product::Lines;
 use domain::webhook::target::Reach;
@@ -294,7 +294,10 @@ fn settings() -> Settings {
         faults_enabled: true,
         fulfil_all_contracts: false,
         anonymous: Anonymous::Write,
-        trusted_proxies: Proxies::default(),
+        trusted_proxies: Proxies {
+            networks: Vec::new(),
+            header: HeaderName::from_static("x-forwarded-for"),
+        },
         rate: None,
         webhook_reach: Reach::Any,
         admin_password: Some(PasswordDigest::of(PASSWORD.as_bytes())),

@@ -9,9 +9,10 @@ pub use forms::parse_duration;
 
 use domain::Currency;
 use forms::{
-    address, currency, duration, level, mismatch_status, networks, pause, queue, share, topic,
-    within,
+    address, currency, duration, header, level, mismatch_status, networks, pause, queue, share,
+    topic, within,
 };
+use http::HeaderName;
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -94,6 +95,9 @@ pub struct Server {
     /// Whose `X-Forwarded-For` is believed.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
+    /// The field in which they say whose request it is.
+    #[serde(deserialize_with = "header")]
+    pub client_header: HeaderName,
 }
 
 /// The end of the program.

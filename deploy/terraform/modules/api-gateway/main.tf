@@ -52,7 +52,12 @@ resource "aws_apigatewayv2_integration" "this" {
   payload_format_version = "1.0"
   timeout_milliseconds   = 29000
 
-  request_parameters = each.value.path == null ? null : { "overwrite:path" = each.value.path }
+  # The gateway names the client in a header of its own only, which cannot be mapped: so orderd is told
+  # by this one (server.client_header), whatever the client sent in it.
+  request_parameters = merge(
+    { "overwrite:header.X-Real-IP" = "$context.identity.sourceIp" },
+    each.value.path == null ? {} : { "overwrite:path" = each.value.path },
+  )
 }
 
 resource "aws_apigatewayv2_route" "this" {

@@ -5,9 +5,9 @@ variable "name" {
 
 variable "integrations" {
   description = <<-EOT
-    What answers, by a name of yours: its routes ($default is all that no other route takes), and its uri. That is a URL,
-    which ends in {proxy} where the route has {proxy+}; or, where private, the ARN of a service in Cloud Map or of a
-    listener of a load balancer. With path, what is asked for becomes that.
+    What answers, by a name of yours: its routes ($default is all that no other route takes), and its uri. That is a URL
+    or, where private, the ARN of a service in Cloud Map or of a listener of a load balancer. With path, what is asked for
+    becomes that; a URL needs $request.path there, or each request goes to the URL itself.
   EOT
   type = map(object({
     routes  = list(string)

@@ -1,13 +1,17 @@
-use super::{FORWARDED_FOR, Proxies};
-use axum::http::HeaderMap;
+use super::Proxies;
+use axum::http::{HeaderMap, HeaderName};
 
 /// What a list of each header makes of a request that came over a connection from `peer`.
 fn check(peer: &str, lists: &[&str], client: &str) {
     let networks = ["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"];
-    let proxies = Proxies(networks.iter().map(|it| it.parse().unwrap()).collect());
+    let header = HeaderName::from_static("x-forwarded-for");
+    let proxies = Proxies {
+        networks: networks.map(|it| it.parse().unwrap()).to_vec(),
+        header: header.clone(),
+    };
     let mut headers = HeaderMap::new();
     for list in lists {
-        headers.append(FORWARDED_FOR, list.parse().unwrap());
+        headers.append(&header, list.parse().unwrap());
     }
     let found = proxies.client(peer.parse().unwrap(), &headers);
     assert_eq!(found.to_string(), client, "{peer} {lists:?}");

@@ -1,6 +1,7 @@
 //! How values are written: what is read into which type, and what is refused.
 
 use domain::Currency;
+use http::HeaderName;
 use ipnet::IpNet;
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer};
@@ -76,6 +77,16 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
         deserializer,
         parse,
         "networks such as 127.0.0.1, 10.0.0.0/8",
+    )
+}
+
+/// The name of a field of a request's head.
+pub(super) fn header<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderName, D::Error> {
+    let parse = |text: &str| HeaderName::from_bytes(text.as_bytes()).ok();
+    parsed(
+        deserializer,
+        parse,
+        "the name of a header such as X-Forwarded-For",
     )
 }
 
