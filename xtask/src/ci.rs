@@ -3,7 +3,7 @@
 
 use crate::promises::Promises;
 
-use crate::{supply, tidy};
+use crate::{deploy, supply, tidy};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,13 +15,15 @@ use xtask::servers::{Extent, Servers};
 
 type Step = (&'static str, fn(&Path) -> Result<()>);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("fmt", |root| cargo(root, &["fmt", "--all", "--check"])),
     ("tidy", tidy::run),
     ("deny", supply::run),
     ("clippy", clippy),
     ("test", |root| test(root, &["--all".to_owned()])),
     ("doc", doc),
+    // Last, so that what it could not run is seen.
+    ("deploy", |root| deploy::run(root, &[])),
 ];
 
 /// What is the same wherever orders are, or can be tried in a file only.

@@ -11,7 +11,8 @@ mod walkthrough;
 use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 use xtask::finish;
 
 /// What became of a check.
@@ -24,59 +25,91 @@ pub(crate) enum Outcome {
 
 type Check = (&'static str, fn(&Path) -> Result<Outcome>);
 
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 10] = [
     ("dockerfiles", lint::dockerfiles),
     ("compose files", lint::compose),
     ("workflows", lint::workflows),
     ("systemd units", lint::units),
     ("machine's configuration", lint::configuration),
-    ("policies", lint::policies),
     ("nginx", nginx::check),
+    ("policies", lint::policies),
     ("terraform", terraform::check),
     ("terraform on emulators", terraform::apply),
     ("function behind a gateway", terraform::walk),
-    ("image", image::check),
 ];
+/// What compiles while the others wait for emulators.
+const BESIDE: Check = ("image", image::check);
+/// Takes ten minutes and more, so it has to be asked for by name.
+const LONG: Check = ("release", image::released);
 
 /// Runs the checks whose names hold one of `arguments`, or all, and prints a table.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let (all, names): (Vec<&String>, Vec<&String>) =
         arguments.iter().partition(|it| *it == "--all");
-    let wanted = |name: &str| names.is_empty() || names.iter().any(|it| name.contains(*it));
-    let mut table = Vec::new();
-    for (name, check) in CHECKS.iter().filter(|(name, _)| wanted(name)) {
-        println!("--- {name}");
-        let begun = Instant::now();
-        let outcome = check(root);
-        let took = begun.elapsed().as_secs_f64();
-        let (word, said) = match &outcome {
-            Ok(Outcome::Holds(said)) => ("ok", said.clone()),
-            Ok(Outcome::NotRun(why)) => ("NOT RUN", why.clone()),
-            Err(error) => {
-                println!("{error:#}");
-                (
-                    "FAILED",
-                    error
-                        .to_string()
-                        .lines()
-                        .next()
-                        .unwrap_or_default()
-                        .to_owned(),
-                )
-            }
-        };
-        table.push((word, format!("{name:<26} {word:<8} {took:>6.1} s  {said}")));
-    }
-    ensure!(!table.is_empty(), "no check has such a name");
+    let is_named = |(name, _): &&Check| names.iter().any(|it| name.contains(*it));
+    let is_wanted = |check: &&Check| names.is_empty() || is_named(check);
+    let lines: Vec<Line> = thread::scope(|scope| {
+        let beside = is_wanted(&&BESIDE).then(|| scope.spawn(|| Line::of(BESIDE, root)));
+        let wanted = CHECKS.iter().filter(is_wanted);
+        let long = Some(&LONG).filter(is_named);
+        let lines: Vec<Line> = wanted
+            .chain(long)
+            .map(|check| Line::of(*check, root))
+            .collect();
+        let beside = beside.map(|thread| thread.join().expect("it does not panic"));
+        lines.into_iter().chain(beside).collect()
+    });
+    ensure!(!lines.is_empty(), "no check has such a name");
     println!();
-    for (_, line) in &table {
-        println!("{line}");
+    for Line {
+        name,
+        word,
+        took,
+        said,
+    } in &lines
+    {
+        println!("{name:<26} {word:<8} {:>6.1} s  {said}", took.as_secs_f64());
     }
-    let count = |which: &str| table.iter().filter(|(word, _)| *word == which).count();
-    match (count("FAILED"), count("NOT RUN")) {
+    let count = |which: &str| lines.iter().filter(|line| line.word == which).count();
+    match (count(FAILED), count(NOT_RUN)) {
         (0, 0) => Ok(()),
         (0, _) if all.is_empty() => Ok(()),
         (failed, not_run) => bail!("{failed} failed, {not_run} could not be run"),
+    }
+}
+
+const FAILED: &str = "FAILED";
+const NOT_RUN: &str = "NOT RUN";
+
+/// A line of the table.
+struct Line {
+    name: &'static str,
+    word: &'static str,
+    took: Duration,
+    said: String,
+}
+
+impl Line {
+    /// Runs a check.
+    fn of((name, check): Check, root: &Path) -> Self {
+        println!("--- {name}");
+        let begun = Instant::now();
+        let outcome = check(root);
+        let took = begun.elapsed();
+        let (word, said) = match outcome {
+            Ok(Outcome::Holds(said)) => ("ok", said),
+            Ok(Outcome::NotRun(why)) => (NOT_RUN, why),
+            Err(error) => {
+                println!("--- {name}: {error:#}");
+                (FAILED, "see above".to_owned())
+            }
+        };
+        Self {
+            name,
+            word,
+            took,
+            said,
+        }
     }
 }
 

@@ -19,8 +19,8 @@ Usage: cargo xtask <chore>
                 `--skip NAME`; with --all what cannot run here is a failure
   bench [ARGS]  how fast it is, beside the ceilings; written to bench/results
   locust        the load that users of the older systems put on them; written to bench/results
-  deploy-check [ARGS]  whether what is in deploy/ works; ARGS are names of checks; with --all what
-                cannot run here is a failure
+  deploy-check [ARGS]  whether what is in deploy/ works; ARGS are names of checks, `release` among
+                them, which compiles as a release does; with --all what cannot run is a failure
   tidy          the rules that no compiler holds: dependencies, layout, sources";
 
 fn main() -> ExitCode {

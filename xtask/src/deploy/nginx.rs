@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use xtask::servers::daemon::{Daemon, free_port};
@@ -62,18 +62,7 @@ pub(super) fn check(root: &Path) -> Result<Outcome> {
 fn start(root: &Path, nginx: &Path, server: &Server, plain: u16, tls: u16) -> Result<Daemon> {
     let directory = tempfile::tempdir()?;
     let path = directory.path();
-    let certificate = path.join("certificate.pem");
-    let key = path.join("key.pem");
-    let mut openssl = Command::new("openssl");
-    openssl
-        .args([
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
-        ])
-        .args(["-subj", "/CN=orders.example.org", "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate);
-    output(&mut openssl)?;
+    let (certificate, key) = certificate(path)?;
     fs::create_dir_all(path.join("snippets"))?;
     let copy = |name: &str, to: &str, changes: &[(&str, String)]| -> Result<()> {
         let mut text = fs::read_to_string(root.join("deploy/nginx").join(name))?;
@@ -131,6 +120,22 @@ fn start(root: &Path, nginx: &Path, server: &Server, plain: u16, tls: u16) -> Re
     let is_ready = move |_| TcpStream::connect(("127.0.0.1", plain)).is_ok();
     let command = with_prefix();
     Daemon::start(command, directory, "-QUIT", is_ready)
+}
+
+/// A certificate that nobody vouches for, and its key.
+fn certificate(directory: &Path) -> Result<(PathBuf, PathBuf)> {
+    let certificate = directory.join("certificate.pem");
+    let key = directory.join("key.pem");
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes"])
+        .args(["-days", "1", "-subj", "/CN=orders.example.org"])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate);
+    output(&mut openssl)?;
+    Ok((certificate, key))
 }
 
 /// Whether an event comes through while its stream is open.

@@ -21,8 +21,8 @@ struct Stack {
     on_moto: &'static [&'static str],
     /// What neither has is left out.
     variables: &'static [&'static str],
-    /// The variable that names what would have to be built.
-    file: Option<&'static str>,
+    /// The variable that names what would have to be built, and what stands for it.
+    file: Option<(&'static str, &'static str)>,
     is_removed: bool,
 }
 
@@ -39,7 +39,7 @@ const STACKS: [Stack; 3] = [
             "deletion_protection=false",
             "flow_logs=false",
         ],
-        file: Some("function_zip"),
+        file: Some(("function_zip", ci::FUNCTION)),
         is_removed: true,
     },
     Stack {
@@ -69,7 +69,8 @@ const STACKS: [Stack; 3] = [
             "flow_logs=false",
             "detailed_monitoring=false",
         ],
-        file: Some("archive"),
+        // What is in it is no matter, and the emulator forgets tags of what is large.
+        file: Some(("archive", "LICENSE")),
         // moto keeps the interface of a machine that has ended.
         is_removed: false,
     },
@@ -107,7 +108,6 @@ pub(super) fn apply(root: &Path) -> Result<Outcome> {
     };
     built(root)?;
     ci::zip_function(root)?;
-    let zip = root.join(ci::FUNCTION);
     let (ministack, moto) = (MINISTACK.start()?, MOTO.start()?);
     let made: Vec<Result<String>> = thread::scope(|scope| {
         let begin = |stack: &'static Stack| {
@@ -116,8 +116,9 @@ pub(super) fn apply(root: &Path) -> Result<Outcome> {
             environment.extend(stack.on_moto.iter().map(elsewhere));
             let mut variables: Vec<String> =
                 stack.variables.iter().map(|it| (*it).to_owned()).collect();
-            // What is in it is no matter.
-            let file = stack.file.map(|name| format!("{name}={}", zip.display()));
+            let file = stack
+                .file
+                .map(|(name, path)| format!("{name}={}", root.join(path).display()));
             variables.extend(file);
             // The emulators are shared, and names must not meet.
             variables.push(format!("name=check-{}", stack.name));
@@ -296,7 +297,7 @@ impl Terraform {
             .env("TF_INPUT", "false")
             .env("CHECKPOINT_DISABLE", "true");
         // It may name a file that is not there, which is an error of its own.
-        if std::env::var("TF_CLI_CONFIG_FILE").is_ok_and(|file| !Path::new(&file).exists()) {
+        if std::env::var_os("TF_CLI_CONFIG_FILE").is_some_and(|file| !Path::new(&file).exists()) {
             command.env_remove("TF_CLI_CONFIG_FILE");
         }
         command

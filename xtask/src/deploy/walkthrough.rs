@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use xtask::tools::output;
 
 /// How long an order may take to be fulfilled.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request, and what its answer must be.
 struct Step {
