@@ -70,20 +70,7 @@ fn built(root: &Path, profile: &str) -> Result<Outcome> {
         "deploy/docker/Dockerfile",
         &["--target", "archive", "--output", &to],
     )?;
-    let archive = lines(
-        Command::new("tar")
-            .arg("tzf")
-            .arg(out.join("orderd.tar.gz")),
-    )?;
-    for file in [
-        BINARY,
-        "etc/systemd/system/orderd.service",
-        "etc/nginx/sites-available/orderd.conf",
-        "etc/orderd/orderd.toml",
-    ] {
-        let there = archive.iter().any(|it| it == file);
-        ensure!(there, "the archive has no {file}: {archive:?}");
-    }
+    holds_what_a_machine_needs(&out)?;
     let started = starts(&out)?;
     build("deploy/docker/function.Dockerfile", &["--output", &to])?;
     let zip = out.join("function.zip");
@@ -111,6 +98,25 @@ fn built(root: &Path, profile: &str) -> Result<Outcome> {
         started.as_millis(),
         megabytes(fs::metadata(zip)?.len()),
     )))
+}
+
+/// Whether the archive holds what a machine of one's own needs.
+fn holds_what_a_machine_needs(out: &Path) -> Result<()> {
+    let archive = lines(
+        Command::new("tar")
+            .arg("tzf")
+            .arg(out.join("orderd.tar.gz")),
+    )?;
+    for file in [
+        BINARY,
+        "etc/systemd/system/orderd.service",
+        "etc/nginx/sites-available/orderd.conf",
+        "etc/orderd/orderd.toml",
+    ] {
+        let there = archive.iter().any(|it| it == file);
+        ensure!(there, "the archive has no {file}: {archive:?}");
+    }
+    Ok(())
 }
 
 /// The programs that build and run, once they are here.
