@@ -312,4 +312,5 @@ module "github" {
   service_arns       = [module.api.service_arn, module.worker.service_arn]
   task_role_arns     = concat(module.api.role_arns, module.worker.role_arns)
   deploy_policy_arns = var.github_deploy_policy_arns
+  plan_policy_arns   = var.github_plan_policy_arns
 }

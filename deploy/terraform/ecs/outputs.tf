@@ -58,5 +58,11 @@ output "github_roles" {
   value = one([for github in module.github : {
     deploy = github.deploy_role_arn
     push   = github.push_role_arn
+    plan   = github.plan_role_arn
   }])
+}
+
+output "repository_url" {
+  description = "Where images can be pushed: ECR_REPOSITORY of the workflows."
+  value       = module.registry.repository_url
 }

@@ -580,3 +580,14 @@ variable "github_deploy_policy_arns" {
     error_message = "github_deploy_policy_arns has to be a list of ARNs of IAM policies."
   }
 }
+
+variable "github_plan_policy_arns" {
+  description = "What pull requests may read to show what they would change, as arn:aws:iam::aws:policy/ReadOnlyAccess, which reads orders, too. Without any there is no role for them."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.github_plan_policy_arns : can(regex("^arn:[a-z-]+:iam::", arn))])
+    error_message = "github_plan_policy_arns has to be a list of ARNs of IAM policies."
+  }
+}

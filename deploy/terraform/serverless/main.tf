@@ -284,4 +284,5 @@ module "github" {
   task_role_arns     = module.api.role_arns
   function_arns      = [module.worker.arn]
   deploy_policy_arns = var.github_deploy_policy_arns
+  plan_policy_arns   = var.github_plan_policy_arns
 }

@@ -11,6 +11,8 @@ locals {
   subjects = {
     deploy = [for subject in var.deploy_from : "repo:${var.repository}:${subject}"]
     push   = [for subject in var.push_from : "repo:${var.repository}:${subject}"]
+    # GitHub calls every pull request that, and gives those of forks no token.
+    plan = ["repo:${var.repository}:pull_request"]
   }
 
   trust = {
@@ -114,4 +116,18 @@ resource "aws_iam_role_policy" "push" {
   name   = "push"
   role   = aws_iam_role.push.id
   policy = jsonencode({ Version = "2012-10-17", Statement = local.push })
+}
+
+resource "aws_iam_role" "plan" {
+  count = length(var.plan_policy_arns) == 0 ? 0 : 1
+
+  name               = "${var.name}-github-plan"
+  assume_role_policy = local.trust.plan
+}
+
+resource "aws_iam_role_policy_attachment" "plan" {
+  for_each = toset(var.plan_policy_arns)
+
+  role       = aws_iam_role.plan[0].name
+  policy_arn = each.key
 }

@@ -8,6 +8,11 @@ output "push_role_arn" {
   value       = aws_iam_role.push.arn
 }
 
+output "plan_role_arn" {
+  description = "The role for plans of pull requests; null where there is none."
+  value       = one(aws_iam_role.plan[*].arn)
+}
+
 output "trust" {
   description = "Who may take which role, as JSON."
   value       = local.trust

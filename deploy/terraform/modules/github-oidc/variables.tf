@@ -29,7 +29,7 @@ variable "deploy_from" {
 variable "push_from" {
   description = "What may push images, named in the same way."
   type        = list(string)
-  default     = ["ref:refs/heads/main"]
+  default     = ["environment:release"]
 
   validation {
     condition = length(var.push_from) > 0 && alltrue([
@@ -70,6 +70,12 @@ variable "function_arns" {
 
 variable "deploy_policy_arns" {
   description = "What else the deploying role may. To run all of `terraform apply` it needs what you need for that."
+  type        = list(string)
+  default     = []
+}
+
+variable "plan_policy_arns" {
+  description = "What pull requests may read to show what they would change; without any there is no role for them."
   type        = list(string)
   default     = []
 }

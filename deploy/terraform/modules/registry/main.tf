@@ -8,12 +8,11 @@ locals {
     "^([0-9]{12})\\.dkr\\.ecr\\.([a-z0-9-]+)\\.amazonaws\\.com(?:\\.cn)?/([^:@]+)", var.image
   )
   platform = { arm64 = "linux/arm64", x86_64 = "linux/amd64" }[var.architecture]
-  uri      = local.built ? "${aws_ecr_repository.this[0].repository_url}:${var.tag}-${var.architecture}" : var.image
+  uri      = local.built ? "${aws_ecr_repository.this.repository_url}:${var.tag}-${var.architecture}" : var.image
 }
 
+# There also where an image is given: it may be one of those that are pushed here.
 resource "aws_ecr_repository" "this" {
-  count = local.built ? 1 : 0
-
   name                 = var.name
   image_tag_mutability = "IMMUTABLE"
   force_delete         = true
@@ -29,9 +28,7 @@ resource "aws_ecr_repository" "this" {
 }
 
 resource "aws_ecr_lifecycle_policy" "this" {
-  count = local.built ? 1 : 0
-
-  repository = aws_ecr_repository.this[0].name
+  repository = aws_ecr_repository.this.name
   policy = jsonencode({
     rules = [{
       rulePriority = 1
@@ -68,7 +65,7 @@ resource "terraform_data" "image" {
     EOT
     environment = {
       IMAGE    = local.uri
-      NAME     = aws_ecr_repository.this[0].name
+      NAME     = aws_ecr_repository.this.name
       PLATFORM = local.platform
       REGION   = data.aws_region.current.name
       ROOT     = abspath(var.root)

@@ -10,8 +10,13 @@ output "is_ecr" {
 
 output "repository_arn" {
   description = "The repository that it is pulled from, where that is one of AWS."
-  value = local.built ? aws_ecr_repository.this[0].arn : (
+  value = local.built ? aws_ecr_repository.this.arn : (
     length(local.given_ecr) == 0 ? null :
     "arn:${data.aws_partition.current.partition}:ecr:${local.given_ecr[0][1]}:${local.given_ecr[0][0]}:repository/${local.given_ecr[0][2]}"
   )
+}
+
+output "repository_url" {
+  description = "Where images can be pushed."
+  value       = aws_ecr_repository.this.repository_url
 }

@@ -155,13 +155,14 @@ resource "aws_ecs_task_definition" "this" {
       command                = var.command
       user                   = "65532:65532"
       readonlyRootFilesystem = true
-      stopTimeout            = 30
-      environment            = [for name in sort(keys(var.environment)) : { name = name, value = var.environment[name] }]
-      secrets                = [for name in sort(keys(var.secrets)) : { name = name, valueFrom = var.secrets[name] }]
-      mountPoints            = var.data_volume ? [{ sourceVolume = "data", containerPath = "/data", readOnly = false }] : []
-      portMappings           = local.listen ? [{ containerPort = var.port, hostPort = var.port, protocol = "tcp" }] : []
-      systemControls         = []
-      volumesFrom            = []
+      # Longer than shutdown.delay and shutdown.timeout together.
+      stopTimeout    = 45
+      environment    = [for name in sort(keys(var.environment)) : { name = name, value = var.environment[name] }]
+      secrets        = [for name in sort(keys(var.secrets)) : { name = name, valueFrom = var.secrets[name] }]
+      mountPoints    = var.data_volume ? [{ sourceVolume = "data", containerPath = "/data", readOnly = false }] : []
+      portMappings   = local.listen ? [{ containerPort = var.port, hostPort = var.port, protocol = "tcp" }] : []
+      systemControls = []
+      volumesFrom    = []
 
       linuxParameters = {
         initProcessEnabled = true
