@@ -6,7 +6,8 @@
 FROM docker.io/library/rust:1.95-bookworm AS manifests
 WORKDIR /src
 COPY . .
-RUN find crates xtask -type f ! -name Cargo.toml ! -path '*/src/main.rs' ! -path '*/src/lib.rs' -delete \
+RUN rm -rf deploy config.default.toml \
+    && find crates xtask -type f ! -name Cargo.toml ! -path '*/src/main.rs' ! -path '*/src/lib.rs' -delete \
     && find crates xtask -name lib.rs -exec truncate --size=0 {} + \
     && echo 'fn main() {}' >/main.rs \
     && find crates xtask -name main.rs -exec cp /main.rs {} \;

@@ -33,7 +33,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use store::cache::{Cache, Driver};
-use store::open::{Access, Options};
+use store::open::{Access, Options, locate};
 use store::{Committed, RecordQuery, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -42,8 +42,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-/// How often the store is asked whether it can still be used.
+/// How often the store is asked whether it can still be used: a file, and a service, which may want to be
+/// paid for each answer.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+const WATCH_SERVICE_EVERY: Duration = Duration::from_mins(1);
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -327,6 +329,7 @@ pub(crate) struct Server {
     closed: CancellationToken,
     background: TaskTracker,
     shutdown: Shutdown,
+    watch_every: Duration,
 }
 
 impl Server {
@@ -351,6 +354,10 @@ impl Server {
             closed,
             background,
             shutdown: config.settings.shutdown.clone(),
+            watch_every: match locate(&config.settings.database.url) {
+                Ok(location) if location.file().is_none() => WATCH_SERVICE_EVERY,
+                _ => WATCH_EVERY,
+            },
         })
     }
 
@@ -378,7 +385,7 @@ impl Server {
                 info!(signal = signal.name(), "Stopping: finishing the requests under way");
                 None
             }
-            error = lost(&*self.app.store) => {
+            error = lost(&*self.app.store, self.watch_every) => {
                 error!(error = &error as &dyn std::error::Error, "Stopping: the store cannot be used any more");
                 Some(error)
             }
@@ -428,9 +435,9 @@ impl Server {
 }
 
 /// Waits until the store says that it is lost for good, not merely out of order.
-async fn lost(store: &dyn Store) -> store::Error {
+async fn lost(store: &dyn Store, every: Duration) -> store::Error {
     loop {
-        sleep(WATCH_EVERY).await;
+        sleep(every).await;
         if let Err(error @ store::Error::Corrupt(_)) = store.stats().await {
             return error;
         }

@@ -309,8 +309,6 @@ module "github" {
   deploy_from        = var.github_deploy_from
   provider_arn       = var.github_provider_arn
   repository_name    = var.name
-  service_arns       = [module.api.service_arn, module.worker.service_arn]
-  task_role_arns     = concat(module.api.role_arns, module.worker.role_arns)
   deploy_policy_arns = var.github_deploy_policy_arns
   plan_policy_arns   = var.github_plan_policy_arns
 }

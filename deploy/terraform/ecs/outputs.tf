@@ -20,7 +20,7 @@ output "try" {
 output "make_a_token" {
   description = "Makes a token that may place orders, and shows it; it is in the log of the API from then on."
   value = join(" ", [
-    "aws ecs run-task --region ${local.region} --cluster ${aws_ecs_cluster.this.name} --launch-type FARGATE",
+    "aws --no-cli-pager ecs run-task --region ${local.region} --cluster ${aws_ecs_cluster.this.name} --launch-type FARGATE",
     "--task-definition ${module.api.task_definition_family}",
     "--network-configuration 'awsvpcConfiguration={subnets=[${join(",", module.network.private_subnet_ids)}],securityGroups=[${module.api.security_group_id}],assignPublicIp=DISABLED}'",
     "--overrides '{\"containerOverrides\":[{\"name\":\"orderd\",\"command\":[\"token\",\"create\",\"--scope\",\"write\"]}]}'",

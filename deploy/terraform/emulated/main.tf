@@ -42,9 +42,10 @@ module "worker" {
   zip_base64sha256 = filebase64sha256(var.function_zip)
   architecture     = var.architecture
   queue_arn        = module.queue.arn
-  dead_letter_arn  = module.queue.dead_letter_arn
-  timeout          = var.function_timeout
-  kms_key_arn      = module.encryption.key_arn
+  # Lambda takes no FIFO queue for it.
+  dead_letter_arn = var.fifo ? null : module.queue.dead_letter_arn
+  timeout         = var.function_timeout
+  kms_key_arn     = module.encryption.key_arn
 
   policies = {
     orders     = module.table.policy

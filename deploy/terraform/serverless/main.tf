@@ -6,12 +6,6 @@ locals {
 
   # The function is outside of the VPC, so what is simulated is reached as clients reach the API.
   payment_api_url = var.simulated_payments ? "${module.gateway.endpoint}/simulated-payments" : var.payment_api_url
-
-  # Services outside may listen on ports of their own.
-  api_url_ports = [
-    for url in compact([var.payment_api_url, var.inventory_api_url]) :
-    try(tonumber(regex("^https?://[^/]*:([0-9]+)", url)[0]), startswith(url, "https:") ? 443 : 80)
-  ]
 }
 
 module "encryption" {
@@ -95,12 +89,13 @@ module "function_zip" {
 module "worker" {
   source = "../modules/worker-lambda"
 
-  name                    = "${var.name}-worker"
-  zip                     = module.function_zip.path
-  zip_base64sha256        = module.function_zip.base64sha256
-  architecture            = var.architecture
-  queue_arn               = module.queue.arn
-  dead_letter_arn         = module.queue.dead_letter_arn
+  name             = "${var.name}-worker"
+  zip              = module.function_zip.path
+  zip_base64sha256 = module.function_zip.base64sha256
+  architecture     = var.architecture
+  queue_arn        = module.queue.arn
+  # Lambda takes no FIFO queue for it.
+  dead_letter_arn         = var.fifo ? null : module.queue.dead_letter_arn
   timeout                 = var.function_timeout
   memory_size             = var.function_memory
   batch_size              = var.sqs_batch_size
@@ -280,9 +275,6 @@ module "github" {
   deploy_from        = var.github_deploy_from
   provider_arn       = var.github_provider_arn
   repository_name    = var.name
-  service_arns       = [module.api.service_arn]
-  task_role_arns     = module.api.role_arns
-  function_arns      = [module.worker.arn]
   deploy_policy_arns = var.github_deploy_policy_arns
   plan_policy_arns   = var.github_plan_policy_arns
 }

@@ -338,6 +338,16 @@ resource "aws_ebs_volume" "data" {
   tags = { Name = "${var.name}-data" }
 }
 
+locals {
+  cloud_init = templatefile("${path.module}/cloud-init.yaml.tftpl", {
+    archive_url    = "https://${aws_s3_bucket.archive.bucket}.s3.${local.region}.amazonaws.com/${aws_s3_object.archive.key}"
+    archive_sha256 = module.archive.sha256
+    region         = local.region
+    settings       = local.settings
+    volume_id      = aws_ebs_volume.data.id
+  })
+}
+
 resource "aws_instance" "this" {
   ami                  = local.ami_id
   instance_type        = local.instance_type
@@ -348,13 +358,7 @@ resource "aws_instance" "this" {
 
   # A new version is a new machine; what it keeps is on the volume.
   user_data_replace_on_change = true
-  user_data_base64 = base64gzip(templatefile("${path.module}/cloud-init.yaml.tftpl", {
-    archive_url    = "https://${aws_s3_bucket.archive.bucket}.s3.${local.region}.amazonaws.com/${aws_s3_object.archive.key}"
-    archive_sha256 = module.archive.sha256
-    region         = local.region
-    settings       = local.settings
-    volume_id      = aws_ebs_volume.data.id
-  }))
+  user_data_base64            = base64gzip(local.cloud_init)
 
   network_interface {
     device_index         = 0
@@ -379,6 +383,12 @@ resource "aws_instance" "this" {
   lifecycle {
     # A newer Ubuntu is for the next machine, not a reason for one.
     ignore_changes = [ami]
+
+    # A machine says nowhere that it could not read this.
+    precondition {
+      condition     = can(yamldecode(local.cloud_init).runcmd[0])
+      error_message = "What the machine is to do at its first boot is no YAML: see that no value in settings has a quote or a line break."
+    }
   }
 
   depends_on = [aws_eip.this, aws_iam_role_policy.archive, aws_iam_role_policy.session]

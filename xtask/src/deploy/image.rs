@@ -110,7 +110,11 @@ fn holds_what_a_machine_needs(out: &Path) -> Result<()> {
     for file in [
         BINARY,
         "etc/systemd/system/orderd.service",
+        "etc/systemd/system/orderd.socket",
+        "etc/nginx/conf.d/orderd-http.conf",
         "etc/nginx/sites-available/orderd.conf",
+        "etc/nginx/sites-available/orderd-tls.conf",
+        "etc/nginx/snippets/orderd-proxy.conf",
         "etc/orderd/orderd.toml",
     ] {
         let there = archive.iter().any(|it| it == file);

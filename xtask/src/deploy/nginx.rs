@@ -22,9 +22,13 @@ pub(super) fn check(root: &Path) -> Result<Outcome> {
     let nginx = from_debian("nginx", &["nginx-light"])?;
     let orderd = built(root)?;
     let mut server = Server::start(&orderd, &["serve"])?;
-    let (plain, tls) = (free_port()?, free_port()?);
-    let _nginx = start(root, &nginx, &server, plain, tls)?;
-    let url = format!("http://127.0.0.1:{plain}");
+    let ports = Ports {
+        plain: free_port()?,
+        redirect: free_port()?,
+        tls: free_port()?,
+    };
+    let _nginx = start(root, &nginx, &server, &ports)?;
+    let url = format!("http://127.0.0.1:{}", ports.plain);
     walkthrough::all(&url)?;
     streams(&url)?;
     keeps_ids(&url)?;
@@ -34,8 +38,21 @@ pub(super) fn check(root: &Path) -> Result<Outcome> {
         status == 413 && body.contains("payload_too_large"),
         "{status} {body}"
     );
-    let secure = curl(&format!("https://127.0.0.1:{tls}"), "GET /readyz", &[], "")?;
+    let secure = curl(
+        &format!("https://127.0.0.1:{}", ports.tls),
+        "GET /readyz",
+        &[],
+        "",
+    )?;
     ensure!(secure.0 == 200, "over TLS: {secure:?}");
+    let redirect = format!("http://127.0.0.1:{}", ports.redirect);
+    let redirected = curl(&redirect, "POST /v1/orders", &[], ORDER)?;
+    ensure!(redirected.0 == 308, "a POST stays one: {redirected:?}");
+    // A certificate is asked for before there is one: nginx answers, not orderd.
+    for url in [&url, &redirect] {
+        let (status, body) = curl(url, "GET /.well-known/acme-challenge/x", &[], "")?;
+        ensure!(status == 404 && body.contains("<html>"), "{status} {body}");
+    }
 
     server.daemon.end();
     let key = ["Idempotency-Key: while-away"];
@@ -58,8 +75,15 @@ pub(super) fn check(root: &Path) -> Result<Outcome> {
     Ok(Outcome::Holds(told.to_owned()))
 }
 
+/// Where nginx listens: for HTTP, for HTTP that is sent to HTTPS, and for that.
+struct Ports {
+    plain: u16,
+    redirect: u16,
+    tls: u16,
+}
+
 /// nginx with both sites, on ports and in a directory of its own.
-fn start(root: &Path, nginx: &Path, server: &Server, plain: u16, tls: u16) -> Result<Daemon> {
+fn start(root: &Path, nginx: &Path, server: &Server, ports: &Ports) -> Result<Daemon> {
     let directory = tempfile::tempdir()?;
     let path = directory.path();
     let (certificate, key) = certificate(path)?;
@@ -84,10 +108,10 @@ fn start(root: &Path, nginx: &Path, server: &Server, plain: u16, tls: u16) -> Re
             ("    listen [::]:80 default_server;\n", String::new()),
         ]
     };
-    copy("orderd.conf", "site.conf", &plainly(plain))?;
+    copy("orderd.conf", "site.conf", &plainly(ports.plain))?;
     let live = "/etc/letsencrypt/live/orders.example.org/";
     let secured = [
-        ("listen 443", format!("listen 127.0.0.1:{tls}")),
+        ("listen 443", format!("listen 127.0.0.1:{}", ports.tls)),
         ("    listen [::]:443 ssl http2;\n", String::new()),
         (
             &format!("{live}fullchain.pem"),
@@ -98,7 +122,7 @@ fn start(root: &Path, nginx: &Path, server: &Server, plain: u16, tls: u16) -> Re
     copy(
         "orderd-tls.conf",
         "tls.conf",
-        &[&plainly(free_port()?)[..], &secured].concat(),
+        &[&plainly(ports.redirect)[..], &secured].concat(),
     )?;
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {name};\n"))
@@ -117,6 +141,7 @@ fn start(root: &Path, nginx: &Path, server: &Server, plain: u16, tls: u16) -> Re
         command
     };
     output(with_prefix().arg("-t"))?;
+    let plain = ports.plain;
     let is_ready = move |_| TcpStream::connect(("127.0.0.1", plain)).is_ok();
     let command = with_prefix();
     Daemon::start(command, directory, "-QUIT", is_ready)

@@ -4,7 +4,7 @@
 use super::server::Server;
 use super::{Outcome, built, walkthrough};
 use crate::ci;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -91,10 +91,15 @@ pub(super) fn check(root: &Path) -> Result<Outcome> {
         terraform.init(stack)?;
         output(terraform.command(stack).args(["validate", "-no-color"]))?;
         let said = output(terraform.command(stack).args(["test", "-no-color"]))?;
-        let count = said.lines().rev().find(|line| line.contains(" passed"));
-        let count = count.context("terraform test says how many passed")?;
-        let count = count.trim_start_matches("Success! ").split(',').next();
-        passed.push(format!("{stack} {}", count.unwrap_or_default()));
+        // As "Success! 25 passed, 0 failed."
+        let count = said
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix("Success! "));
+        let count = count.and_then(|rest| rest.split_once(' '));
+        let count: u32 = count.context("it says how many passed")?.0.parse()?;
+        ensure!(count > 0, "{stack} has no tests");
+        passed.push(format!("{stack} {count} passed"));
     }
     Ok(Outcome::Holds(passed.join(", ")))
 }

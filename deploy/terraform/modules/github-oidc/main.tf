@@ -49,36 +49,6 @@ locals {
       Resource = "*"
     },
   ]
-
-  deploy = concat(
-    local.push,
-    [for statement in [
-      {
-        # AWS knows no narrower resource for these two.
-        Effect   = "Allow"
-        Action   = ["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"]
-        Resource = "*"
-      },
-      {
-        Effect   = "Allow"
-        Action   = ["ecs:DescribeServices", "ecs:UpdateService"]
-        Resource = var.service_arns
-      },
-      {
-        Effect    = "Allow"
-        Action    = "iam:PassRole"
-        Resource  = var.task_role_arns
-        Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
-      },
-    ] : statement if length(var.service_arns) > 0],
-    [for statement in [{
-      Effect = "Allow"
-      Action = [
-        "lambda:GetFunction", "lambda:PublishVersion", "lambda:UpdateAlias", "lambda:UpdateFunctionCode",
-      ]
-      Resource = var.function_arns
-    }] : statement if length(var.function_arns) > 0],
-  )
 }
 
 # An account has one for all its repositories: name it where it is there already.
@@ -95,9 +65,9 @@ resource "aws_iam_role" "deploy" {
 }
 
 resource "aws_iam_role_policy" "deploy" {
-  name   = "deploy"
+  name   = "push"
   role   = aws_iam_role.deploy.id
-  policy = jsonencode({ Version = "2012-10-17", Statement = local.deploy })
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.push })
 }
 
 resource "aws_iam_role_policy_attachment" "deploy" {

@@ -50,26 +50,8 @@ variable "repository_name" {
   type        = string
 }
 
-variable "service_arns" {
-  description = "The services of ECS that a deployment updates."
-  type        = list(string)
-  default     = []
-}
-
-variable "task_role_arns" {
-  description = "The roles of their tasks."
-  type        = list(string)
-  default     = []
-}
-
-variable "function_arns" {
-  description = "The functions that a deployment updates."
-  type        = list(string)
-  default     = []
-}
-
 variable "deploy_policy_arns" {
-  description = "What else the deploying role may. To run all of `terraform apply` it needs what you need for that."
+  description = "What the deploying role may beside pushing images: to run `terraform apply`, what you need for that."
   type        = list(string)
   default     = []
 }

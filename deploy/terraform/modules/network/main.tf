@@ -168,14 +168,22 @@ resource "aws_iam_role_policy" "flow" {
   role = aws_iam_role.flow[0].id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Effect = "Allow"
-      Action = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
-      Resource = [
-        aws_cloudwatch_log_group.flow[0].arn,
-        "${aws_cloudwatch_log_group.flow[0].arn}:*",
-      ]
-    }]
+    Statement = [
+      {
+        Effect = "Allow"
+        Action = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
+        Resource = [
+          aws_cloudwatch_log_group.flow[0].arn,
+          "${aws_cloudwatch_log_group.flow[0].arn}:*",
+        ]
+      },
+      {
+        # AWS knows no narrower resource for it.
+        Effect   = "Allow"
+        Action   = "logs:DescribeLogGroups"
+        Resource = "*"
+      },
+    ]
   })
 }
 

@@ -272,6 +272,11 @@ resource "aws_ecs_service" "this" {
   lifecycle {
     # How many there are is for auto scaling to say; and not every endpoint tells whether it rebalances.
     ignore_changes = [desired_count, availability_zone_rebalancing]
+
+    postcondition {
+      condition     = !var.wait || self.task_definition == aws_ecs_task_definition.this.arn
+      error_message = "The new version did not come up, and the one before it runs again. Its log says why: /ecs/${var.name}."
+    }
   }
 
   depends_on = [aws_iam_role_policy.execution, aws_iam_role_policy.task]

@@ -103,8 +103,11 @@ resource "aws_lambda_function" "this" {
   }
 
   # For who invokes it by hand and does not wait: what fails then goes where failed messages go.
-  dead_letter_config {
-    target_arn = var.dead_letter_arn
+  dynamic "dead_letter_config" {
+    for_each = var.dead_letter_arn == null ? [] : [var.dead_letter_arn]
+    content {
+      target_arn = dead_letter_config.value
+    }
   }
 
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.own, aws_iam_role_policy.this, aws_iam_role_policy_attachment.vpc]

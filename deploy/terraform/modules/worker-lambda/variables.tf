@@ -34,8 +34,9 @@ variable "queue_arn" {
 }
 
 variable "dead_letter_arn" {
-  description = "The queue of its dead letters."
+  description = "The queue of its dead letters; null where that is a FIFO queue."
   type        = string
+  default     = null
 }
 
 variable "batch_size" {
