@@ -11,7 +11,7 @@ mod walkthrough;
 use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 use xtask::finish;
 
@@ -25,20 +25,24 @@ pub(crate) enum Outcome {
 
 type Check = (&'static str, fn(&Path) -> Result<Outcome>);
 
-const CHECKS: [Check; 10] = [
-    ("dockerfiles", lint::dockerfiles),
-    ("compose files", lint::compose),
-    ("workflows", lint::workflows),
-    ("systemd units", lint::units),
-    ("machine's configuration", lint::configuration),
-    ("nginx", nginx::check),
-    ("policies", lint::policies),
-    ("terraform", terraform::check),
-    ("terraform on emulators", terraform::apply),
-    ("function behind a gateway", terraform::walk),
+/// What goes on side by side, since most of it waits: for an emulator, or for a compiler.
+const LANES: [&[Check]; 4] = [
+    &[
+        ("dockerfiles", lint::dockerfiles),
+        ("compose files", lint::compose),
+        ("workflows", lint::workflows),
+        ("systemd units", lint::units),
+        ("machine's configuration", lint::configuration),
+        ("nginx", nginx::check),
+        ("function behind a gateway", terraform::walk),
+    ],
+    &[
+        ("policies", lint::policies),
+        ("terraform", terraform::check),
+    ],
+    &[("terraform on emulators", terraform::apply)],
+    &[("image", image::check)],
 ];
-/// What compiles while the others wait for emulators.
-const BESIDE: Check = ("image", image::check);
 /// Takes ten minutes and more, so it has to be asked for by name.
 const LONG: Check = ("release", image::released);
 
@@ -46,18 +50,22 @@ const LONG: Check = ("release", image::released);
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let (all, names): (Vec<&String>, Vec<&String>) =
         arguments.iter().partition(|it| *it == "--all");
-    let is_named = |(name, _): &&Check| names.iter().any(|it| name.contains(*it));
-    let is_wanted = |check: &&Check| names.is_empty() || is_named(check);
+    let is_named = |(name, _): &Check| names.iter().any(|it| name.contains(*it));
+    let is_wanted = |check: &Check| names.is_empty() || is_named(check);
+    let long = Some(LONG).filter(is_named);
     let lines: Vec<Line> = thread::scope(|scope| {
-        let beside = is_wanted(&&BESIDE).then(|| scope.spawn(|| Line::of(BESIDE, root)));
-        let wanted = CHECKS.iter().filter(is_wanted);
-        let long = Some(&LONG).filter(is_named);
-        let lines: Vec<Line> = wanted
-            .chain(long)
-            .map(|check| Line::of(*check, root))
-            .collect();
-        let beside = beside.map(|thread| thread.join().expect("it does not panic"));
-        lines.into_iter().chain(beside).collect()
+        let lane = |checks: &'static [Check]| {
+            scope.spawn(move || -> Vec<Line> {
+                let wanted = checks.iter().filter(|check| is_wanted(check));
+                wanted.map(|check| Line::of(*check, root)).collect()
+            })
+        };
+        let running: Vec<_> = LANES.into_iter().map(lane).collect();
+        let join = |lane: ScopedJoinHandle<'_, Vec<Line>>| lane.join().expect("it does not panic");
+        let ended = running.into_iter().flat_map(join);
+        ended
+            .chain(long.map(|check| Line::of(check, root)))
+            .collect()
     });
     ensure!(!lines.is_empty(), "no check has such a name");
     println!();
