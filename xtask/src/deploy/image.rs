@@ -165,6 +165,9 @@ fn stand_in() -> Result<()> {
                 variant,
                 "--include",
                 packages,
+                // What a client of HTTPS looks for at its start.
+                "--extract-hook",
+                r#"mkdir -p "$1/etc/ssl/certs" && cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/""#,
                 "bookworm",
             ])
             .arg(&tar);

@@ -181,12 +181,7 @@ pub(super) fn policies(root: &Path) -> Result<Outcome> {
         .args(["target", "crates", "function.Dockerfile"].map(|path| format!("--skip-path={path}")))
         .args(["--directory", "."])
         .args(["--framework", "terraform", "dockerfile", "github_actions"])
-        .args([
-            "--compact",
-            "--output",
-            "json",
-            "--skip-download",
-        ])
+        .args(["--compact", "--output", "json", "--skip-download"])
         .current_dir(root);
     let report: Value = serde_json::from_str(&output(&mut command)?)?;
     let empty = Vec::new();
