@@ -5,6 +5,10 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// One at a time: checks run side by side, and installers lock each other out.
+static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// Programs from the Python Package Index, in a virtual environment of their own.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +25,7 @@ impl Venv {
     /// # Errors
     /// Where there is no Python with `venv`, or the packages cannot be had.
     pub fn program(&self, name: &str) -> Result<PathBuf> {
+        let _turn = turn();
         let environment = below_target(self.name);
         let installed = environment.join("installed");
         let wanted = self.packages.join("\n");
@@ -36,6 +41,10 @@ impl Venv {
         }
         Ok(environment.join("bin").join(name))
     }
+}
+
+fn turn() -> MutexGuard<'static, ()> {
+    INSTALLING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A directory for what chores make.
@@ -60,6 +69,7 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
 /// # Errors
 /// Where it is not there, and cannot be installed.
 pub fn from_debian(program: &str, packages: &[&str]) -> Result<PathBuf> {
+    let _turn = turn();
     if let Some(found) = on_path(program) {
         return Ok(found);
     }
