@@ -237,8 +237,14 @@ impl<'t> Applied<'t> {
         Ok(applied)
     }
 
+    /// Removes it. Where an emulator has lost an answer, what was removed is refused to be removed again,
+    /// which the next destroy finds out, as a user's would.
     fn destroy(&self) -> Result<()> {
-        self.run(&["destroy", "-auto-approve"])
+        let destroy = || self.run(&["destroy", "-auto-approve"]);
+        destroy().or_else(|error| {
+            println!("{}: once more, since {}", self.stack, error.root_cause());
+            destroy()
+        })
     }
 
     fn run(&self, arguments: &[&str]) -> Result<()> {
