@@ -117,14 +117,15 @@ fn wait_for(log: &mut impl BufRead, beginning: &str) -> Value {
 }
 
 /// Sends `request` as it is, and reads until the server closes.
-fn exchange(stream: &mut TcpStream, request: &[u8]) -> String {
+pub(crate) fn exchange(stream: &mut TcpStream, request: &[u8]) -> String {
     stream.write_all(request).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
 }
 
-fn place(key: &str) -> String {
+/// A receipt under a key, after which the connection is closed.
+pub(crate) fn place(key: &str) -> String {
     let body = r#"{"customer_id":"c","item_id":"i","quantity":1}"#;
     format!(
         "POST /orders HTTP/1.1\r\nhost: x\r\nconnection: close\r\nidempotency-key: {key}\r\n\
@@ -438,11 +439,8 @@ fn heads_that_are_no_http_get_a_problem_and_half_ones_are_cut() {
 
 /// The status of a GET, and the head of its answer.
 fn get(server: &Server, path: &str, headers: &str) -> (u16, String) {
-    let mut stream = server.connect();
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let answer = exchange(&mut server.connect(), request.as_bytes());
     let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
     (status, answer)
 }

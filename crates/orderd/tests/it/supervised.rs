@@ -1,8 +1,8 @@
 //! The binary under a supervisor that hands it a socket and listens to what it says, as systemd does,
 //! and behind a load balancer that needs a moment to notice that it ends.
 
+use crate::process::{exchange, place};
 use rustix::io::{FdFlags, fcntl_setfd};
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
-const BODY: &str = r#"{"customer_id":"c","item_id":"i","quantity":1}"#;
+const READY: &str = "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
 /// A server, and the socket at which its supervisor listens.
 struct Supervised {
@@ -61,19 +61,11 @@ impl Supervised {
         }
     }
 
-    /// Its answer over a connection of its own.
-    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+    /// Its answer over a connection of its own, which the request has closed.
+    fn ask(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nidempotency-key: k\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        exchange(&mut stream, request.as_bytes())
     }
 
     fn terminate(&self) {
@@ -95,7 +87,7 @@ fn a_supervisor_hands_over_the_socket_and_is_told_of_its_life() {
     let watchdog = [("WATCHDOG_USEC", "200000")];
     let mut server = Supervised::start(directory.path(), "127.0.0.1:0", &watchdog);
     // The socket is there before the server: who connects early waits, and is refused by nobody.
-    let placed = server.ask("POST", "/orders", BODY);
+    let placed = server.ask(&place("k"));
     assert!(placed.starts_with("HTTP/1.1 201"), "{placed}");
     server.says("READY=1");
     server.says("WATCHDOG=1");
@@ -120,12 +112,12 @@ fn what_comes_while_a_load_balancer_has_not_noticed_is_still_answered() {
     let delay = [("ORDERD_SHUTDOWN_DELAY", "2s")];
     let mut server = Supervised::start(directory.path(), "127.0.0.1:0", &delay);
     server.says("READY=1");
-    assert!(server.ask("GET", "/readyz", "").starts_with("HTTP/1.1 200"));
+    assert!(server.ask(READY).starts_with("HTTP/1.1 200"));
     let began = Instant::now();
     server.terminate();
     server.says("STOPPING=1");
-    assert!(server.ask("GET", "/readyz", "").starts_with("HTTP/1.1 503"));
-    let placed = server.ask("POST", "/orders", BODY);
+    assert!(server.ask(READY).starts_with("HTTP/1.1 503"));
+    let placed = server.ask(&place("k"));
     assert!(placed.starts_with("HTTP/1.1 201"), "{placed}");
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
     assert!(began.elapsed() >= Duration::from_secs(2));

@@ -164,12 +164,10 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 }
 
 locals {
-  graphs = concat(
-    [for key in sort(keys(local.alarms)) : {
-      title  = key
-      metric = local.alarms[key]
-    }],
-  )
+  graphs = [for key in sort(keys(local.alarms)) : {
+    title  = key
+    metric = local.alarms[key]
+  }]
 }
 
 # A graph for each alarm, with its threshold: what is looked at is what one is woken for.
