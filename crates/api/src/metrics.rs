@@ -163,7 +163,7 @@ impl Metrics {
     pub(crate) fn to_text(&self, stats: Option<&Stats>) -> String {
         if let Some(stats) = stats {
             let figure = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-            self.waiting_count.set(figure(stats.waiting_count));
+            self.waiting_count.set(figure(stats.waiting_count()));
             self.size_bytes.set(figure(stats.size_bytes));
         }
         let mut text = String::new();

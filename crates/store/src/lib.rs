@@ -308,8 +308,51 @@ pub struct Stats {
     pub schema_version: u32,
     /// The newest event, which is the newest of all ids: others must be minted after it.
     pub newest_event: Option<EventId>,
-    /// How many wakes nobody settled yet.
-    pub waiting_count: u64,
+    /// The orders that wait to be worked on.
+    pub fulfil: Waiting,
+    /// The orders that webhooks and topics wait to be told of.
+    pub announce: Waiting,
+    /// How many dead letters wait for an operator, among the newest [`LETTERS_MAX`].
+    pub dead_letter_count: u64,
     /// Bytes on disk, logs included.
     pub size_bytes: u64,
+}
+
+impl Stats {
+    /// How many wakes nobody settled yet, whomever they are for.
+    #[must_use]
+    pub const fn waiting_count(&self) -> u64 {
+        self.fulfil.count + self.announce.count
+    }
+
+    /// When the first of all wakes is due that somebody works on.
+    #[must_use]
+    pub fn oldest_due_at(&self) -> Option<Timestamp> {
+        let due = [self.fulfil.oldest_due_at, self.announce.oldest_due_at];
+        due.into_iter().flatten().min()
+    }
+}
+
+/// The most wakes of a kind that are counted; more are shown as so many.
+pub const WAITING_MAX: u32 = 100_000;
+/// The most dead letters that are looked at to count those that wait for an operator.
+pub const LETTERS_MAX: u32 = 10_000;
+
+/// The wakes of one kind that nobody settled yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many, up to [`WAITING_MAX`].
+    pub count: u64,
+    /// When the first of them is due, or was, where that is past and nobody took it; those of
+    /// endpoints that are disabled are left out, since nobody works on them.
+    pub oldest_due_at: Option<Timestamp>,
+}
+
+impl Waiting {
+    /// How long the oldest has been due at `now`, in ms; 0 where nothing is.
+    #[must_use]
+    pub fn age_ms(&self, now: Timestamp) -> i64 {
+        let since = self.oldest_due_at.map_or(now, |due| due.min(now));
+        now.as_millis() - since.as_millis()
+    }
 }

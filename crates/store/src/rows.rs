@@ -1,6 +1,6 @@
 //! Between the columns of any SQL engine and the domain's values. No SQL runs in here.
 
-use crate::Error;
+use crate::{Error, Waiting};
 use domain::idempotency::{Body, Fingerprint, Reply, Seen};
 use domain::order::{Aim, Contract, Failure, Progress, Step};
 use domain::text::Label;
@@ -294,6 +294,14 @@ pub(crate) fn parsed<R: Columns, T>(
 /// Text of nobody's form.
 pub(crate) fn boxed<R: Columns>(row: &R, column: usize) -> Result<Option<Box<str>>, Error> {
     Ok(row.text(column)?.map(Box::from))
+}
+
+/// What waits: how many wakes, and when the first is due.
+pub(crate) fn waiting<R: Columns>(row: &R, first: usize) -> Result<Waiting, Error> {
+    Ok(Waiting {
+        count: number(row, first, "count")?,
+        oldest_due_at: row.whole(first + 1)?.map(Timestamp::from_millis),
+    })
 }
 
 fn money<R: Columns>(row: &R, column: usize) -> Result<Money, Error> {

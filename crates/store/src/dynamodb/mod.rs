@@ -12,6 +12,7 @@ mod open;
 mod outbox;
 mod read;
 mod reset;
+mod stats;
 mod tables;
 mod write;
 

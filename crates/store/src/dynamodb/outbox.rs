@@ -180,7 +180,7 @@ impl Db {
     }
 
     /// The keys of wakes of a partition with when they are due, the longest due first.
-    async fn waiting(
+    pub(super) async fn waiting(
         &self,
         consumer: Consumer,
         max: usize,

@@ -1,20 +1,20 @@
 //! Reading: single items as they are now, lists by indexes that follow a moment later.
 
+use super::Db;
 use super::call::{again, failed, incomplete};
 use super::items::{DELIVERY, EVENT, Item, KEY, ORDER, Row, TRANSFER, log_of, number, scope, text};
 use super::tables::{EVENTS_BY_ID, ORDERS_BY_CUSTOMER, ORDERS_BY_TIME, SHARDS};
-use super::{Db, queue};
 use crate::rows::{self, Columns, boxed, corrupt, parsed};
 use crate::server::pages::whole_order;
 use crate::write_sets::ENDPOINTS_MAX;
-use crate::{DeliveryQuery, Error, EventQuery, OrderQuery, Page, RecordPage, RecordQuery, Stats};
+use crate::{DeliveryQuery, Error, EventQuery, OrderQuery, Page, RecordPage, RecordQuery};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use domain::idempotency::{Scope, Seen};
 use domain::{
-    Consumer, Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Order, OrderId, Record,
-    RecordId, RecordKind, Stock, Transfer,
+    Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Order, OrderId, Record, RecordId,
+    RecordKind, Stock, Transfer,
 };
 use futures_util::future::try_join_all;
 use std::collections::HashMap;
@@ -22,9 +22,6 @@ use uuid::Uuid;
 
 /// The most items that are read by their keys in one call.
 const KEYS_MAX: usize = 100;
-/// The most wakes of a partition that are counted.
-const COUNTED_MAX: i32 = 10_000;
-
 /// What is read: a partition, a range of what sorts it, and in which direction.
 #[derive(Clone)]
 struct Range {
@@ -327,47 +324,6 @@ impl Db {
         };
         Ok(self.list(&query).await?.items)
     }
-
-    /// Figures about what is kept.
-    pub(super) async fn stats(&self, location: &str) -> Result<Stats, Error> {
-        let mut consumers = vec![Consumer::Fulfil];
-        for (id, _) in self.endpoints().await? {
-            consumers.extend(EndpointId::parse(&id).map(Consumer::Announce));
-        }
-        let queues = consumers
-            .iter()
-            .flat_map(|consumer| (0..SHARDS).map(|shard| self.count(queue(*consumer, shard))));
-        let waiting = try_join_all(queues).await?;
-        let mut size_bytes = 0;
-        for table in self.tables.names() {
-            let described = self.client.describe_table().table_name(table);
-            let described = again(|| described.clone().send()).await;
-            let table = described.map_err(failed)?.table;
-            let bytes = table.and_then(|table| table.table_size_bytes).unwrap_or(0);
-            size_bytes += bytes.unsigned_abs();
-        }
-        Ok(Stats {
-            location: location.to_owned(),
-            schema_version: super::open::VERSION,
-            newest_event: crate::afterwards::Journal::newest_event(self).await?,
-            waiting_count: waiting.into_iter().sum(),
-            size_bytes,
-        })
-    }
-
-    async fn count(&self, queue: AttributeValue) -> Result<u64, Error> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.tables.outbox)
-            .index_name(super::tables::WAKES_BY_DUE)
-            .key_condition_expression("queue = :q")
-            .expression_attribute_values(":q", queue)
-            .select(Select::Count)
-            .limit(COUNTED_MAX);
-        let counted = again(|| query.clone().send()).await;
-        Ok(counted.map_err(failed)?.count.unsigned_abs().into())
-    }
 }
 
 #[async_trait]
@@ -515,7 +471,7 @@ pub(super) fn id_text(item: &Item) -> Result<Box<str>, Error> {
     boxed(&row, 0)?.ok_or_else(|| corrupt("id"))
 }
 
-fn record_of(item: &Item) -> Result<Record, Error> {
+pub(super) fn record_of(item: &Item) -> Result<Record, Error> {
     let row = Row {
         item,
         names: &["version", "body"],

@@ -136,8 +136,8 @@ impl Engine for MySql {
         audit::audit(pool, check, after).await
     }
 
-    async fn stats(pool: &MySqlPool, location: &str) -> Result<Stats, Error> {
-        read::stats(pool, location).await
+    async fn stats(pool: &MySqlPool, location: &str, told: &[EndpointId]) -> Result<Stats, Error> {
+        read::stats(pool, location, told).await
     }
 
     async fn reset(pool: &MySqlPool) -> Result<u64, Error> {

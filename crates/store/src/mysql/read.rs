@@ -1,11 +1,16 @@
 //! Reading. Each is one statement, or several that may see different moments.
 
-use super::rows::{self, Columns, failed, json, number, optional, status_code};
+use super::rows::{self, Columns, failed, id, json, number, optional, status_code, waiting};
+use super::write::consumer;
 use crate::server::pages::{self, lines_at, whole_order};
-use crate::{DeliveryQuery, Error, EventQuery, OrderQuery, Page, RecordPage, RecordQuery, Stats};
+use crate::{
+    DeliveryQuery, Error, EventQuery, LETTERS_MAX, OrderQuery, Page, RecordPage, RecordQuery,
+    Stats, WAITING_MAX,
+};
 use domain::idempotency::{Scope, Seen};
 use domain::{
-    Delivery, DeliveryId, Event, EventId, ItemId, Order, OrderId, Record, RecordId, Stock, Transfer,
+    Consumer, Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Order, OrderId, Record,
+    RecordId, Stock, Transfer, letter,
 };
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySqlExecutor, MySqlPool};
@@ -267,13 +272,32 @@ pub(super) async fn list(pool: &MySqlPool, query: &RecordQuery) -> Result<Record
 }
 
 /// Figures about what is kept.
-pub(super) async fn stats(pool: &MySqlPool, location: &str) -> Result<Stats, Error> {
+pub(super) async fn stats(
+    pool: &MySqlPool,
+    location: &str,
+    told: &[EndpointId],
+) -> Result<Stats, Error> {
+    let fulfil = consumer(Consumer::Fulfil);
     let row = sqlx::query(
         "select (select max(version) from schema_migrations),
-           (select count(*) from wake_rows),
+           (select count(*) from (select 1 from wake_rows where consumer = ? limit ?) as w),
+           (select min(due_at) from wake_rows where consumer = ?),
+           (select count(*) from (select 1 from wake_rows where consumer > ? limit ?) as w),
+           (select min((select min(due_at) from wake_rows where consumer = unhex(told.endpoint)))
+             from json_table(?, '$[*]' columns (endpoint char(32) path '$[0]')) as told),
+           (select count(*) from (select body from record_rows where kind = 'letter'
+             order by id desc limit ?) as letter where locate(?, body) > 0),
            (select cast(sum(data_length + index_length) as signed) from information_schema.tables
              where table_schema = database() and table_name like '%\\_rows')",
     )
+    .bind(&fulfil.as_bytes()[..])
+    .bind(WAITING_MAX)
+    .bind(&fulfil.as_bytes()[..])
+    .bind(&fulfil.as_bytes()[..])
+    .bind(WAITING_MAX)
+    .bind(json(told, |it| (id(it.as_uuid()),)))
+    .bind(LETTERS_MAX)
+    .bind(letter::WAITING.as_bytes())
     .fetch_one(pool)
     .await
     .map_err(failed)?;
@@ -281,8 +305,10 @@ pub(super) async fn stats(pool: &MySqlPool, location: &str) -> Result<Stats, Err
         location: location.to_owned(),
         schema_version: number(&row, 0, "version")?,
         newest_event: newest_event(pool).await?,
-        waiting_count: number(&row, 1, "count")?,
-        size_bytes: optional(&row, 2, "size")?.unwrap_or_default(),
+        fulfil: waiting(&row, 1)?,
+        announce: waiting(&row, 3)?,
+        dead_letter_count: number(&row, 5, "count")?,
+        size_bytes: optional(&row, 6, "size")?.unwrap_or_default(),
     })
 }
 

@@ -123,8 +123,8 @@ impl Engine for Postgres {
         audit::audit(pool, check, after).await
     }
 
-    async fn stats(pool: &PgPool, location: &str) -> Result<Stats, Error> {
-        read::stats(pool, location).await
+    async fn stats(pool: &PgPool, location: &str, told: &[EndpointId]) -> Result<Stats, Error> {
+        read::stats(pool, location, told).await
     }
 
     async fn reset(pool: &PgPool) -> Result<u64, Error> {

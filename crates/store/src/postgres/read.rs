@@ -1,11 +1,16 @@
 //! Reading. Each is one statement, or several that may see different moments.
 
-use super::rows::{self, Columns, Id, failed, number, optional, status_code};
+use super::outbox::consumer;
+use super::rows::{self, Columns, Id, failed, number, optional, status_code, waiting};
 use crate::server::pages::{self, lines_at, whole_order};
-use crate::{DeliveryQuery, Error, EventQuery, OrderQuery, Page, RecordPage, RecordQuery, Stats};
+use crate::{
+    DeliveryQuery, Error, EventQuery, LETTERS_MAX, OrderQuery, Page, RecordPage, RecordQuery,
+    Stats, WAITING_MAX,
+};
 use domain::idempotency::{Scope, Seen};
 use domain::{
-    Delivery, DeliveryId, Event, EventId, ItemId, Order, OrderId, Record, RecordId, Stock, Transfer,
+    Consumer, Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Order, OrderId, Record,
+    RecordId, Stock, Transfer, letter,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, PgPool};
@@ -252,14 +257,33 @@ pub(super) async fn list(pool: &PgPool, query: &RecordQuery) -> Result<RecordPag
 }
 
 /// Figures about what is kept.
-pub(super) async fn stats(pool: &PgPool, location: &str) -> Result<Stats, Error> {
+pub(super) async fn stats(
+    pool: &PgPool,
+    location: &str,
+    told: &[EndpointId],
+) -> Result<Stats, Error> {
+    let told: Vec<Id> = told
+        .iter()
+        .map(|it| consumer(Consumer::Announce(*it)))
+        .collect();
     let row = sqlx::query(
         "select (select max(version) from schema_migrations),
-           (select count(*) from wake_rows),
+           (select count(*) from (select from wake_rows where consumer = $1 limit $3) as w),
+           (select min(due_at) from wake_rows where consumer = $1),
+           (select count(*) from (select from wake_rows where consumer > $1 limit $3) as w),
+           (select min(w.due_at) from unnest($2) as told (endpoint) cross join lateral
+             (select min(due_at) as due_at from wake_rows where consumer = endpoint) as w),
+           (select count(*) from (select body from record_rows where kind = 'letter'
+             order by id desc limit $4) as letter where position($5 in body) > 0),
            (select sum(pg_total_relation_size(oid))::bigint from pg_class
              where relname like '%\\_rows' and relkind = 'r'
                and relnamespace = current_schema()::regnamespace)",
     )
+    .bind(consumer(Consumer::Fulfil))
+    .bind(told)
+    .bind(i64::from(WAITING_MAX))
+    .bind(i64::from(LETTERS_MAX))
+    .bind(letter::WAITING.as_bytes())
     .fetch_one(pool)
     .await
     .map_err(failed)?;
@@ -267,8 +291,10 @@ pub(super) async fn stats(pool: &PgPool, location: &str) -> Result<Stats, Error>
         location: location.to_owned(),
         schema_version: number(&row, 0, "version")?,
         newest_event: newest_event(pool).await?,
-        waiting_count: number(&row, 1, "count")?,
-        size_bytes: optional(&row, 2, "size")?.unwrap_or_default(),
+        fulfil: waiting(&row, 1)?,
+        announce: waiting(&row, 3)?,
+        dead_letter_count: number(&row, 5, "count")?,
+        size_bytes: optional(&row, 6, "size")?.unwrap_or_default(),
     })
 }
 

@@ -13,6 +13,7 @@ pub(crate) use rows::{At, Rows, is_duplicate, missing, unless_there};
 
 use crate::afterwards::{Afterwards, Journal};
 use crate::cache::Cache;
+use crate::write_sets::{ENDPOINTS_MAX, Subscriber};
 use crate::{
     Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, Live,
     OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
@@ -20,8 +21,8 @@ use crate::{
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
 use domain::{
-    Change, Claim, Delivery, DeliveryId, Event, EventId, ItemId, Order, OrderId, Record, RecordId,
-    Stock, Transfer, WriteSet,
+    Change, Claim, Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Order, OrderId,
+    Record, RecordId, RecordKind, Stock, Transfer, WriteSet,
 };
 use lookups::Lookups;
 use sqlx::{Database, Pool};
@@ -104,8 +105,8 @@ pub(crate) trait Engine: Database {
         after: Option<OrderId>,
     ) -> Result<Page<Finding, OrderId>, Error>;
 
-    /// Figures about what is kept.
-    async fn stats(pool: &Pool<Self>, location: &str) -> Result<Stats, Error>;
+    /// Figures about what is kept; these are the endpoints that are told of something.
+    async fn stats(pool: &Pool<Self>, location: &str, told: &[EndpointId]) -> Result<Stats, Error>;
 
     /// Removes every order with all that was written for it, in one transaction; how many.
     async fn reset(pool: &Pool<Self>) -> Result<u64, Error>;
@@ -209,7 +210,16 @@ impl<E: Engine> Store for Server<E> {
     }
 
     async fn stats(&self) -> Result<Stats, Error> {
-        E::stats(&self.inner.pool, &self.location).await
+        let query = RecordQuery {
+            kind: RecordKind::Endpoint,
+            after: None,
+            limit: usize::try_from(ENDPOINTS_MAX).unwrap_or(1),
+        };
+        let endpoints = E::list(&self.inner.pool, &query).await?.items;
+        let told = endpoints
+            .iter()
+            .filter_map(|(id, record)| Some(Subscriber::read(id, &record.body)?.id));
+        E::stats(&self.inner.pool, &self.location, &told.collect::<Vec<_>>()).await
     }
 
     async fn reset(&self) -> Result<u64, Error> {

@@ -265,22 +265,18 @@ impl Store for Sqlite {
     }
 
     async fn stats(&self) -> Result<Stats, Error> {
-        let (newest_event, schema_version, waiting_count) = self.memory.readers.with(|reader| {
-            let newest_event = read::newest_event(reader)?;
-            Ok((
-                newest_event,
-                schema::version(reader)?,
-                outbox::count(reader)?,
-            ))
-        })?;
         self.writer.as_ref().map_or(Ok(()), Writer::check)?;
         let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
-        Ok(Stats {
-            location: self.path.display().to_string(),
-            schema_version,
-            newest_event,
-            waiting_count,
-            size_bytes: size(self.path.clone()) + size(open::suffixed(&self.path, "-wal")),
+        self.memory.readers.with(|reader| {
+            Ok(Stats {
+                location: self.path.display().to_string(),
+                schema_version: schema::version(reader)?,
+                newest_event: read::newest_event(reader)?,
+                fulfil: outbox::to_fulfil(reader)?,
+                announce: outbox::to_announce(reader)?,
+                dead_letter_count: records::letters_waiting(reader)?,
+                size_bytes: size(self.path.clone()) + size(open::suffixed(&self.path, "-wal")),
+            })
         })
     }
 

@@ -1,7 +1,8 @@
 //! The outbox: who is to be woken, when, and who has it until then.
 
 use super::rows::{consumer_code, failed, get, halves, uuid};
-use crate::{Error, LeaseClaim, Leased, Which};
+use super::webhooks::subscribers;
+use crate::{Error, LeaseClaim, Leased, WAITING_MAX, Waiting, Which};
 use domain::{Consumer, Lease, OrderId, Timestamp, Wake};
 use rusqlite::{Connection, Row, Statement, params};
 
@@ -77,11 +78,39 @@ pub(super) fn next_due(
     Ok(due.map(Timestamp::from_millis))
 }
 
-/// How many wakes there are.
-pub(super) fn count(connection: &Connection) -> Result<u64, Error> {
+/// The orders that wait to be worked on.
+pub(super) fn to_fulfil(connection: &Connection) -> Result<Waiting, Error> {
+    let fulfil = consumer_code(Consumer::Fulfil);
+    Ok(Waiting {
+        count: count(connection, (fulfil, fulfil))?,
+        oldest_due_at: next_due(connection, Consumer::Fulfil)?,
+    })
+}
+
+/// The orders that endpoints wait to be told of.
+pub(super) fn to_announce(connection: &Connection) -> Result<Waiting, Error> {
+    let mut oldest_due_at = None;
+    for subscriber in subscribers(connection)?.iter() {
+        let due = next_due(connection, Consumer::Announce(subscriber.id))?;
+        oldest_due_at = [oldest_due_at, due].into_iter().flatten().min();
+    }
+    let fulfil = consumer_code(Consumer::Fulfil);
+    Ok(Waiting {
+        count: count(connection, (fulfil + 1, i64::MAX))?,
+        oldest_due_at,
+    })
+}
+
+/// How many wakes these consumers have.
+fn count(connection: &Connection, (least, most): (i64, i64)) -> Result<u64, Error> {
     connection
-        .prepare_cached("select count(*) from wake_rows")
-        .and_then(|mut select| select.query_row([], |row| row.get(0)))
+        .prepare_cached(
+            "select count(*) from
+               (select 1 from wake_rows where consumer between ?1 and ?2 limit ?3)",
+        )
+        .and_then(|mut select| {
+            select.query_row(params![least, most, WAITING_MAX], |row| row.get(0))
+        })
         .map_err(failed)
 }
 

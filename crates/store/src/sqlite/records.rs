@@ -5,8 +5,8 @@
 //! before its answers, and one that was read before that is not kept after it.
 
 use super::rows::{failed, get, text};
-use crate::{Error, RecordPage, RecordQuery};
-use domain::{Record, RecordId, RecordKind};
+use crate::{Error, LETTERS_MAX, RecordPage, RecordQuery};
+use domain::{Record, RecordId, RecordKind, letter};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -149,4 +149,19 @@ pub(super) fn list(connection: &Connection, query: &RecordQuery) -> Result<Recor
         items.push((text(row, 0)?.into(), record));
     }
     Ok(RecordPage { items, next: None })
+}
+
+/// How many dead letters wait for an operator, among the newest.
+pub(super) fn letters_waiting(connection: &Connection) -> Result<u64, Error> {
+    connection
+        .prepare_cached(
+            "select count(*) from
+               (select body from record_rows where kind = 'letter' order by id desc limit ?1)
+             where instr(body, ?2)",
+        )
+        .and_then(|mut select| {
+            let waiting = letter::WAITING.as_bytes();
+            select.query_row(params![LETTERS_MAX, waiting], |row| row.get(0))
+        })
+        .map_err(failed)
 }

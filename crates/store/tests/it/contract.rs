@@ -7,6 +7,7 @@ use crate::fixtures::{
 pub(crate) use crate::live::*;
 pub(crate) use crate::others::*;
 pub(crate) use crate::records::*;
+pub(crate) use crate::stats::*;
 pub(crate) use crate::webhooks::*;
 use domain::idempotency::{Body, Key, Operation, Principal, Reply, Seen};
 use domain::place::Draft;
@@ -54,6 +55,8 @@ macro_rules! contract {
                 a_lease_is_settled_or_delayed_only_by_whoever_has_it,
                 one_order_is_leased_unless_it_waits_for_its_next_try,
                 a_wake_moves_the_signal,
+                figures_say_how_much_waits_and_since_when,
+                figures_count_the_dead_letters_that_wait,
                 an_event_wakes_the_endpoints_that_want_it,
                 an_event_wakes_more_endpoints_than_a_transaction_has_rows,
                 an_endpoint_that_is_forgotten_has_no_wakes_and_no_log,

@@ -14,4 +14,5 @@ mod postgres;
 mod records;
 mod shared;
 mod sqlite;
+mod stats;
 mod webhooks;

@@ -11,7 +11,7 @@ use domain::{
 use std::sync::Arc;
 use store::{Committed, DeliveryQuery, LeaseClaim, Store, Which};
 
-fn endpoint(events: &[EventKind]) -> Endpoint {
+pub(crate) fn endpoint(events: &[EventKind]) -> Endpoint {
     Endpoint {
         url: "https://example.org/".to_owned(),
         events: events.iter().map(|kind| kind.as_str().to_owned()).collect(),
@@ -26,7 +26,7 @@ fn endpoint(events: &[EventKind]) -> Endpoint {
     }
 }
 
-async fn subscribed(store: &dyn Store, ids: &Ids, endpoint: &Endpoint) -> EndpointId {
+pub(crate) async fn subscribed(store: &dyn Store, ids: &Ids, endpoint: &Endpoint) -> EndpointId {
     let id = EndpointId::new(ids.mint(NOW));
     let made = commit(store, vec![endpoint.change(id, 0)]).await;
     assert_eq!(made, Committed::Done);
