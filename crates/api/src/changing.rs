@@ -40,19 +40,27 @@ pub(crate) fn operated(
     case: Case,
     act: impl FnOnce(Case, &mut Moment<'_>) -> Result<Decision, Refusal>,
 ) -> Result<WriteSet, Refusal> {
-    let now = app.clock.now();
-    let mut ids = || EventId::new(app.ids.mint(now));
-    let mut moment = Moment {
-        now,
-        random: 0,
-        ids: &mut ids,
-    };
-    let decision = act(case, &mut moment)?;
+    let decision = moment(app, |moment| act(case, moment))?;
     let order = &decision.case.order;
-    let wake = Change::Wake(Wake::fulfil(order.id, order.newest_sequence, now));
+    let wake = Change::Wake(Wake::fulfil(
+        order.id,
+        order.newest_sequence,
+        app.clock.now(),
+    ));
     Ok(WriteSet {
         claim: None,
         changes: decision.changes.into_iter().chain([wake]).collect(),
+    })
+}
+
+/// Decides something now.
+pub(crate) fn moment<T>(app: &App, decide: impl FnOnce(&mut Moment<'_>) -> T) -> T {
+    let now = app.clock.now();
+    let mut ids = || EventId::new(app.ids.mint(now));
+    decide(&mut Moment {
+        now,
+        random: 0,
+        ids: &mut ids,
     })
 }
 

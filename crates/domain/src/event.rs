@@ -76,10 +76,12 @@ pub enum EventKind {
     RefundFailed,
     /// All of it was given back.
     OrderRefunded,
+    /// An operator wants the next one to know something.
+    OrderNoted,
 }
 
 /// Every kind with its CloudEvents `type`, and whether others are told.
-const KINDS: [(EventKind, &str, Told); 24] = {
+const KINDS: [(EventKind, &str, Told); 25] = {
     use EventKind as Kind;
     use Told::{Nobody, Others};
     [
@@ -107,6 +109,7 @@ const KINDS: [(EventKind, &str, Told); 24] = {
         (Kind::PaymentRefunded, "payment.refunded.v1", Others),
         (Kind::RefundFailed, "refund.failed.v1", Others),
         (Kind::OrderRefunded, "order.refunded.v1", Others),
+        (Kind::OrderNoted, "order.noted.v1", Nobody),
     ]
 };
 

@@ -6,6 +6,7 @@
 use crate::json::Json;
 use crate::{Order, OrderId, Refusal, Timestamp};
 use sha2::{Digest, Sha256};
+use std::fmt;
 
 /// The most characters of a key.
 pub const KEY_MAX: usize = 255;
@@ -170,6 +171,14 @@ impl Fingerprint {
             scheme: Self::SCHEME,
             digest: half,
         }
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.digest
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -98,6 +98,7 @@ pub(crate) fn event_code(kind: EventKind) -> i64 {
         EventKind::PaymentRefunded => 22,
         EventKind::RefundFailed => 23,
         EventKind::OrderRefunded => 24,
+        EventKind::OrderNoted => 25,
     }
 }
 

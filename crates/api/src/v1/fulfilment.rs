@@ -1,6 +1,7 @@
 //! What there is to see and to do while an order is driven to its end: its timeline, cancelling
 //! it, and ruling where nobody but a person can.
 
+use super::dead_letters::Found;
 use super::orders::{JSON, visible};
 use crate::fields::{Faults, Fields, Wrong, text};
 use crate::layers::{About, Context};
@@ -14,7 +15,8 @@ use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::response::{IntoResponse, Response};
 use domain::fulfil::{self, Case, Ruling};
 use domain::json::Json;
-use domain::{Event, EventId, Name, Order, OrderId, RecordKind, Timestamp};
+use domain::letter::LetterState;
+use domain::{Event, EventId, Letter, Name, Order, OrderId, RecordKind, Timestamp, WriteSet};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -99,6 +101,20 @@ pub(crate) struct RulingBody {
     /// In a sentence; kept in the timeline.
     #[schema(max_length = 200)]
     reason: String,
+}
+
+/// What somebody wants the next one to know.
+#[derive(ToSchema)]
+#[schema(as = NewNote)]
+#[expect(dead_code, reason = "says in the document what `note` reads")]
+pub(crate) struct NoteBody {
+    /// In a sentence or two; kept in the timeline.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        example = "The customer called: deliver after 5."
+    )]
+    note: String,
 }
 
 /// See all that happened to an order
@@ -218,24 +234,93 @@ pub(crate) async fn rule(
     Ok(moved(&order))
 }
 
+/// Add a note to an order's timeline
+///
+/// It changes nothing else, and nobody outside is told.
+#[utoipa::path(
+    post,
+    path = "/v1/orders/{order_id}/notes",
+    tag = "orders",
+    request_body = NoteBody,
+    params(
+        ("order_id" = String, Path, description = "The order"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is meant"),
+    ),
+    responses(
+        (status = 200, description = "The order as it is now: with a new version", body = OrderBody),
+        (status = 404, description = "There is no such order", body = crate::problem::Document),
+        (status = 412, description = "It has another version", body = crate::problem::Document),
+    )
+)]
+pub(crate) async fn note(
+    State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
+    extract::OrderPath(id): extract::OrderPath,
+    request: Request,
+) -> Result<Response, Problem> {
+    let preconditions = Preconditions::of(request.headers());
+    let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
+    let fields = Fields::of_body(&body)?;
+    let mut faults = Faults::default();
+    let note: Option<Name> = fields.required("note", &mut faults, text);
+    fields.only(&["note"], &mut faults);
+    let note = faults.check(note)?;
+    let mut what = changing::by(&context, None);
+    what["note"] = note.as_str().into();
+
+    let order = changing::order(&app, id, &preconditions, |order| {
+        if !order.fulfil {
+            // Nobody fulfils it, so nobody is to be woken.
+            let changes = changing::moment(&app, |moment| {
+                fulfil::note(Case::new(order), what.clone(), moment).changes
+            });
+            return Ok(WriteSet {
+                claim: None,
+                changes,
+            });
+        }
+        let act =
+            |case, moment: &mut fulfil::Moment<'_>| Ok(fulfil::note(case, what.clone(), moment));
+        Ok(changing::operated(&app, Case::new(order), act)?)
+    })
+    .await?;
+
+    Ok(moved(&order))
+}
+
 /// What marks the letter of an order that was ruled on as dealt with.
 async fn letter_of(app: &App, id: OrderId) -> Result<Option<domain::Change>, Problem> {
+    let mut letters = letters_of(app, id).await?;
+    letters.retain(|found| found.letter.state == LetterState::Waiting);
+    Ok(letters.pop().map(
+        |Found {
+             letter, version, ..
+         }| {
+            let state = LetterState::Redriven;
+            Letter { state, ..letter }.change(version)
+        },
+    ))
+}
+
+/// The letters of an order, the oldest first.
+pub(crate) async fn letters_of(app: &App, id: OrderId) -> Result<Vec<Found>, Problem> {
     let query = RecordQuery {
         kind: RecordKind::Letter,
         after: Some(format!("{id}:").into()),
         limit: LETTERS_MAX,
     };
     let page = app.store.list(query).await?;
-    let id = id.to_string();
-    let mut letters = page.items.iter().filter_map(|(_, record)| {
-        let letter = domain::Letter::read(&record.body)?;
-        let waits = letter.state == domain::letter::LetterState::Waiting;
-        (letter.order_id == id && waits).then_some((letter, record.version))
+    let order_id = id.to_string();
+    let letters = page.items.into_iter().filter_map(|(id, record)| {
+        let letter = Letter::read(&record.body)?;
+        let version = record.version;
+        (letter.order_id == order_id).then_some(Found {
+            id,
+            letter,
+            version,
+        })
     });
-    Ok(letters.next_back().map(|(letter, version)| {
-        let state = domain::letter::LetterState::Redriven;
-        domain::Letter { state, ..letter }.change(version)
-    }))
+    Ok(letters.collect())
 }
 
 fn moved(order: &Order) -> Response {

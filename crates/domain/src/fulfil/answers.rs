@@ -188,23 +188,33 @@ fn failed(
     progress.step = Some(step);
     progress.tries += 1;
     let tries = progress.tries;
-    let payload = json!({ "step": step.as_str(), "try": tries, "detail": detail });
+    let tries_max = match step {
+        Step::Reserve | Step::Authorise => rules.tries_max,
+        Step::Void | Step::Release => rules.tries_max_to_end,
+        // Past the pivot it is tried for as long as it takes.
+        Step::Capture | Step::Commit => u32::MAX,
+    };
+    let wait_ms = rules.retry.wait(tries, draft.moment.random, after_ms);
+    let wait_ms = (tries < tries_max).then_some(wait_ms);
+    let payload = json!({
+        "step": step.as_str(),
+        "try": tries,
+        "detail": detail,
+        "again_in_ms": wait_ms,
+    });
     draft.event(EventKind::TryFailed, Some(payload));
-    match step {
-        Step::Reserve if tries >= rules.tries_max => {
+    match (wait_ms, step) {
+        (Some(wait_ms), _) => draft.end(Then::Wait(wait_ms, detail.into())),
+        (None, Step::Reserve) => {
             draft.fail(Reason::RetriesExhausted, detail);
             // A try may have taken effect where the stock is kept outside.
             draft.end(Then::GoOn)
         }
-        Step::Authorise if tries >= rules.tries_max => {
+        (None, Step::Authorise) => {
             draft.fail(Reason::RetriesExhausted, detail);
             undo(draft, Step::Void, rules)
         }
-        Step::Void | Step::Release if tries >= rules.tries_max_to_end => review(draft, detail),
-        _ => {
-            let wait_ms = rules.retry.wait(tries, draft.moment.random, after_ms);
-            draft.end(Then::Wait(wait_ms, detail.into()))
-        }
+        (None, _) => review(draft, detail),
     }
 }
 

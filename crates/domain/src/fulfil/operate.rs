@@ -62,6 +62,14 @@ pub fn cancel(
     })
 }
 
+/// Adds a note to the timeline of an order, whatever it is up to; nothing else changes. `what` is the
+/// note, and who wrote it.
+pub fn note(case: Case, what: Value, moment: &mut Moment<'_>) -> Decision {
+    let mut draft = Draft::new(case, moment);
+    draft.event(EventKind::OrderNoted, Some(what));
+    draft.end(Then::GoOn)
+}
+
 /// An order that was given up is tried anew: the next round, with effect ids of its own. The
 /// refunds of a completed one are tried again under those that they have.
 ///

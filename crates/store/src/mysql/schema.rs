@@ -9,10 +9,16 @@ use domain::Clock;
 use sqlx::MySqlConnection;
 
 /// Every migration, in order; the version of a schema is how many were run.
-const MIGRATIONS: [(&str, &str); 1] = [(
-    "0001_orders",
-    include_str!("../migrations/mysql/0001_orders.sql"),
-)];
+const MIGRATIONS: [(&str, &str); 2] = [
+    (
+        "0001_orders",
+        include_str!("../migrations/mysql/0001_orders.sql"),
+    ),
+    (
+        "0003_notes",
+        include_str!("../migrations/mysql/0003_notes.sql"),
+    ),
+];
 
 /// How long a process waits for another that is changing the schema, in seconds.
 const LOCK_MAX_S: u32 = 60;

@@ -9,10 +9,16 @@ use domain::Clock;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 /// Every migration, in order; the version of a schema is how many were run.
-const MIGRATIONS: [(&str, &str); 1] = [(
-    "0001_orders",
-    include_str!("../migrations/postgres/0001_orders.sql"),
-)];
+const MIGRATIONS: [(&str, &str); 2] = [
+    (
+        "0001_orders",
+        include_str!("../migrations/postgres/0001_orders.sql"),
+    ),
+    (
+        "0003_notes",
+        include_str!("../migrations/postgres/0003_notes.sql"),
+    ),
+];
 
 /// Held while a schema is looked at and changed, so that of processes that start at once one does:
 /// "ordd".

@@ -1,0 +1,14 @@
+-- Operators may leave a note in the timeline of an order: a kind of event that the view has to name.
+
+create or replace view events as
+select
+  event_id, order_id, sequence,
+  (array['order.created.v1', 'order.labelled.v1', 'order.hidden.v1', 'order.processing.v1',
+    'stock.reserved.v1', 'payment.authorised.v1', 'payment.captured.v1', 'stock.committed.v1',
+    'order.completed.v1', 'order.try_failed.v1', 'payment.declined.v1',
+    'order.cancel_requested.v1', 'order.compensating.v1', 'payment.voided.v1',
+    'stock.released.v1', 'order.failed.v1', 'order.cancelled.v1', 'order.needs_review.v1',
+    'order.redriven.v1', 'order.decided.v1', 'refund.requested.v1', 'payment.refunded.v1',
+    'refund.failed.v1', 'order.refunded.v1', 'order.noted.v1'])[kind] as kind,
+  payload, moment(occurred_at) as occurred_at, traceparent
+from event_rows;
