@@ -6,9 +6,9 @@ mod proxies;
 
 pub use proxies::Proxies;
 
-use crate::App;
 use crate::problem::{Code, Problem};
 use crate::settings::Anonymous;
+use crate::{App, dashboard};
 use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -85,7 +85,7 @@ pub(crate) enum Needed {
 
 impl Needed {
     pub(crate) fn of(method: &Method, route: &str) -> Self {
-        if is_health(route) {
+        if is_health(route) || dashboard::is_open(route) {
             return Self::Nothing;
         }
         if route.starts_with("/admin/") {
@@ -94,8 +94,8 @@ impl Needed {
         if route.starts_with("/v1/tokens") {
             return Self::Scope(TokenScope::Admin);
         }
-        // The URL of a webhook may be a secret of its own.
-        if route.starts_with("/v1/webhooks") {
+        // The URL of a webhook may be a secret of its own, and settings say where everything is.
+        if route.starts_with("/v1/webhooks") || route == "/ui/system" {
             return Self::Scope(TokenScope::Write);
         }
         Self::Scope(match *method {

@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use domain::OrderId;
 use domain::idempotency::{KEY_MAX, Key};
 use domain::json::Json;
@@ -161,7 +161,7 @@ fn too_large(max: usize) -> Problem {
 
 /// The idempotency key of a request, which may have none.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Key>, Problem> {
-    let mut sent = headers.get_all("idempotency-key").iter();
+    let mut sent = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(first) = sent.next() else {
         return Ok(None);
     };
@@ -266,6 +266,9 @@ impl<S: Send + Sync> FromRequestParts<S> for TextPath {
 const LIMIT: usize = 20;
 /// The most items of one answer.
 pub(crate) const LIMIT_MAX: usize = 100;
+
+/// The header that names a request.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The problem of an id that names no order.
 pub(crate) fn no_such_order() -> Problem {

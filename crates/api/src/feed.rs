@@ -3,8 +3,8 @@
 
 use crate::cloud_event::cloud_event;
 use domain::{Change, Event, EventId, EventKind, Order, OrderId, WriteSet};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::{Error, Live, Store};
 use tokio::sync::{broadcast, watch};
@@ -14,6 +14,9 @@ use tracing::warn;
 
 /// The most events that a stream may lag behind; then it ends, and is resumed from where it was.
 const BEHIND_MAX: usize = 4_096;
+
+/// The most orders that moved that are remembered for whoever asks once a second.
+const MOVED_MAX: usize = 200;
 
 /// Tells what is committed.
 pub(crate) struct Feed {
@@ -32,6 +35,37 @@ struct Open {
     reader: Option<(DropGuard, watch::Receiver<Reading>)>,
     /// Who waits for an order to move.
     waiting: HashMap<OrderId, watch::Sender<()>>,
+    /// How many want to know which orders moved.
+    lookers: usize,
+    /// The orders that moved last, while somebody wants to know.
+    moved: VecDeque<OrderId>,
+    /// How many moved before those, since the start.
+    moved_before: u64,
+}
+
+impl Open {
+    fn move_on(&mut self, id: OrderId) {
+        if let Some(waiting) = self.waiting.get(&id) {
+            waiting.send_replace(());
+        }
+        if self.lookers > 0 {
+            self.moved.push_back(id);
+            if self.moved.len() > MOVED_MAX {
+                self.moved.pop_front();
+                self.moved_before += 1;
+            }
+        }
+    }
+
+    /// Nobody knows what moved: all of it may have.
+    fn lose_track(&mut self) {
+        for waiting in self.waiting.values() {
+            waiting.send_replace(());
+        }
+        // Positions of lookers are behind this then.
+        self.moved_before += self.moved.len() as u64 + 1;
+        self.moved.clear();
+    }
 }
 
 /// How far a reader is.
@@ -115,6 +149,36 @@ impl Drop for Moves {
     }
 }
 
+/// Which orders moved, from a moment on.
+pub(crate) struct Touched {
+    /// How many had moved when it was last asked.
+    seen: u64,
+    listener: Listener,
+}
+
+impl Touched {
+    /// The orders that moved since it was last asked, each once; `None` where there were too many
+    /// to remember, or some were missed.
+    pub(crate) fn take(&mut self) -> Option<BTreeSet<OrderId>> {
+        let open = self.listener.0.open();
+        let known = self.seen.checked_sub(open.moved_before);
+        self.seen = open.moved_before + open.moved.len() as u64;
+        let skip = usize::try_from(known?).unwrap_or(usize::MAX);
+        Some(open.moved.iter().skip(skip).copied().collect())
+    }
+}
+
+impl Drop for Touched {
+    fn drop(&mut self) {
+        let mut open = self.listener.0.open();
+        open.lookers -= 1;
+        if open.lookers == 0 {
+            open.moved_before += open.moved.len() as u64;
+            open.moved.clear();
+        }
+    }
+}
+
 /// Keeps the reader reading.
 struct Listener(Arc<Feed>);
 
@@ -168,6 +232,19 @@ impl Feed {
         })
     }
 
+    /// The orders that move from now on.
+    ///
+    /// # Errors
+    /// Where the store cannot be asked.
+    pub(crate) async fn touched(self: &Arc<Self>) -> Result<Touched, Error> {
+        let listener = self.join().await?;
+        let mut open = self.open();
+        open.lookers += 1;
+        let seen = open.moved_before + open.moved.len() as u64;
+        drop(open);
+        Ok(Touched { seen, listener })
+    }
+
     /// One more listens: what is committed after this returns is told.
     async fn join(self: &Arc<Self>) -> Result<Listener, Error> {
         let mut reading = self.begin();
@@ -219,12 +296,11 @@ impl Feed {
         let mut order: Option<&Order> = None;
         for change in &write_set.changes {
             match change {
-                Change::Place(placed, _) => order = Some(placed),
-                Change::Order { now, .. } => {
-                    if let Some(waiting) = self.open().waiting.get(&now.id) {
-                        waiting.send_replace(());
-                    }
+                Change::Place(placed, _) => {
+                    order = Some(placed);
+                    self.open().move_on(placed.id);
                 }
+                Change::Order { now, .. } => self.open().move_on(now.id),
                 Change::Event(event)
                     if event.kind.is_public() && self.events.receiver_count() > 0 =>
                 {
@@ -240,9 +316,7 @@ impl Feed {
     /// Tells what another process has committed.
     async fn tell_of_others(&self, events: &[Event]) {
         for event in events {
-            if let Some(waiting) = self.open().waiting.get(&event.order_id) {
-                waiting.send_replace(());
-            }
+            self.open().move_on(event.order_id);
             if event.kind.is_public() && self.events.receiver_count() > 0 {
                 match Told::stored(&*self.store, event).await {
                     Ok(told) => drop(self.events.send(Some(Arc::new(told)))),
@@ -257,9 +331,7 @@ impl Feed {
 
     /// Nobody knows what was committed: streams are resumed, and whoever waits looks again.
     fn gap(&self) {
-        for waiting in self.open().waiting.values() {
-            waiting.send_replace(());
-        }
+        self.open().lose_track();
         drop(self.events.send(None));
     }
 

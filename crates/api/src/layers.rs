@@ -1,15 +1,16 @@
 //! The one layer around every route: who asks and under which id, what no route has to deal with
 //! (bounds on headers, ambiguous requests, panics, problems in full), and the one log line.
 
-use crate::App;
 use crate::access::{self, Identity, Left, Needed, Owner, Who, is_health};
 use crate::metrics::Answer;
 use crate::problem::{Code, Problem};
 use crate::router::template;
+use crate::{App, dashboard};
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use axum::response::{IntoResponse, Response};
 use domain::OrderId;
@@ -126,6 +127,7 @@ where
             let answer = exchange.end(problem.into_response());
             return Box::pin(std::future::ready(Ok(answer)));
         }
+        dashboard::lend_token(&self.app, &mut request);
         let Some(token) = request.headers().get(AUTHORIZATION).cloned() else {
             // Nearly every request: nothing to wait for before its handler.
             let identity = access::anonymous(&self.app, &request);
@@ -159,6 +161,8 @@ struct Exchange {
     began: Instant,
     /// How much the principal has left, where there is a limit.
     left: Option<Left>,
+    /// Who looks at the dashboard, whose problems are pages.
+    looking: Option<Box<Parts>>,
 }
 
 impl Exchange {
@@ -171,6 +175,7 @@ impl Exchange {
             route: matched.map_or("other", |path| template(path.as_str())),
             began: Instant::now(),
             left: None,
+            looking: dashboard::looking(request),
         }
     }
 
@@ -219,6 +224,9 @@ impl Exchange {
         if let Some(problem) = answer.extensions_mut().remove::<Problem>() {
             problem.report(&self.app, self.request_id.as_str());
             problem.write_to(&mut answer, &self.request_id);
+            if let Some(parts) = &self.looking {
+                dashboard::refused(&self.app, parts, &problem, &mut answer);
+            }
         }
         self.note(&answer);
 
@@ -242,6 +250,9 @@ impl Exchange {
             http_response_status_code: status.into(),
         };
         self.app.metrics.answered(&sort, took);
+        if self.method == "POST" && self.looking.is_none() {
+            self.app.metrics.took(took);
+        }
         if is_health(self.route) || self.route == "/metrics" {
             return;
         }

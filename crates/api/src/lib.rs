@@ -11,6 +11,7 @@ mod changing;
 mod cloud_event;
 mod contracts;
 mod cursor;
+mod dashboard;
 mod exported;
 mod extract;
 mod feed;
@@ -34,13 +35,14 @@ mod bench;
 pub use access::{Owner, Peer, Proxies, Rate};
 pub use cloud_event::cloud_event;
 pub use contracts::{BASKET, EVENT, RECEIPT};
+pub use dashboard::{Finding, Inside, Outcomes, ProviderState, SettingShown};
 pub use exported::exported;
 pub use metrics::Metrics;
 pub use router::{openapi, router};
 pub use settings::{Anonymous, PasswordDigest, Settings};
 
 use domain::{Clock, Ids};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use store::Store;
 use store::cache::Cache;
 use tokio_util::sync::CancellationToken;
@@ -79,6 +81,10 @@ pub struct App {
     pub metrics: Metrics,
     /// Cancelled once a stop was asked for: `/readyz` says 503 from then on, and streams end.
     pub stopping: CancellationToken,
+    /// What the process can tell of itself; the binary says it once it knows.
+    pub inside: OnceLock<Box<dyn Inside>>,
+    /// What was counted, as time went by.
+    pub(crate) history: dashboard::History,
     /// Tells what is committed.
     pub(crate) feed: Arc<feed::Feed>,
     /// Keeps a store that stays away from filling the log.
@@ -106,6 +112,8 @@ impl App {
         Self {
             metrics: Metrics::new(settings.version),
             stopping: CancellationToken::new(),
+            inside: OnceLock::new(),
+            history: dashboard::History::new(),
             feed: Arc::new(feed::Feed::new(Arc::clone(&store))),
             outages: problem::Outages::default(),
             replays: replays::Replays::default(),
@@ -118,5 +126,16 @@ impl App {
             settings,
             cursor_key,
         }
+    }
+
+    /// Counts what happened since it was last called, for the charts: to be done once a second.
+    /// Where asking the store is paid for, it is asked only while somebody looks.
+    pub async fn sample(&self, store_is_free: bool) {
+        self.history.sample(self, store_is_free).await;
+    }
+
+    /// What the process can tell of itself, where it says so.
+    pub(crate) fn inside(&self) -> Option<&dyn Inside> {
+        self.inside.get().map(|inside| &**inside)
     }
 }

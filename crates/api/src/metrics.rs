@@ -2,6 +2,11 @@
 //!
 //! Labels are few and known beforehand: a route is its template, never the path that was asked for.
 
+mod took;
+
+pub(crate) use took::Spread;
+use took::Took;
+
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -35,6 +40,20 @@ pub struct Metrics {
     cache_bypasses: Counter,
     waiting_count: Gauge,
     size_bytes: Gauge,
+    took: Took,
+}
+
+/// What was counted up to a moment, for those who draw it.
+#[derive(Clone, Default)]
+pub(crate) struct Counted {
+    /// Orders placed.
+    pub(crate) orders: u64,
+    /// Reads that the cache answered.
+    pub(crate) hits: u64,
+    /// Reads that it did not know the answer of.
+    pub(crate) misses: u64,
+    /// How long requests took.
+    pub(crate) took: Spread,
 }
 
 /// One sort of answer.
@@ -79,6 +98,7 @@ impl Metrics {
             cache_bypasses: read(Source::Bypass),
             waiting_count: Gauge::default(),
             size_bytes: Gauge::default(),
+            took: Took::default(),
         };
         metrics.registered(keys, reads, version)
     }
@@ -139,6 +159,21 @@ impl Metrics {
         self.durations
             .get_or_create(answer)
             .observe(took.as_secs_f64());
+    }
+
+    /// Counts how long an answer of the API took.
+    pub(crate) fn took(&self, took: Duration) {
+        self.took.note(took);
+    }
+
+    /// What was counted so far.
+    pub(crate) fn counted(&self) -> Counted {
+        Counted {
+            orders: self.orders_created.get(),
+            hits: self.cache_hits.get(),
+            misses: self.cache_misses.get(),
+            took: self.took.so_far(),
+        }
     }
 
     /// Counts a read through the cache.

@@ -138,6 +138,20 @@ impl Problem {
         self.status
     }
 
+    pub(crate) const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// This sort of problem, in a few words.
+    pub(crate) fn title(&self) -> &'static str {
+        self.code.row().title
+    }
+
+    /// What went wrong here.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The body of the answer.
     pub(crate) fn to_json(&self, request_id: &str) -> Vec<u8> {
         let row = self.code.row();

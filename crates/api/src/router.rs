@@ -7,7 +7,7 @@ use crate::v1::{
     batch, cache, dead_letters, events, fulfilment, idempotency_keys, orders, products, refunds,
     stock, tokens, webhooks,
 };
-use crate::{App, admin, contracts, operations};
+use crate::{App, admin, contracts, dashboard, operations};
 use axum::Router;
 use axum::routing::{get, patch, post};
 use std::sync::{Arc, LazyLock};
@@ -34,6 +34,7 @@ pub fn router(app: Arc<App>) -> Router {
             "/products/{product_id}/{*rest}",
             get(catalogue::show_nested),
         )
+        .merge(dashboard::routes())
         .route("/health", get(operations::readyz))
         .route("/healthz", get(operations::readyz))
         .fallback(async || no_such_path())
@@ -53,6 +54,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(orders::show))
         .routes(routes!(fulfilment::timeline))
         .routes(routes!(fulfilment::cancel))
+        .routes(routes!(fulfilment::note))
         .routes(routes!(fulfilment::rule))
         .routes(routes!(refunds::request, refunds::list))
         .routes(routes!(refunds::show))
@@ -178,6 +180,7 @@ static TEMPLATES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         .keys()
         .map(String::as_str)
         .chain(others)
+        .chain(dashboard::TEMPLATES)
         .collect()
 });
 

@@ -18,6 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tracing::info;
 
@@ -33,10 +34,21 @@ pub(crate) struct Args {
     /// Where to listen; if it is taken, the next free port [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// How many demo orders to place
+    /// How many demo orders to place at the start
     #[arg(long, default_value_t = 1_000)]
     orders: u64,
+    /// How many demo orders a second come in from then on; 0 for none
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=100))]
+    rate: u32,
 }
+
+/// What makes the demo worth looking at, where nobody chose otherwise: steps that can be watched,
+/// and some orders that are given up.
+const DEMO: [(&str, &str); 3] = [
+    ("fulfilment.tries", "3"),
+    ("simulated.decline_rate", "0.01"),
+    ("simulated.latency_ms", "150"),
+];
 
 /// Runs the sub-command.
 pub(crate) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
@@ -44,7 +56,11 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let file = std::path::absolute(directory.join("orderd.db"))?
         .display()
         .to_string();
-    let config = config::load(globals, flags(args, &file))?;
+    let flags = flags(args, &file);
+    let chosen = config::load(globals, flags.clone())?;
+    let demo = DEMO.into_iter().filter(|(key, _)| !chosen.is_chosen(key));
+    let demo = demo.map(|(key, value)| ("dev", key, value.to_owned()));
+    let config = config::load(globals, flags.into_iter().chain(demo).collect())?;
     let storage = match &temporary {
         Some(_) => Storage::Temporary(&file),
         None => Storage::Durable(&file),
@@ -91,12 +107,17 @@ async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Re
         server: client::Server::open(url_of(server.address)),
         password: String::new(),
     };
-    let seeded = seed::demo(&Arc::new(target), args.orders, SEED).await?;
+    let target = Arc::new(target);
+    let seeded = seed::demo(&target, args.orders, SEED).await?;
     // A line for each of them would only hide what follows, so logging begins here.
     let telemetry = telemetry::start(&config.settings);
     banner::show(config, &server, storage, &telemetry);
     let orders = grouped(seeded.placed + seeded.already_there);
     info!("{orders} demo orders are there to be looked at");
+    if let Some(every) = Duration::from_secs(1).checked_div(args.rate) {
+        let shop = seed::go_on(target, args.orders, SEED, every);
+        server.in_background(shop);
+    }
     server.run(signals, &telemetry).await
 }
 

@@ -25,11 +25,11 @@ pub(crate) struct Args {}
 
 /// What was looked at, and what is to be done about it.
 #[derive(Serialize)]
-struct Finding {
-    subject: &'static str,
-    ok: bool,
-    detail: String,
-    fix: Option<String>,
+pub(crate) struct Finding {
+    pub(crate) subject: &'static str,
+    pub(crate) ok: bool,
+    pub(crate) detail: String,
+    pub(crate) fix: Option<String>,
 }
 
 impl Finding {
@@ -96,21 +96,32 @@ fn print(finding: &Finding) {
 }
 
 async fn examine(config: &Config) -> Vec<Finding> {
-    let mut findings = configuration(config);
+    let mut findings = glance(config).await;
     match locate(&config.settings.database.url) {
         Ok(location) => match location.file() {
-            Some(path) => {
-                findings.push(directory(path));
-                findings.push(space(path));
-                findings.extend(database(config, path).await);
+            Some(path) if !path.exists() => {
+                let detail = format!("{} will be made", path.display());
+                findings.push(Finding::good("database", detail));
             }
-            None => findings.extend(looked_at(config).await),
+            _ => findings.extend(looked_at(config).await),
         },
         Err(error) => findings.push(Finding::error("database", &Exit::from(error).into())),
     }
+    findings.push(listening(config).await);
+    findings
+}
+
+/// What can be told at once, however much there is in the database.
+pub(crate) async fn glance(config: &Config) -> Vec<Finding> {
+    let mut findings = configuration(config);
+    let location = locate(&config.settings.database.url).ok();
+    if let Some(path) = location.as_ref().and_then(|location| location.file()) {
+        findings.push(directory(path));
+        findings.push(space(path));
+        findings.extend(permissions(path, "database file"));
+    }
     findings.extend(cache(config).await);
     findings.extend(permissions(Path::new(".env"), "env file"));
-    findings.push(listening(config).await);
     findings
 }
 
@@ -170,18 +181,6 @@ fn space(path: &Path) -> Finding {
         FREE_MIN_BYTES >> 20
     );
     Finding::bad("disk space", detail, fix)
-}
-
-async fn database(config: &Config, path: &Path) -> Vec<Finding> {
-    if !path.exists() {
-        return vec![Finding::good(
-            "database",
-            format!("{} will be made", path.display()),
-        )];
-    }
-    let mut findings = looked_at(config).await;
-    findings.extend(permissions(path, "database file"));
-    findings
 }
 
 /// The database that is configured, as far as it can be opened.

@@ -18,6 +18,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::debug;
 
 /// Orders of one request.
 const BATCH: u64 = 100;
@@ -96,6 +98,19 @@ pub(crate) async fn demo(target: &Arc<Target>, count: u64, seed: u64) -> anyhow:
     progress.finish();
     seeded.seconds = started.elapsed().as_secs_f64();
     Ok(seeded)
+}
+
+/// Goes on from order `number` of `seed`, one order at a time. Never ends, whatever becomes of them.
+pub(crate) async fn go_on(target: Arc<Target>, number: u64, seed: u64, every: Duration) {
+    let mut tick = interval(every);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for number in number.. {
+        tick.tick().await;
+        let placed = place(Arc::clone(&target), seed, number..number + 1).await;
+        if let Err(error) = placed {
+            debug!("A demo order was not placed: {error:#}");
+        }
+    }
 }
 
 /// Puts the products of the demo into the catalogue, where they are not there yet.

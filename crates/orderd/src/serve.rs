@@ -6,6 +6,7 @@
 mod aws;
 pub(crate) mod banner;
 pub(crate) mod fulfilment;
+mod inside;
 pub(crate) mod roles;
 pub(crate) mod signals;
 mod systemd;
@@ -19,6 +20,7 @@ use banner::Storage;
 use domain::idempotency::Retention;
 use domain::product::Lines;
 use domain::{Change, RecordId, RecordKind, WriteSet};
+use inside::Told;
 pub(crate) use roles::Role;
 use setup::cache::cache;
 use setup::clock::{self, SystemClock};
@@ -37,7 +39,7 @@ use store::open::{Access, Options, locate};
 use store::{Committed, RecordQuery, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -46,6 +48,8 @@ use tracing::{error, info, warn};
 /// paid for each answer.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 const WATCH_SERVICE_EVERY: Duration = Duration::from_mins(1);
+/// How often what happened is counted for the charts of the dashboard.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -340,13 +344,11 @@ impl Server {
         driver: Option<Driver>,
     ) -> anyhow::Result<Self> {
         let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
-        fulfilment::start(&config.settings, &app, &connections, &stop).await?;
+        let providers = fulfilment::start(&config.settings, &app, &connections, &stop).await?;
+        let told = app.inside.set(Box::new(Told::new(config, providers)));
+        debug_assert!(told.is_ok(), "a server is started once");
         let (closed, background) = (CancellationToken::new(), TaskTracker::new());
-        if let Some(driver) = driver {
-            let closed = closed.clone();
-            background.spawn(async move { closed.run_until_cancelled(driver.run()).await });
-        }
-        Ok(Self {
+        let server = Self {
             address: SocketAddr::from(([0; 4], 0)),
             app,
             stop,
@@ -354,11 +356,19 @@ impl Server {
             closed,
             background,
             shutdown: config.settings.shutdown.clone(),
-            watch_every: match locate(&config.settings.database.url) {
-                Ok(location) if location.file().is_none() => WATCH_SERVICE_EVERY,
-                _ => WATCH_EVERY,
-            },
-        })
+            watch_every: watch_every(config),
+        };
+        if let Some(driver) = driver {
+            server.in_background(driver.run());
+        }
+        Ok(server)
+    }
+
+    /// Does something until the store is closed.
+    pub(crate) fn in_background(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let closed = self.closed.clone();
+        self.background
+            .spawn(async move { closed.run_until_cancelled(task).await });
     }
 
     /// Serves what comes in at `listener`.
@@ -380,6 +390,8 @@ impl Server {
         telemetry: &Telemetry,
     ) -> anyhow::Result<ExitCode> {
         self.tell_supervisor();
+        let (sampled, store_is_free) = (Arc::clone(&self.app), self.watch_every == WATCH_EVERY);
+        self.in_background(async move { sample(&sampled, store_is_free).await });
         let lost = tokio::select! {
             signal = signals.next() => {
                 info!(signal = signal.name(), "Stopping: finishing the requests under way");
@@ -427,10 +439,27 @@ impl Server {
             _ => format!("Serving at {}", self.address),
         };
         systemd::ready(&status);
-        let (app, closed) = (Arc::clone(&self.app), self.closed.clone());
+        let app = Arc::clone(&self.app);
         let alive = systemd::stay_alive(status, move || app.metrics.orders_created());
-        self.background
-            .spawn(async move { closed.run_until_cancelled(alive).await });
+        self.in_background(alive);
+    }
+}
+
+/// How often the store may be asked how it is.
+fn watch_every(config: &Config) -> Duration {
+    match locate(&config.settings.database.url) {
+        Ok(location) if location.file().is_none() => WATCH_SERVICE_EVERY,
+        _ => WATCH_EVERY,
+    }
+}
+
+/// Counts what happens, second by second. Never ends.
+async fn sample(app: &App, store_is_free: bool) {
+    let mut tick = interval(SAMPLE_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        app.sample(store_is_free).await;
     }
 }
 

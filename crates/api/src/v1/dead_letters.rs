@@ -21,6 +21,7 @@ use domain::letter::{Compensated, LetterState};
 use domain::order::Reason;
 use domain::{Change, Letter, Name, OrderId, RecordId, RecordKind, Timestamp, Wake, WriteSet};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{Committed, RecordQuery};
 use utoipa::ToSchema;
@@ -29,6 +30,11 @@ use utoipa::ToSchema;
 const SCAN_MAX: usize = 10_000;
 /// The most orders that one request brings back.
 const REDRIVE_MAX: u64 = 1_000;
+/// How many letters wait, by their reason, then by their step.
+pub(crate) type Tally = BTreeMap<String, BTreeMap<String, u64>>;
+
+/// The most letters that are counted by what went wrong.
+pub(crate) const TALLIED_MAX: usize = 1_000;
 /// What the cursors of the list are bound to.
 const CURSORS: &str = "dead-letters";
 
@@ -138,29 +144,15 @@ pub(crate) async fn list(
     let mut query = Query::of(query.as_deref(), &["limit", "cursor", "reason", "state"]);
     let limit = query.limit();
     let after = query.cursor();
-    let reason = query.get("reason", "must be the reason of a letter", Reason::parse);
-    let states = query.get(
-        "state",
-        "must be waiting, redriven, discarded or all",
-        states,
-    );
+    let wanted = Wanted::of(&mut query);
     query.check()?;
-    let wanted = Wanted {
-        reason,
-        states: states.unwrap_or(States::One(LetterState::Waiting)),
-    };
-    let bound = format!("{CURSORS}&{}", wanted.as_query());
-    let after = after
-        .map(|text| cursor::open_text(&app.cursor_key, &text, &bound))
-        .transpose()?;
 
-    let (letters, next) = find(&app, &wanted, after, limit).await?;
+    let (letters, next_cursor) = page(&app, &wanted, after.as_deref(), limit).await?;
 
     let items = letters
         .iter()
         .map(|found| LetterBody::of(&found.id, &found.letter))
         .collect();
-    let next_cursor = next.map(|after| cursor::seal(&app.cursor_key, after.as_bytes(), &bound));
     let link = next_cursor.as_ref().map(|next| {
         let filters = wanted.as_query();
         format!("</v1/dead-letters?limit={limit}&{filters}cursor={next}>; rel=\"next\"")
@@ -326,14 +318,14 @@ pub(crate) async fn discard(
 }
 
 /// A letter, and the record that it is kept in.
-struct Found {
-    id: Box<str>,
-    letter: Letter,
-    version: u32,
+pub(crate) struct Found {
+    pub(crate) id: Box<str>,
+    pub(crate) letter: Letter,
+    pub(crate) version: u32,
 }
 
 /// Which letters are wanted.
-struct Wanted {
+pub(crate) struct Wanted {
     reason: Option<Reason>,
     states: States,
 }
@@ -352,18 +344,77 @@ impl Wanted {
             && (self.states == States::All || self.states == States::One(letter.state))
     }
 
-    /// The filters as part of a query string.
-    fn as_query(&self) -> String {
-        let state = match self.states {
+    /// The filters that a query names: letters that wait, where it names no state.
+    pub(crate) fn of(query: &mut Query) -> Self {
+        let reason = query.get("reason", "must be the reason of a letter", Reason::parse);
+        let states = query.get(
+            "state",
+            "must be waiting, redriven, discarded or all",
+            states,
+        );
+        Self {
+            reason,
+            states: states.unwrap_or(States::One(LetterState::Waiting)),
+        }
+    }
+
+    pub(crate) const fn reason(&self) -> Option<Reason> {
+        self.reason
+    }
+
+    /// The word for the state that is wanted.
+    pub(crate) const fn state(&self) -> &'static str {
+        match self.states {
             States::All => "all",
             States::One(LetterState::Waiting) => "waiting",
             States::One(LetterState::Redriven) => "redriven",
             States::One(LetterState::Discarded) => "discarded",
-        };
+        }
+    }
+
+    /// The filters as part of a query string.
+    pub(crate) fn as_query(&self) -> String {
+        let state = self.state();
         let reason = self.reason.map(Reason::as_str);
         let reason = reason.map(|reason| format!("reason={reason}&"));
         format!("{}state={state}&", reason.unwrap_or_default())
     }
+}
+
+/// A page of letters, and the cursor of the next one.
+pub(crate) async fn page(
+    app: &App,
+    wanted: &Wanted,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<Found>, Option<String>), Problem> {
+    let bound = format!("{CURSORS}&{}", wanted.as_query());
+    let after = cursor
+        .map(|text| cursor::open_text(&app.cursor_key, text, &bound))
+        .transpose()?;
+    let (letters, next) = find(app, wanted, after, limit).await?;
+    let sealed = |after: Box<str>| cursor::seal(&app.cursor_key, after.as_bytes(), &bound);
+    Ok((letters, next.map(sealed)))
+}
+
+/// How many letters wait, by their reason, then by their step; of the first [`TALLIED_MAX`] at the
+/// most.
+pub(crate) async fn tally(app: &App) -> Result<Tally, Problem> {
+    let wanted = Wanted {
+        reason: None,
+        states: States::One(LetterState::Waiting),
+    };
+    let (letters, _) = find(app, &wanted, None, TALLIED_MAX).await?;
+    let mut tally = Tally::new();
+    for Found { letter, .. } in letters {
+        let step = letter.step.unwrap_or_default();
+        *tally
+            .entry(letter.reason)
+            .or_default()
+            .entry(step)
+            .or_default() += 1;
+    }
+    Ok(tally)
 }
 
 /// Letters that are wanted, and where to go on.

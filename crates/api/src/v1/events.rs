@@ -67,12 +67,19 @@ pub(crate) async fn stream(
         let frame = stream.next().await?;
         Some((Ok::<_, Infallible>(frame), stream))
     });
+    Ok(as_stream(frames))
+}
+
+/// The answer that goes on for as long as somebody listens.
+pub(crate) fn as_stream(
+    frames: impl futures_util::Stream<Item = Result<Frame, Infallible>> + Send + 'static,
+) -> Response {
     let ping = KeepAlive::new().interval(PING_EVERY).text("ping");
     let mut response = Sse::new(frames).keep_alive(ping).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    Ok(response)
+    response
 }
 
 fn last_event(value: &HeaderValue) -> Result<EventId, Problem> {

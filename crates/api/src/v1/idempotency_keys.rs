@@ -29,23 +29,26 @@ pub(crate) struct RecordsBody {
 #[schema(as = KeyRecord)]
 pub(crate) struct RecordBody {
     /// The method of the request.
-    method: &'static str,
+    pub(crate) method: &'static str,
     /// The route of the request.
-    route: &'static str,
+    pub(crate) route: &'static str,
+    /// What was sent, whatever its spelling: another body under the same key is refused.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    pub(crate) fingerprint: String,
     /// The status of the answer.
-    status: u16,
+    pub(crate) status: u16,
     /// The order that was placed.
-    order_id: Option<String>,
+    pub(crate) order_id: Option<String>,
     /// When the key was first used.
     #[serde(serialize_with = "display")]
     #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
     /// How often its answer was given again, since this process started.
-    replays: u32,
+    pub(crate) replays: u32,
     /// From when on its answer is not given again.
     #[serde(serialize_with = "display")]
     #[schema(value_type = String, format = DateTime)]
-    expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// Look a key up
@@ -64,8 +67,18 @@ pub(crate) async fn show(
     Extension(context): Extension<Context>,
     TextPath(key): TextPath,
 ) -> Result<Response, Problem> {
-    let key = extract::key(key.as_bytes())?;
+    let items = find(&app, &context, key.as_bytes()).await?;
 
+    Ok(([(CONTENT_TYPE, JSON)], to_bytes(&RecordsBody { items })).into_response())
+}
+
+/// What a key of the caller stands for: at least one thing.
+pub(crate) async fn find(
+    app: &App,
+    context: &Context,
+    key: &[u8],
+) -> Result<Vec<RecordBody>, Problem> {
+    let key = extract::key(key)?;
     let retention = &app.settings.retention;
     let forgotten = retention.forget_before(app.clock.now());
     let mut items = Vec::new();
@@ -77,7 +90,7 @@ pub(crate) async fn show(
         };
         let seen = app.store.seen(&scope).await?;
         if let Some(seen) = seen.filter(|seen| seen.created_at >= forgotten) {
-            items.push(record(&app, &scope, &seen));
+            items.push(record(app, &scope, &seen));
         }
     }
 
@@ -87,13 +100,14 @@ pub(crate) async fn show(
             "Nothing is remembered under this key.",
         ));
     }
-    Ok(([(CONTENT_TYPE, JSON)], to_bytes(&RecordsBody { items })).into_response())
+    Ok(items)
 }
 
 fn record(app: &App, scope: &Scope, seen: &Seen) -> RecordBody {
     RecordBody {
         method: scope.operation.method(),
         route: scope.operation.route(),
+        fingerprint: seen.fingerprint.to_string(),
         status: seen.reply.status,
         order_id: seen.order_id().map(|id| id.to_string()),
         created_at: seen.created_at,

@@ -187,10 +187,7 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let list = List::parse(query.as_deref())?;
     let filters = list.filters();
-    let after = list.cursor.as_deref();
-    let after = after
-        .map(|text| cursor::open_order(&app.cursor_key, text, &filters))
-        .transpose()?;
+    let after = list.after(&app)?;
 
     let fill = async { page(&app, &list, &filters, after).await.map(Some) };
     let (entry, source) = if after.is_none() {
@@ -211,16 +208,13 @@ async fn page(
     filters: &str,
     after: Option<OrderId>,
 ) -> Result<Entry, Problem> {
-    let page = app.store.orders(list.query(after)).await?;
-    let next = page
-        .next
-        .map(|position| cursor::seal(&app.cursor_key, position.as_uuid().as_bytes(), filters));
+    let (orders, next) = list.page_after(app, after, list.limit).await?;
     let link = next.as_ref().map(|next| {
         let limit = list.limit;
         format!("</v1/orders?limit={limit}&{filters}cursor={next}>; rel=\"next\"")
     });
     let body = ListBody {
-        items: page.items.iter().map(OrderBody::of).collect(),
+        items: orders.iter().map(OrderBody::of).collect(),
         next_cursor: next,
     };
     Ok(Entry {
@@ -230,7 +224,7 @@ async fn page(
 }
 
 /// What a list was asked for.
-struct List {
+pub(crate) struct List {
     limit: usize,
     cursor: Option<String>,
     status: Option<Status>,
@@ -240,7 +234,7 @@ struct List {
 }
 
 impl List {
-    fn parse(query: Option<&str>) -> Result<Self, Problem> {
+    pub(crate) fn parse(query: Option<&str>) -> Result<Self, Problem> {
         const TIME: &str = "must be an RFC 3339 time, as in 2026-01-31T12:00:00Z";
         let known = [
             "limit",
@@ -272,8 +266,52 @@ impl List {
         query.check().map(|()| list)
     }
 
+    /// Whether it is the first page.
+    pub(crate) const fn is_first(&self) -> bool {
+        self.cursor.is_none()
+    }
+
+    pub(crate) const fn status(&self) -> Option<Status> {
+        self.status
+    }
+
+    pub(crate) const fn customer_id(&self) -> Option<&CustomerId> {
+        self.customer_id.as_ref()
+    }
+
+    /// The orders of the page, `limit` at the most, and the cursor of the next one.
+    pub(crate) async fn page(
+        &self,
+        app: &App,
+        limit: usize,
+    ) -> Result<(Vec<Order>, Option<String>), Problem> {
+        self.page_after(app, self.after(app)?, limit).await
+    }
+
+    /// The order that the page begins after.
+    fn after(&self, app: &App) -> Result<Option<OrderId>, Problem> {
+        let cursor = self.cursor.as_deref();
+        cursor
+            .map(|text| cursor::open_order(&app.cursor_key, text, &self.filters()))
+            .transpose()
+    }
+
+    async fn page_after(
+        &self,
+        app: &App,
+        after: Option<OrderId>,
+        limit: usize,
+    ) -> Result<(Vec<Order>, Option<String>), Problem> {
+        let page = app.store.orders(self.query(after, limit)).await?;
+        let sealed = |position: OrderId| {
+            let position = position.as_uuid();
+            cursor::seal(&app.cursor_key, position.as_bytes(), &self.filters())
+        };
+        Ok((page.items, page.next.map(sealed)))
+    }
+
     /// The filters as part of a query string: what a cursor is bound to.
-    fn filters(&self) -> String {
+    pub(crate) fn filters(&self) -> String {
         let mut text = form_urlencoded::Serializer::new(String::new());
         if let Some(status) = self.status {
             text.append_pair("status", status.as_str());
@@ -293,14 +331,14 @@ impl List {
         text
     }
 
-    fn query(&self, after: Option<OrderId>) -> OrderQuery {
+    fn query(&self, after: Option<OrderId>, limit: usize) -> OrderQuery {
         let to = self.to.map(OrderId::least_at);
         OrderQuery {
             customer_id: self.customer_id.clone(),
             status: self.status,
             from: self.from.map(OrderId::least_at),
             before: after.into_iter().chain(to).min(),
-            limit: self.limit,
+            limit,
         }
     }
 }

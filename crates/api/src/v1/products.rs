@@ -419,21 +419,9 @@ pub(crate) async fn list(
     let limit = query.limit();
     let after = query.cursor();
     query.check()?;
-    let after = after
-        .map(|text| cursor::open_text(&app.cursor_key, &text, CURSORS))
-        .transpose()?;
 
-    let query = RecordQuery {
-        kind: domain::RecordKind::Product,
-        after,
-        limit,
-    };
-    let page = app.store.list(query).await?;
+    let (products, next_cursor) = page(&app, limit, after.as_deref()).await?;
 
-    let products = catalogue::products(&page.items)?;
-    let next_cursor = page
-        .next
-        .map(|after| cursor::seal(&app.cursor_key, after.as_bytes(), CURSORS));
     let link = next_cursor
         .as_ref()
         .map(|next| format!("</v1/products?limit={limit}&cursor={next}>; rel=\"next\""));
@@ -454,4 +442,23 @@ pub(crate) async fn list(
         response.headers_mut().insert(LINK, link);
     }
     Ok(response)
+}
+
+/// A page of the catalogue, each product with its version, and the cursor of the next page.
+pub(crate) async fn page(
+    app: &App,
+    limit: usize,
+    cursor: Option<&str>,
+) -> Result<(Vec<(Product, u32)>, Option<String>), Problem> {
+    let after = cursor
+        .map(|text| cursor::open_text(&app.cursor_key, text, CURSORS))
+        .transpose()?;
+    let query = RecordQuery {
+        kind: domain::RecordKind::Product,
+        after,
+        limit,
+    };
+    let page = app.store.list(query).await?;
+    let sealed = |after: Box<str>| cursor::seal(&app.cursor_key, after.as_bytes(), CURSORS);
+    Ok((catalogue::products(&page.items)?, page.next.map(sealed)))
 }

@@ -1,23 +1,21 @@
 //! What a server does by services of AWS beside keeping orders: it works on those that a queue names,
 //! and publishes events to topics.
 
-use api::App;
 use setup::config::Settings;
 use setup::exit::{Code, Exit};
-use setup::fulfilment::fulfil;
 use setup::topics::format;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
-use worker::Topics;
 use worker::sns::Sns;
 use worker::sqs::{Limits, Queue};
+use worker::{Fulfil, Topics};
 
 /// Works on the orders that a queue names.
 pub(super) async fn work_from_queue(
     settings: &Settings,
-    app: &App,
+    fulfil: Fulfil,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
@@ -32,7 +30,6 @@ pub(super) async fn work_from_queue(
     if !queue.buries() {
         warn!("The queue {url} has no dead letters: what can never be worked on stays in it");
     }
-    let fulfil = fulfil(settings, &app.store, &app.clock, &app.ids)?;
     let limits = Limits {
         batch: settings.worker.batch,
         concurrency: settings.worker.concurrency,

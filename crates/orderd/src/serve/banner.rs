@@ -92,8 +92,9 @@ fn block(config: &Config, server: &Server, storage: Storage<'_>) -> String {
         access = format!("\x1b[1;31m{access}, and others can reach this address\x1b[0m");
     }
     let mut lines = vec![
+        ("Dashboard", format!("\x1b[1;36m{url}/ui/\x1b[0m")),
         ("API", format!("{url}/v1/orders")),
-        ("Docs", format!("{url}/openapi.json")),
+        ("Docs", format!("{url}/docs")),
         ("Metrics", format!("{url}/metrics")),
         ("Storage", storage),
         ("Worker", worker),
@@ -113,7 +114,7 @@ fn block(config: &Config, server: &Server, storage: Storage<'_>) -> String {
     lines.push(("Try", attempt(&url)));
     let mut text = format!("\n  \x1b[1morderd\x1b[0m {}\n\n", env!("CARGO_PKG_VERSION"));
     for (name, value) in lines {
-        writeln!(text, "  \x1b[2m{name:<9}\x1b[0m {value}")
+        writeln!(text, "  \x1b[2m{name:<10}\x1b[0m {value}")
             .expect("a String takes whatever is written");
     }
     text.push_str("\n  Ctrl-C ends it.\n");

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use worker::announce::post::Post;
 use worker::drain::RECEIVED_MAX;
-use worker::{Announcer, Drain, Fulfil, Limits};
+use worker::{Announcer, Drain, Fulfil, Limits, Provider};
 
 /// Nobody should ship goods for payments that were not made: where others can reach the server,
 /// somebody has to want the simulated ones.
@@ -34,7 +34,7 @@ pub(crate) fn guard_payments(settings: &Settings) -> Result<(), Exit> {
 }
 
 /// The loop that drives orders to their end.
-fn drain(settings: &Settings, app: &App) -> anyhow::Result<Drain<Fulfil>> {
+fn drain(settings: &Settings, app: &App, fulfil: Fulfil) -> Drain<Fulfil> {
     let limits = Limits {
         batch: settings.worker.batch,
         concurrency: settings.worker.concurrency,
@@ -42,22 +42,27 @@ fn drain(settings: &Settings, app: &App) -> anyhow::Result<Drain<Fulfil>> {
         received_max: RECEIVED_MAX,
     };
     let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
-    let fulfil = fulfil(settings, &store, &clock, &app.ids)?;
-    Ok(Drain::new(store, clock, Consumer::Fulfil, limits, fulfil))
+    Drain::new(store, clock, Consumer::Fulfil, limits, fulfil)
 }
 
 /// Starts what follows commits, as far as it is this process's part: who drives orders to their end,
-/// who tells webhooks and topics, who hands orders to a queue.
+/// who tells webhooks and topics, who hands orders to a queue. Who is asked for money and stock, if
+/// this process asks anybody.
 pub(crate) async fn start(
     settings: &Settings,
     app: &App,
     tasks: &TaskTracker,
     stop: &CancellationToken,
-) -> anyhow::Result<()> {
-    if topics::drains_outbox(settings) {
-        tasks.spawn(drain(settings, app)?.run(stop.clone()));
-    } else if settings.worker.enabled {
-        aws::work_from_queue(settings, app, tasks, stop).await?;
+) -> anyhow::Result<Vec<Arc<dyn Provider>>> {
+    let mut providers = Vec::new();
+    if settings.worker.enabled {
+        let fulfil = fulfil(settings, &app.store, &app.clock, &app.ids)?;
+        providers = vec![Arc::clone(&fulfil.payments), Arc::clone(&fulfil.inventory)];
+        if topics::drains_outbox(settings) {
+            tasks.spawn(drain(settings, app, fulfil).run(stop.clone()));
+        } else {
+            aws::work_from_queue(settings, fulfil, tasks, stop).await?;
+        }
     }
     if settings.worker.enabled || topics::are_named(settings) {
         let announcer = Arc::new(announcer(settings, app).await?);
@@ -67,7 +72,7 @@ pub(crate) async fn start(
         }
         tasks.spawn(announcer.run(stop.clone()));
     }
-    Ok(())
+    Ok(providers)
 }
 
 /// Those who are told of events, and how.

@@ -1,17 +1,16 @@
 //! What a build without the feature `aws` says in the place of `aws.rs`.
 
-use api::App;
 use setup::config::Settings;
 use setup::exit::Exit;
 use std::future::{Ready, ready};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use worker::Topics;
+use worker::{Fulfil, Topics};
 
 /// Refuses to work on the orders that a queue names.
 pub(super) fn work_from_queue(
     settings: &Settings,
-    _app: &App,
+    _fulfil: Fulfil,
     _tasks: &TaskTracker,
     _stop: &CancellationToken,
 ) -> Ready<anyhow::Result<()>> {

@@ -15,6 +15,7 @@ mod campaign;
 mod catalogue;
 mod cli;
 mod crash;
+mod dashboard;
 mod dead_letters;
 mod event;
 mod faults;

@@ -1,7 +1,7 @@
 //! Keeps a provider that is slow or away from taking the worker with it: a deadline for each call,
 //! a bound on calls at once, and a circuit breaker (Nygard, *Release It!*, 2007).
 
-use super::Provider;
+use super::{Provider, State};
 use async_trait::async_trait;
 use domain::fulfil::{Answer, Call};
 use domain::{Clock, Timestamp};
@@ -27,6 +27,7 @@ pub struct Guarded<P> {
     name: &'static str,
     deadline: Duration,
     places: Semaphore,
+    calls_max: usize,
     breaker: Mutex<Breaker>,
 }
 
@@ -59,6 +60,7 @@ impl<P: Provider> Guarded<P> {
             name,
             deadline,
             places: Semaphore::new(calls_max),
+            calls_max,
             breaker: Mutex::default(),
         }
     }
@@ -97,6 +99,19 @@ impl<P: Provider> Provider for Guarded<P> {
             });
         self.learn(matches!(answer, Answer::Failed(..)));
         answer
+    }
+
+    fn state(&self) -> Option<State> {
+        let breaker = *self.breaker();
+        let now = self.clock.now();
+        let left = |until: Timestamp| (until.as_millis() - now.as_millis()).max(0);
+        Some(State {
+            name: self.name,
+            failures: breaker.failures,
+            open_for_ms: breaker.open_until.map(left),
+            calls: self.calls_max - self.places.available_permits(),
+            calls_max: self.calls_max,
+        })
     }
 }
 

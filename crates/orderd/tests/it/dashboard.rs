@@ -1,0 +1,418 @@
+//! The dashboard as a browser's requests see it. What takes a browser to see is in `ui-tests/`.
+
+use crate::service::{Answer, ORDER, RECEIPT, Service};
+use api::{Anonymous, Owner};
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::json;
+
+const PAGES: [&str; 8] = [
+    "/ui/",
+    "/ui/orders",
+    "/ui/products",
+    "/ui/ledger",
+    "/ui/dead-letters",
+    "/ui/providers",
+    "/ui/idempotency",
+    "/ui/system",
+];
+const CSRF: &str = "0123456789abcdef0123456789abcdef";
+
+async fn look(service: &Service, path: &str, cookie: &str) -> Answer {
+    let headers = [("accept", "text/html"), ("cookie", cookie)];
+    service.send("GET", path, &headers, String::new()).await
+}
+
+/// Sends a form as the page that it is on would.
+async fn press(service: &Service, path: &str, cookie: &str, fields: &str) -> Answer {
+    let cookie = format!("orderd_csrf={CSRF}; {cookie}");
+    let headers = [
+        ("accept", "text/html"),
+        ("cookie", &*cookie),
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    let body = format!("csrf={CSRF}&{fields}");
+    service.send("POST", path, &headers, body).await
+}
+
+async fn token(service: &Service, scope: &str) -> String {
+    let body = json!({ "scope": scope }).to_string();
+    let request = Request::post("/v1/tokens")
+        .header("host", "orderd")
+        .header("content-type", "application/json")
+        .extension(Owner)
+        .body(Body::from(body));
+    service.send_as_is(request.unwrap()).await.field("token")
+}
+
+/// An order that is recorded only.
+async fn receipt(service: &Service) -> String {
+    let headers = [
+        ("content-type", "application/json"),
+        ("idempotency-key", "k"),
+    ];
+    let placed = service
+        .send("POST", "/orders", &headers, RECEIPT.to_owned())
+        .await;
+    placed.field("order_id")
+}
+
+/// The cookie that an answer sets, as it is sent back.
+fn cookie(answer: &Answer, name: &str) -> String {
+    let cookies = answer.headers.get_all("set-cookie").iter();
+    let mut cookies = cookies.map(|it| it.to_str().unwrap());
+    let cookie = cookies.find(|it| it.starts_with(name)).unwrap();
+    assert!(cookie.contains("; HttpOnly; SameSite=Strict"), "{cookie}");
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn every_page_is_there_and_takes_nothing_from_elsewhere() {
+    let service = Service::new().await;
+    let id = service.place("k", ORDER).await.field("order_id");
+    let order = format!("/ui/orders/{id}");
+    for path in PAGES.into_iter().chain([&*order, "/ui/login"]) {
+        let page = look(&service, path, "").await;
+        assert_eq!(page.status, 200, "{path}: {}", page.body);
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"));
+        assert_eq!(page.header("cache-control"), Some("no-store"), "{path}");
+        for never in [
+            "style=",
+            "<style",
+            "onclick",
+            "href=\"/",
+            "src=\"/",
+            "action=\"/",
+            "http://www",
+        ] {
+            assert!(!page.body.contains(never), "{path} has {never}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_clients_sent_is_shown_as_text() {
+    let service = Service::new().await;
+    let order = json!({
+        "customer_id": "<script>alert(1)</script>",
+        "lines": [{"name": "\"><img src=x onerror=alert(1)>", "quantity": 1}],
+    });
+    let id = service
+        .place("k", &order.to_string())
+        .await
+        .field("order_id");
+    for path in ["/ui/orders".to_owned(), format!("/ui/orders/{id}")] {
+        let page = look(&service, &path, "").await.body;
+        assert!(
+            !page.contains("<script>alert") && !page.contains("<img src=x"),
+            "{page}"
+        );
+        assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_found_by_its_id_and_listed_by_its_customer() {
+    let service = Service::new().await;
+    let id = service.place("k", ORDER).await.field("order_id");
+    let found = look(
+        &service,
+        &format!("/ui/orders?status=&customer_id={id}"),
+        "",
+    )
+    .await;
+    assert_eq!(
+        (found.status, found.header("location")),
+        (303, Some(&*format!("./orders/{id}")))
+    );
+    let listed = look(&service, "/ui/orders?customer_id=cust1&status=", "").await;
+    assert!(listed.body.contains(&id), "{}", listed.body);
+    let none = look(&service, "/ui/orders?customer_id=other", "").await;
+    assert!(
+        none.body.contains("No order is like that."),
+        "{}",
+        none.body
+    );
+}
+
+#[tokio::test]
+async fn pages_of_a_list_go_on_where_the_last_one_ended() {
+    let service = Service::new().await;
+    for number in 0..30 {
+        service.place(&format!("k{number}"), ORDER).await;
+    }
+    let first = look(&service, "/ui/orders?customer_id=cust1", "")
+        .await
+        .body;
+    let next = first.split("rel=\"next\" href=\"").nth(1).unwrap();
+    let next = next.split('"').next().unwrap().replace("&amp;", "&");
+    let second = look(&service, &format!("/ui/{next}"), "").await.body;
+    let rows = |page: &str| page.matches("<tr id=\"o").count();
+    assert_eq!((rows(&first), rows(&second)), (25, 5));
+    assert!(!second.contains("rel=\"next\""));
+}
+
+#[tokio::test]
+async fn a_problem_is_a_page_for_a_browser_only() {
+    let service = Service::new().await;
+    let path = "/ui/orders/019e72e2-8400-7001-8000-000000000001";
+    let page = look(&service, path, "").await;
+    assert_eq!(page.status, 404);
+    assert!(
+        page.body.contains("There is no order with this id."),
+        "{}",
+        page.body
+    );
+    assert!(
+        page.body.contains("href=\"../../problems/not-found\""),
+        "{}",
+        page.body
+    );
+    service.get(path).await.assert_problem(404, "not_found");
+    assert_eq!(look(&service, "/ui/nowhere", "").await.status, 404);
+}
+
+#[tokio::test]
+async fn what_a_form_does_is_in_the_timeline() {
+    let service = Service::new().await;
+    let id = service.place("k", ORDER).await.field("order_id");
+    let noted = press(
+        &service,
+        &format!("/ui/orders/{id}/note"),
+        "",
+        "note=rings+twice",
+    )
+    .await;
+    assert_eq!(noted.status, 303, "{}", noted.body);
+    assert_eq!(
+        noted.header("location"),
+        Some(&*format!("../../orders/{id}?done=note"))
+    );
+    let cancelled = press(
+        &service,
+        &format!("/ui/orders/{id}/cancel"),
+        "",
+        "reason=asked",
+    )
+    .await;
+    assert_eq!(cancelled.status, 303, "{}", cancelled.body);
+    let page = look(&service, &format!("/ui/orders/{id}"), "").await.body;
+    for text in [
+        "rings twice",
+        "asked",
+        "Cancelled",
+        "order.noted.v1",
+        "by anonymous",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let again = press(&service, &format!("/ui/orders/{id}/cancel"), "", "reason=").await;
+    assert_eq!(again.status, 409);
+    assert!(
+        again.body.contains("cannot become cancelled now"),
+        "{}",
+        again.body
+    );
+}
+
+#[tokio::test]
+async fn a_note_changes_nothing_else_of_an_order() {
+    let service = Service::new().await;
+    let placed = service.place("k", ORDER).await;
+    let id = placed.field("order_id");
+    let headers = [("content-type", "application/json"), ("if-match", "\"1\"")];
+    let path = format!("/v1/orders/{id}/notes");
+    let body = json!({"note": "rings twice"}).to_string();
+    let noted = service.send("POST", &path, &headers, body.clone()).await;
+    assert_eq!(
+        (noted.status, noted.header("etag")),
+        (200, Some("\"2\"")),
+        "{}",
+        noted.body
+    );
+    let (mut was, mut is) = (placed.json(), noted.json());
+    for field in ["version", "updated_at"] {
+        was[field].take();
+        is[field].take();
+    }
+    assert_eq!(was, is);
+    service
+        .send("POST", &path, &headers, body)
+        .await
+        .assert_problem(412, "precondition_failed");
+    let empty = json!({"note": ""}).to_string();
+    service
+        .send("POST", &path, &headers[..1], empty)
+        .await
+        .assert_problem(422, "validation_failed");
+    assert_eq!(service.findings().await, []);
+}
+
+#[tokio::test]
+async fn a_recorded_order_takes_a_note_and_nobody_is_woken() {
+    let service = Service::new().await;
+    let id = receipt(&service).await;
+    let headers = [("content-type", "application/json")];
+    let body = json!({"note": "rings twice"}).to_string();
+    let noted = service
+        .send("POST", &format!("/v1/orders/{id}/notes"), &headers, body)
+        .await;
+    assert_eq!(noted.status, 200, "{}", noted.body);
+    assert_eq!(service.findings().await, []);
+    assert_eq!(service.app.store.stats().await.unwrap().waiting_count(), 0);
+}
+
+#[tokio::test]
+async fn a_form_needs_the_secret_of_its_browser() {
+    let service = Service::new().await;
+    let id = service.place("k", ORDER).await.field("order_id");
+    let path = format!("/ui/orders/{id}/cancel");
+    let cookie = format!("orderd_csrf={CSRF}");
+    let own = format!("csrf={CSRF}");
+    let cases = [
+        ("", "same-origin", &*own),
+        (
+            &*cookie,
+            "same-origin",
+            "csrf=ffffffffffffffffffffffffffffffff",
+        ),
+        (&*cookie, "same-origin", ""),
+        (&*cookie, "cross-site", &*own),
+        ("orderd_csrf=", "same-origin", "csrf="),
+    ];
+    for (cookie, site, body) in cases {
+        let headers = [("cookie", cookie), ("sec-fetch-site", site)];
+        let refused = service.send("POST", &path, &headers, body.to_owned()).await;
+        refused.assert_problem(403, "forbidden");
+    }
+    let order = service.get(&format!("/v1/orders/{id}")).await;
+    assert_eq!(order.field("status"), "created");
+}
+
+#[tokio::test]
+async fn where_strangers_may_not_look_a_token_lets_a_browser_in() {
+    let service = Service::with(|settings| settings.anonymous = Anonymous::None).await;
+    let refused = look(&service, "/ui/orders", "").await;
+    assert_eq!(refused.status, 401);
+    for text in [
+        "orderd token create --scope read",
+        "type=\"password\"",
+        "action=\"./login\"",
+    ] {
+        assert!(refused.body.contains(text), "{text}: {}", refused.body);
+    }
+    assert_eq!(look(&service, "/ui/login", "").await.status, 200);
+
+    let wrong = press(&service, "/ui/login", "", "token=orderd_wrong").await;
+    assert_eq!(wrong.status, 401);
+    assert!(wrong.body.contains("not known here"), "{}", wrong.body);
+
+    let read = token(&service, "read").await;
+    let signed_in = press(&service, "/ui/login", "", &format!("token={read}")).await;
+    assert_eq!(
+        (signed_in.status, signed_in.header("location")),
+        (303, Some("./"))
+    );
+    let session = cookie(&signed_in, "orderd_session_");
+    let page = look(&service, "/ui/orders", &session).await;
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("Sign out"), "{}", page.body);
+    // It opens the dashboard only: a browser sends cookies whoever makes it ask.
+    let elsewhere = look(&service, "/v1/orders", &session).await;
+    elsewhere.assert_problem(401, "unauthorized");
+
+    let signed_out = press(&service, "/ui/logout", &session, "").await;
+    assert!(cookie(&signed_out, "orderd_session_").ends_with('='));
+}
+
+#[tokio::test]
+async fn whoever_may_only_read_is_offered_nothing_else() {
+    let service = Service::with(|settings| settings.anonymous = Anonymous::Read).await;
+    let write = token(&service, "write").await;
+    let bearer = format!("Bearer {write}");
+    let headers = [
+        ("authorization", &*bearer),
+        ("content-type", "application/json"),
+        ("idempotency-key", "k"),
+    ];
+    let placed = service
+        .send("POST", "/v1/orders", &headers, ORDER.to_owned())
+        .await;
+    let id = placed.field("order_id");
+    let path = format!("/ui/orders/{id}");
+    let page = look(&service, &path, "").await;
+    assert!(!page.body.contains("Cancel the order"), "{}", page.body);
+    let refused = press(&service, &format!("{path}/cancel"), "", "reason=").await;
+    assert_eq!(refused.status, 401);
+    // Settings say where everything is.
+    assert_eq!(look(&service, "/ui/system", "").await.status, 401);
+
+    let signed_in = press(&service, "/ui/login", "", &format!("token={write}")).await;
+    let session = cookie(&signed_in, "orderd_session_");
+    assert_eq!(look(&service, "/ui/system", &session).await.status, 200);
+    let cancelled = press(&service, &format!("{path}/cancel"), &session, "reason=").await;
+    assert_eq!(cancelled.status, 303, "{}", cancelled.body);
+}
+
+#[tokio::test]
+async fn a_token_that_was_revoked_is_forgotten_by_the_browser() {
+    let service = Service::with(|settings| settings.anonymous = Anonymous::None).await;
+    let read = token(&service, "read").await;
+    let signed_in = press(&service, "/ui/login", "", &format!("token={read}")).await;
+    let session = cookie(&signed_in, "orderd_session_");
+    let list = Request::get("/v1/tokens")
+        .header("host", "orderd")
+        .extension(Owner);
+    let list = service
+        .send_as_is(list.body(Body::empty()).unwrap())
+        .await
+        .json();
+    let id = list["items"][0]["token_id"].as_str().unwrap().to_owned();
+    let revoke = Request::delete(format!("/v1/tokens/{id}")).header("host", "orderd");
+    let revoke = revoke.extension(Owner).body(Body::empty()).unwrap();
+    assert_eq!(service.send_as_is(revoke).await.status, 204);
+    let refused = look(&service, "/ui/", &session).await;
+    assert_eq!(refused.status, 401);
+    assert!(cookie(&refused, "orderd_session_").ends_with('='));
+}
+
+#[tokio::test]
+async fn a_key_is_looked_up_with_what_was_sent_under_it() {
+    let service = Service::new().await;
+    let id = service.place("k-1", ORDER).await.field("order_id");
+    service.place("k-1", ORDER).await;
+    let page = look(&service, "/ui/idempotency?key=k-1", "").await.body;
+    for text in [&*id, "POST /v1/orders", "1 times"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let none = look(&service, "/ui/idempotency?key=other", "").await.body;
+    assert!(
+        none.contains("Nothing is remembered under this key."),
+        "{none}"
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_a_form_names_is_one_of_ours() {
+    let service = Service::new().await;
+    for (page, to) in [
+        ("orders?status=failed", "./orders?status=failed"),
+        ("//elsewhere.example/", "./"),
+        ("https://elsewhere.example/", "./"),
+        ("../v1/orders", "./"),
+    ] {
+        let page = format!(
+            "theme=dark&page={}",
+            page.replace('?', "%3F").replace('=', "%3D")
+        );
+        let answer = press(&service, "/ui/theme", "", &page).await;
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (303, Some(to)),
+            "{page}"
+        );
+        assert_eq!(cookie(&answer, "orderd_theme"), "orderd_theme=dark");
+    }
+}
