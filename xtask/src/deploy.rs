@@ -122,7 +122,7 @@ impl Line {
 }
 
 /// The binary as the tests have it, which they have built, and the function of Lambda beside it.
-fn built(root: &Path) -> Result<PathBuf> {
+pub(crate) fn built(root: &Path) -> Result<PathBuf> {
     let mut command = Command::new(env!("CARGO"));
     command.args(["test", "--no-run", "--quiet", "--locked", "--workspace"]);
     command.args(["--features", "orderd/aws,orderd/mutants"]);

@@ -1,6 +1,7 @@
 //! The chores of orderd's developers, one sub-command each; `ci` runs all that a change must pass.
 
 mod bench;
+mod browser;
 mod ci;
 mod deploy;
 mod locust;
@@ -21,6 +22,7 @@ Usage: cargo xtask <chore>
   locust        the load that users of the older systems put on them; written to bench/results
   deploy-check [ARGS]  whether what is in deploy/ works; ARGS are names of checks, `release` among
                 them, which compiles as a release does; with --all what cannot run is a failure
+  ui-check [WORDS]  the dashboard in a real browser; WORDS are parts of the names of checks
   tidy          the rules that no compiler holds: dependencies, layout, sources";
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some(("bench", rest)) => bench::run(root, rest),
         Some(("locust", rest)) => locust::run(root, rest),
         Some(("deploy-check", rest)) => deploy::run(root, rest),
+        Some(("ui-check", rest)) => browser::run(root, rest),
         Some(("tidy", [])) => tidy::run(root),
         _ => bail!("not a chore: {:?}\n{USAGE}", arguments.join(" ")),
     }
