@@ -24,7 +24,7 @@ struct CloudEvent<'a> {
     #[serde(serialize_with = "display")]
     partitionkey: OrderId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    traceparent: Option<&'a str>,
+    traceparent: Option<String>,
     data: Data<'a>,
 }
 
@@ -57,7 +57,7 @@ pub fn cloud_event(event: &Event, order: Option<&Order>) -> String {
         datacontenttype: "application/json",
         sequence: format!("{:010}", event.sequence),
         partitionkey: event.order_id,
-        traceparent: event.traceparent.as_deref(),
+        traceparent: event.traceparent.map(|trace| trace.to_string()),
         data: Data {
             order_id: event.order_id,
             order: placed.as_ref().map(OrderBody::of),

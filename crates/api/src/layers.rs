@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use domain::OrderId;
 use domain::idempotency::Principal;
 use domain::token::TokenScope;
+use domain::trace::{Span, SpanKind, Trace};
 use futures_util::FutureExt;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -46,7 +47,8 @@ pub(crate) struct Context {
     pub(crate) scope: Option<TokenScope>,
     /// Where it came from.
     pub(crate) source: Who,
-    pub(crate) traceparent: Option<Box<str>>,
+    /// The trace that it belongs to: what it causes is below its span, where there is one.
+    pub(crate) trace: Option<Trace>,
 }
 
 /// Names one request: the client's name for it if that is a decent one, else a fresh UUID.
@@ -163,19 +165,29 @@ struct Exchange {
     left: Option<Left>,
     /// Who looks at the dashboard, whose problems are pages.
     looking: Option<Box<Parts>>,
+    /// The trace that it belongs to, where it belongs to one.
+    trace: Option<Trace>,
+    /// Its own span, where that is recorded.
+    span: Option<Box<dyn Span>>,
 }
 
 impl Exchange {
     fn begin(app: &Arc<App>, request: &Request) -> Self {
         let matched = request.extensions().get::<MatchedPath>();
+        let method = method(request.method());
+        let route = matched.map_or("other", |path| template(path.as_str()));
+        let parent = trace(request.headers());
+        let span = span(app, method, route, parent);
         Self {
             app: Arc::clone(app),
             request_id: RequestId::of(app, request.headers()),
-            method: method(request.method()),
-            route: matched.map_or("other", |path| template(path.as_str())),
+            method,
+            route,
             began: Instant::now(),
             left: None,
             looking: dashboard::looking(request),
+            trace: span.as_ref().map(|span| span.place()).or(parent),
+            span,
         }
     }
 
@@ -192,7 +204,7 @@ impl Exchange {
             principal: identity.principal,
             scope: identity.scope,
             source: Who::source(&self.app, request),
-            traceparent: traceparent(request.headers()),
+            trace: self.trace,
         };
         request.extensions_mut().insert(context);
         Ok(())
@@ -220,10 +232,10 @@ impl Exchange {
         Problem::new(Code::Internal, detail).into_response()
     }
 
-    fn end(self, mut answer: Response) -> Response {
+    fn end(mut self, mut answer: Response) -> Response {
         if let Some(problem) = answer.extensions_mut().remove::<Problem>() {
             problem.report(&self.app, self.request_id.as_str());
-            problem.write_to(&mut answer, &self.request_id);
+            problem.write_to(&mut answer, &self.request_id, self.trace);
             if let Some(parts) = &self.looking {
                 dashboard::refused(&self.app, parts, &problem, &mut answer);
             }
@@ -236,12 +248,16 @@ impl Exchange {
         }
         headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
+        let traceparent = self.trace.map(|trace| trace.to_string());
+        if let Some(Ok(traceparent)) = traceparent.map(HeaderValue::try_from) {
+            headers.insert(TRACEPARENT, traceparent);
+        }
         headers.insert(REQUEST_ID, self.request_id.0.clone());
         headers.insert(X_REQUEST_ID, self.request_id.0);
         answer
     }
 
-    fn note(&self, answer: &Response) {
+    fn note(&mut self, answer: &Response) {
         let took = self.began.elapsed();
         let status = answer.status().as_u16();
         let sort = Answer {
@@ -253,13 +269,21 @@ impl Exchange {
         if self.method == "POST" && self.looking.is_none() {
             self.app.metrics.took(took);
         }
-        if is_health(self.route) || self.route == "/metrics" {
+        if is_asked_all_the_time(self.route) {
             return;
         }
-        let order_id = answer
-            .extensions()
-            .get()
-            .map(|About(id)| tracing::field::display(id));
+        let about: Option<&About> = answer.extensions().get();
+        if let Some(span) = &mut self.span {
+            span.count("http.response.status_code", status.into());
+            if let Some(About(id)) = about {
+                span.set("order.id", &id.to_string());
+            }
+            if status >= 500 {
+                span.fail("");
+            }
+        }
+        let order_id = about.map(|About(id)| tracing::field::display(id));
+        let trace_id = self.trace.map(|it| tracing::field::display(it.name()));
         let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         info!(
             request_id = self.request_id.as_str(),
@@ -268,6 +292,7 @@ impl Exchange {
             status,
             duration_us,
             order_id,
+            trace_id,
             "Answered {status}"
         );
     }
@@ -319,25 +344,29 @@ fn method(method: &Method) -> &'static str {
     }
 }
 
-/// The W3C `traceparent` of a request, if it is well formed (version 00).
-fn traceparent(headers: &HeaderMap) -> Option<Box<str>> {
-    let text = headers.get(&TRACEPARENT)?.to_str().ok()?;
-    let parts: Vec<&str> = text.split('-').collect();
-    let [version, trace, parent, flags] = parts[..] else {
+/// Whether a route is asked by machines every few seconds, so that nobody wants to read of it.
+fn is_asked_all_the_time(route: &str) -> bool {
+    is_health(route) || route == "/metrics"
+}
+
+/// The span of a request, where somebody records it.
+fn span(
+    app: &App,
+    method: &'static str,
+    route: &'static str,
+    parent: Option<Trace>,
+) -> Option<Box<dyn Span>> {
+    let tracer = app.tracer.as_ref()?;
+    if is_asked_all_the_time(route) {
         return None;
-    };
-    let is_hex = |part: &str, length: usize| {
-        part.len() == length
-            && part
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let is_zero = |part: &str| part.bytes().all(|byte| byte == b'0');
-    let well_formed = version == "00"
-        && is_hex(trace, 32)
-        && is_hex(parent, 16)
-        && is_hex(flags, 2)
-        && !is_zero(trace)
-        && !is_zero(parent);
-    well_formed.then(|| text.into())
+    }
+    let mut span = tracer.begin(SpanKind::Server, format!("{method} {route}"), parent)?;
+    span.set("http.request.method", method);
+    span.set("http.route", route);
+    Some(span)
+}
+
+/// The trace that a request says it belongs to.
+fn trace(headers: &HeaderMap) -> Option<Trace> {
+    Trace::parse(headers.get(&TRACEPARENT)?.to_str().ok()?)
 }

@@ -35,12 +35,13 @@ mod bench;
 pub use access::{Owner, Peer, Proxies, Rate};
 pub use cloud_event::cloud_event;
 pub use contracts::{BASKET, EVENT, RECEIPT};
-pub use dashboard::{Finding, Inside, Outcomes, ProviderState, SettingShown};
+pub use dashboard::{Finding, Inside, ProviderState, SettingShown};
 pub use exported::exported;
 pub use metrics::Metrics;
 pub use router::{openapi, router};
 pub use settings::{Anonymous, PasswordDigest, Settings};
 
+use domain::trace::Tracer;
 use domain::{Clock, Ids};
 use std::sync::{Arc, OnceLock};
 use store::Store;
@@ -79,6 +80,8 @@ pub struct App {
     pub cursor_key: [u8; 32],
     /// What is counted; shown at `/metrics`.
     pub metrics: Metrics,
+    /// Who records spans; `None`: nobody does.
+    pub tracer: Option<Arc<dyn Tracer>>,
     /// Cancelled once a stop was asked for: `/readyz` says 503 from then on, and streams end.
     pub stopping: CancellationToken,
     /// What the process can tell of itself; the binary says it once it knows.
@@ -110,7 +113,8 @@ impl App {
             cursor_key,
         } = parts;
         Self {
-            metrics: Metrics::new(settings.version),
+            metrics: Metrics::new(settings.version, settings.commit, clock.now()),
+            tracer: None,
             stopping: CancellationToken::new(),
             inside: OnceLock::new(),
             history: dashboard::History::new(),

@@ -3,12 +3,13 @@
 
 use crate::App;
 use crate::extract;
+use crate::metrics::Format;
 use crate::problem::{Code, Problem};
 use crate::renderers::to_bytes;
 use crate::router::openapi;
 use axum::extract::{RawQuery, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::fmt::Write;
@@ -18,6 +19,9 @@ use utoipa::ToSchema;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const MARKDOWN: HeaderValue = HeaderValue::from_static("text/markdown; charset=utf-8");
+const PROMETHEUS: HeaderValue =
+    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+const OPEN: &str = "application/openmetrics-text";
 const OPENMETRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
@@ -103,14 +107,34 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>, RawQuery(query): RawQuer
 }
 
 /// What is counted
-#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text")))]
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let stats = app.store.stats().await.ok();
-    (
-        [(CONTENT_TYPE, OPENMETRICS)],
-        app.metrics.to_text(stats.as_ref()),
-    )
-        .into_response()
+///
+/// In the text format of Prometheus, or in that of OpenMetrics where `Accept` names it.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operations",
+    responses((
+        status = 200,
+        description = "The metrics",
+        content((String = "text/plain"), (String = "application/openmetrics-text")),
+    ))
+)]
+pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    // Of a store that is away, what it said last stands.
+    if let Ok(stats) = app.store.stats().await {
+        app.metrics.note(&stats, app.clock.now());
+    }
+    let accept = headers.get_all(ACCEPT).iter();
+    let wants_open = accept
+        .filter_map(|it| it.to_str().ok())
+        .any(|it| it.contains(OPEN));
+    let (format, content_type) = if wants_open {
+        (Format::OpenMetrics, OPENMETRICS)
+    } else {
+        (Format::Prometheus, PROMETHEUS)
+    };
+    let text = app.metrics.to_text(format);
+    ([(CONTENT_TYPE, content_type)], text).into_response()
 }
 
 /// This document

@@ -98,7 +98,7 @@ pub(crate) fn occasion(app: &App, context: &Context) -> Occasion {
         event_id: EventId::new(app.ids.mint(now)),
         now,
         fulfil_at: now.plus_millis(app.settings.fulfil_after_ms),
-        traceparent: context.traceparent.clone(),
+        traceparent: context.trace,
     }
 }
 

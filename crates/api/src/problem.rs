@@ -15,6 +15,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use domain::trace::Trace;
 use domain::{Refusal, Status, Timestamp};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -74,6 +75,9 @@ pub(crate) struct Document<'a> {
     retryable: bool,
     /// The request id, as in the headers and in the log.
     request_id: &'a str,
+    /// The trace that the request belongs to, where it belongs to one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
     /// Everything that is wrong with the request, where more can be said than `detail` does.
     errors: &'a [Fault],
     /// The same text as `detail`.
@@ -153,7 +157,7 @@ impl Problem {
     }
 
     /// The body of the answer.
-    pub(crate) fn to_json(&self, request_id: &str) -> Vec<u8> {
+    pub(crate) fn to_json(&self, request_id: &str, trace: Option<Trace>) -> Vec<u8> {
         let row = self.code.row();
         let document = Document {
             kind: format!("/problems/{}", row.code.replace('_', "-")),
@@ -164,6 +168,7 @@ impl Problem {
             code: row.code,
             retryable: row.is_retryable(),
             request_id,
+            trace_id: trace.map(|trace| trace.name().to_string()),
             errors: &self.errors,
             error: &self.detail,
             message: &self.detail,
@@ -172,8 +177,13 @@ impl Problem {
     }
 
     /// Makes `response`, which came with this problem, the answer that the client gets.
-    pub(crate) fn write_to(&self, response: &mut Response, request_id: &RequestId) {
-        *response.body_mut() = Body::from(self.to_json(request_id.as_str()));
+    pub(crate) fn write_to(
+        &self,
+        response: &mut Response,
+        request_id: &RequestId,
+        trace: Option<Trace>,
+    ) {
+        *response.body_mut() = Body::from(self.to_json(request_id.as_str(), trace));
         let headers = response.headers_mut();
         headers.remove(CONTENT_LENGTH);
         headers.insert(CONTENT_TYPE, MEDIA_TYPE);
@@ -337,7 +347,7 @@ impl Outages {
 #[must_use]
 pub fn raw(code: Code, detail: &str, request_id: &str) -> Vec<u8> {
     let problem = Problem::new(code, detail.to_owned());
-    let body = problem.to_json(request_id);
+    let body = problem.to_json(request_id, None);
     let reason = StatusCode::from_u16(problem.status)
         .ok()
         .and_then(|it| it.canonical_reason());

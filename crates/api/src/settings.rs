@@ -17,6 +17,8 @@ use subtle::ConstantTimeEq;
     reason = "each is a switch that the operator has"
 )]
 pub struct Settings {
+    /// The commit that this build was made from, for metrics.
+    pub commit: &'static str,
     /// The version of this build, for `/openapi.json` and metrics.
     pub version: &'static str,
     /// How orders are fulfilled here.

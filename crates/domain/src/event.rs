@@ -1,5 +1,6 @@
 //! Facts in the past tense: the journal of an order, and what others are told.
 
+use crate::trace::Trace;
 use crate::{EventId, Order, OrderId, Timestamp};
 
 /// Where events come from, as CloudEvents 1.0 has it: `source` and `id` together name one for ever.
@@ -21,8 +22,8 @@ pub struct Event {
     pub payload: Option<Box<str>>,
     /// When it became true.
     pub occurred_at: Timestamp,
-    /// The W3C `traceparent` of the request that caused it.
-    pub traceparent: Option<Box<str>>,
+    /// The trace that it belongs to: that of the request that caused it, or of its order.
+    pub traceparent: Option<Trace>,
 }
 
 /// What happened.
@@ -153,7 +154,7 @@ impl EventKind {
 impl Event {
     /// The first event of `order`: it was placed.
     #[must_use]
-    pub fn created(order: &Order, id: EventId, traceparent: Option<Box<str>>) -> Self {
+    pub fn created(order: &Order, id: EventId, traceparent: Option<Trace>) -> Self {
         Self {
             id,
             order_id: order.id,

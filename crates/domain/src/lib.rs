@@ -24,6 +24,7 @@ pub mod scatter;
 pub mod stock;
 pub mod text;
 pub mod token;
+pub mod trace;
 pub mod transfer;
 pub mod webhook;
 pub mod write_set;

@@ -1,6 +1,7 @@
 //! An order, its lines, and the one table of the states it goes through.
 
 use crate::text::Label;
+use crate::trace::Trace;
 use crate::{Currency, CustomerId, ItemId, Money, Name, OrderId, Timestamp};
 use std::num::NonZeroU32;
 
@@ -48,6 +49,8 @@ pub struct Order {
     pub hidden_at: Option<Timestamp>,
     /// The client's own notes: the text of one JSON object.
     pub metadata: Option<Box<str>>,
+    /// The trace of the request that placed it, where it belonged to one. No client is shown it.
+    pub trace: Option<Trace>,
     /// When it was placed.
     pub created_at: Timestamp,
     /// When its version last moved.

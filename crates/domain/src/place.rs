@@ -3,6 +3,7 @@
 use crate::idempotency::{Fingerprint, Reply, Retention, Scope};
 use crate::order::{Contract, Progress};
 use crate::product::Prices;
+use crate::trace::Trace;
 use crate::write_set::Wake;
 use crate::{
     Change, Claim, Currency, CustomerId, Event, EventId, LedgerEntry, Line, Money, Name, Order,
@@ -41,8 +42,8 @@ pub struct Occasion {
     pub now: Timestamp,
     /// When fulfilment looks at the order by itself: at once, or later where it is told by a queue.
     pub fulfil_at: Timestamp,
-    /// The W3C `traceparent` of the request.
-    pub traceparent: Option<Box<str>>,
+    /// The trace that the request belongs to.
+    pub traceparent: Option<Trace>,
 }
 
 /// The idempotency key that a request came with.
@@ -107,6 +108,7 @@ pub fn place(
         newest_sequence: 1,
         hidden_at: None,
         metadata: draft.metadata,
+        trace: traceparent,
         created_at: now,
         updated_at: now,
     };

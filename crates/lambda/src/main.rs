@@ -6,11 +6,12 @@ mod metrics;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::Clock;
 use lambda_runtime::{LambdaEvent, run, service_fn};
-use metrics::Batch;
+use metrics::{Batch, Tally};
 use setup::clock::{SystemClock, ids};
 use setup::config::{self, Config, Files, PaymentProvider};
 use setup::exit::{Code, Exit};
-use setup::{fulfilment, telemetry, topics};
+use setup::telemetry::{self, Telemetry};
+use setup::{fulfilment, topics};
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,14 +19,17 @@ use store::open::{Access, Options, locate};
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
-use worker::Fulfil;
 use worker::queue::{self, Message};
 use worker::sqs::Queue;
+use worker::{Fulfil, Watch, Witness};
 
 /// What a start leaves for all batches.
 struct Function {
     config: Config,
+    telemetry: Telemetry,
     fulfil: Arc<Fulfil>,
+    /// What became of the orders of a batch.
+    tally: Arc<Tally>,
     /// Where messages come from, by their ARNs; looked at once one can never be worked on.
     queues: Mutex<HashMap<String, Arc<Queue>>>,
 }
@@ -44,12 +48,12 @@ fn main() -> ExitCode {
 
 async fn serve() -> anyhow::Result<()> {
     let config = configuration()?;
-    let _telemetry = telemetry::start(&config.settings);
+    let telemetry = telemetry::start(&config.settings);
     for warning in &config.warnings {
         warn!("{warning}");
     }
     let tasks = TaskTracker::new();
-    let function = Function::open(config, &tasks).await?;
+    let function = Function::open(config, telemetry, &tasks).await?;
     let function = &function;
     let served = run(service_fn(|event| async {
         Ok::<_, lambda_runtime::Error>(function.work_on(event).await)
@@ -87,7 +91,11 @@ fn configuration() -> anyhow::Result<Config> {
 }
 
 impl Function {
-    async fn open(config: Config, tasks: &TaskTracker) -> anyhow::Result<Self> {
+    async fn open(
+        config: Config,
+        telemetry: Telemetry,
+        tasks: &TaskTracker,
+    ) -> anyhow::Result<Self> {
         let settings = &config.settings;
         if fulfilment::is_simulated(settings)
             && settings.payments.provider != PaymentProvider::Simulated
@@ -113,9 +121,16 @@ impl Function {
         };
         let store = store::open(&options, &*clock).await.map_err(Exit::from)?;
         topics::register_completed(settings, &*store, clock.now()).await?;
-        let fulfil = fulfilment::fulfil(settings, &store, &clock, &Arc::new(ids()))?;
+        let tally = Arc::new(Tally::default());
+        let watch = Watch {
+            witness: Some(Arc::clone(&tally) as Arc<dyn Witness>),
+            tracer: telemetry.tracer(),
+        };
+        let fulfil = fulfilment::fulfil(settings, &store, &clock, &Arc::new(ids()), watch)?;
         Ok(Self {
             config,
+            telemetry,
+            tally,
             fulfil: Arc::new(fulfil),
             queues: Mutex::default(),
         })
@@ -139,11 +154,14 @@ impl Function {
                 batch_item_failures.push(failure);
             }
         }
+        batch.note(&self.tally);
         let took_ms = SystemClock.now().as_millis() - begun.as_millis();
         println!(
             "{}",
             batch.line(&self.config.settings.lambda, begun, took_ms)
         );
+        // The function may be put to sleep as soon as it has answered.
+        self.telemetry.flush_spans();
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = batch_item_failures;
         response

@@ -1,21 +1,59 @@
 //! What became of a batch, in the embedded metric format of `CloudWatch`: one line of JSON a batch.
 
-use domain::Timestamp;
+use domain::fulfil::CallKind;
+use domain::{Status, Timestamp};
 use serde_json::{Value, json};
 use setup::config::Lambda;
-use std::sync::atomic::{AtomicBool, Ordering};
-use worker::Verdict;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+use worker::watch::Outcome;
+use worker::{Verdict, Witness};
 
-/// How many messages of a batch came to which end.
+/// Counts what the worker does, from one batch to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    completed: AtomicU32,
+    given_up: AtomicU32,
+    calls_failed: AtomicU32,
+}
+
+impl Witness for Tally {
+    fn tried(&self, _call: CallKind, outcome: Outcome, _took: Duration) {
+        if outcome == Outcome::Failed {
+            self.calls_failed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn finished(&self, status: Status) {
+        match status {
+            Status::Completed => self.completed.fetch_add(1, Ordering::Relaxed),
+            Status::Failed | Status::NeedsReview => self.given_up.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
+    }
+}
+
+/// How many messages of a batch came to which end, and how many orders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Batch {
     done: u32,
     later: u32,
     failed: u32,
     poison: u32,
+    orders_completed: u32,
+    orders_given_up: u32,
+    calls_failed: u32,
 }
 
 impl Batch {
+    /// Takes over what was counted since the batch before.
+    pub(crate) fn note(&mut self, tally: &Tally) {
+        let taken = |count: &AtomicU32| count.swap(0, Ordering::Relaxed);
+        self.orders_completed = taken(&tally.completed);
+        self.orders_given_up = taken(&tally.given_up);
+        self.calls_failed = taken(&tally.calls_failed);
+    }
+
     pub(crate) const fn count(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Done => self.done += 1,
@@ -35,6 +73,9 @@ impl Batch {
             ("MessagesLater", "Count"),
             ("MessagesFailed", "Count"),
             ("MessagesPoison", "Count"),
+            ("OrdersCompleted", "Count"),
+            ("OrdersGivenUp", "Count"),
+            ("CallsFailed", "Count"),
             ("ColdStart", "Count"),
             ("BatchDuration", "Milliseconds"),
         ];
@@ -52,6 +93,9 @@ impl Batch {
             "MessagesLater": self.later,
             "MessagesFailed": self.failed,
             "MessagesPoison": self.poison,
+            "OrdersCompleted": self.orders_completed,
+            "OrdersGivenUp": self.orders_given_up,
+            "CallsFailed": self.calls_failed,
             "ColdStart": cold_start,
             "BatchDuration": took_ms,
         })

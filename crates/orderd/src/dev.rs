@@ -100,7 +100,9 @@ async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Re
     serve::fulfilment::guard_payments(&config.settings)?;
     let listener = port::bind_near(config.settings.server.listen)?;
     let (cache, driver) = setup::cache::cache(config).await?;
-    let (_store, app) = serve::open(config, cache).await.map_err(with_own_flag)?;
+    let (_store, app) = serve::open(config, cache, None)
+        .await
+        .map_err(with_own_flag)?;
     let mut server = Server::start(config, app, driver).await?;
     server.listen(config, listener)?;
     let target = Target::Server {

@@ -153,6 +153,7 @@ async fn look(State(service): State<Arc<Simulated>>, Path(effect_id): Path<Strin
         amount: Money::ZERO,
         currency: Currency::USD,
         lines: Vec::new(),
+        trace: None,
     };
     answered(&call, service.call(&call).await)
 }
@@ -184,6 +185,7 @@ fn read(kind: CallKind, body: &str) -> Option<Call> {
         amount,
         currency,
         lines: Vec::new(),
+        trace: None,
     })
 }
 

@@ -7,6 +7,7 @@ mod aws;
 pub(crate) mod banner;
 pub(crate) mod fulfilment;
 mod inside;
+mod invariants;
 pub(crate) mod roles;
 pub(crate) mod signals;
 mod systemd;
@@ -19,6 +20,7 @@ use api::{App, Parts, PasswordDigest, Proxies, Rate};
 use banner::Storage;
 use domain::idempotency::Retention;
 use domain::product::Lines;
+use domain::trace::Tracer;
 use domain::{Change, RecordId, RecordKind, WriteSet};
 use inside::Told;
 pub(crate) use roles::Role;
@@ -119,7 +121,7 @@ async fn serve(
         None => port::bind(config.settings.server.listen)?,
     };
     let (cache, driver) = cache(config).await?;
-    let (store, app) = open(config, cache).await?;
+    let (store, app) = open(config, cache, telemetry.tracer()).await?;
     topics::guard_queue(&config.settings)?;
     let now = app.clock.now();
     let mut server = Server::start(config, app, driver).await?;
@@ -140,7 +142,7 @@ async fn serve(
 async fn work(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
     let signals = Signals::install()?;
     let (cache, driver) = cache(config).await?;
-    let (store, app) = open(config, cache).await?;
+    let (store, app) = open(config, cache, telemetry.tracer()).await?;
     topics::guard_worker(&config.settings, &*store).await?;
     let now = app.clock.now();
     let server = Server::start(config, app, driver).await?;
@@ -170,6 +172,7 @@ pub(crate) fn runtime(settings: &Settings) -> anyhow::Result<Runtime> {
 pub(crate) async fn open(
     config: &Config,
     cache: Arc<Cache>,
+    tracer: Option<Arc<dyn Tracer>>,
 ) -> anyhow::Result<(Arc<dyn Store>, Arc<App>)> {
     let clock = Arc::new(SystemClock);
     let options = Options {
@@ -183,7 +186,7 @@ pub(crate) async fn open(
     }
     let cursor_key = cursor_key(&*store).await?;
     let settings = api_settings(&config.settings);
-    let app = App::new(Parts {
+    let mut app = App::new(Parts {
         store: Arc::clone(&store),
         cache,
         clock,
@@ -191,6 +194,7 @@ pub(crate) async fn open(
         settings,
         cursor_key,
     });
+    app.tracer = tracer;
     Ok((store, Arc::new(app)))
 }
 
@@ -265,6 +269,7 @@ fn api_settings(settings: &Settings) -> api::Settings {
     let on_loopback = port::is_loopback(settings.server.listen.ip());
     api::Settings {
         version: env!("CARGO_PKG_VERSION"),
+        commit: option_env!("ORDERD_COMMIT").unwrap_or("unknown"),
         rules: rules(settings),
         fulfil_after_ms: if topics::hands_over(settings) {
             topics::again_ms(settings)
@@ -361,6 +366,7 @@ impl Server {
         if let Some(driver) = driver {
             server.in_background(driver.run());
         }
+        server.in_background(invariants::watch(Arc::clone(&server.app)));
         Ok(server)
     }
 

@@ -76,7 +76,7 @@ impl Target {
             .into_uuid()
             .to_string();
         // A server that starts later trusts nothing that was cached before.
-        let (store, app) = serve::open(&config, Arc::new(Cache::off())).await?;
+        let (store, app) = serve::open(&config, Arc::new(Cache::off()), None).await?;
         let location = store.stats().await?.location;
         Ok(Self::Alone {
             router: api::router(app),

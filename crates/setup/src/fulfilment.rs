@@ -14,7 +14,7 @@ use worker::providers::books::Books;
 use worker::providers::guarded::Guarded;
 use worker::providers::http::{Http, Unusable};
 use worker::providers::simulated::{Behaviour, Simulated};
-use worker::{Fulfil, Provider};
+use worker::{Fulfil, Provider, Watch};
 
 /// Who drives orders to their end.
 ///
@@ -25,6 +25,7 @@ pub fn fulfil(
     store: &Arc<dyn Store>,
     clock: &Arc<dyn Clock>,
     ids: &Arc<Ids>,
+    watch: Watch,
 ) -> anyhow::Result<Fulfil> {
     Ok(Fulfil {
         store: Arc::clone(store),
@@ -35,6 +36,7 @@ pub fn fulfil(
         payments: payments(settings, clock)?,
         inventory: inventory(settings, clock)?,
         lease_ms: millis(settings.worker.lease),
+        watch,
     })
 }
 

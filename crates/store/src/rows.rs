@@ -4,6 +4,7 @@ use crate::{Error, Waiting};
 use domain::idempotency::{Body, Fingerprint, Reply, Seen};
 use domain::order::{Aim, Contract, Failure, Progress, Step};
 use domain::text::Label;
+use domain::trace::Trace;
 use domain::transfer::{Account, Asset, Subject, TransferKind};
 use domain::{
     Currency, CustomerId, Event, EventId, EventKind, ItemId, Line, Money, Name, Order, OrderId,
@@ -31,7 +32,7 @@ pub(crate) trait Columns {
 }
 
 /// How many columns [`order`] takes, apart from the id.
-pub(crate) const ORDER: usize = 22;
+pub(crate) const ORDER: usize = 23;
 /// How many columns [`line()`] takes.
 pub(crate) const LINE: usize = 4;
 
@@ -159,6 +160,7 @@ pub(crate) fn order<R: Columns>(row: &R) -> Result<Order, Error> {
         newest_sequence: optional(row, at(15), "newest_sequence")?.unwrap_or(1),
         progress: progress(row, at(16))?,
         failure: parsed(row, at(21), Failure::parse, "failure")?,
+        trace: trace(row, at(22))?,
         lines: Vec::new(),
     })
 }
@@ -227,8 +229,13 @@ pub(crate) fn event<R: Columns>(row: &R, order_id: OrderId) -> Result<Event, Err
         kind: event_kind(row, at(1))?,
         payload: boxed(row, at(2))?,
         occurred_at: time(row, at(3))?,
-        traceparent: boxed(row, at(4))?,
+        traceparent: trace(row, at(4))?,
     })
+}
+
+/// A place in a trace. One that cannot be read is none: nobody's order waits for it.
+fn trace<R: Columns>(row: &R, column: usize) -> Result<Option<Trace>, Error> {
+    Ok(row.text(column)?.and_then(Trace::parse))
 }
 
 /// What happened, by its number.

@@ -3,16 +3,19 @@
 use crate::drain::{Handler, Verdict};
 use crate::mutant::{Mutant, planted};
 use crate::providers::Provider;
+use crate::watch::Watch;
 use async_trait::async_trait;
 use domain::fulfil::{
     Answer, Call, CallKind, Case, Decision, Inventory, Moment, Next, Refused, Rules, Then,
     answered, next,
 };
+use domain::trace::Span;
 use domain::{
     Change, Clock, EventId, Ids, ItemId, Lease, OrderId, Refund, Status, Timestamp, WriteSet,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 use store::{Committed, Error, Store};
 use tracing::info;
 
@@ -34,6 +37,8 @@ pub struct Fulfil {
     pub inventory: Arc<dyn Provider>,
     /// How long a lease is good for from each commit on, in ms.
     pub lease_ms: i64,
+    /// Who looks on.
+    pub watch: Watch,
 }
 
 #[async_trait]
@@ -51,6 +56,10 @@ impl Handler for Fulfil {
 struct Held {
     lease: Lease,
     until: Timestamp,
+    /// How far the order had come by its last commit.
+    status: Status,
+    /// The work on it, where that is recorded.
+    span: Option<Box<dyn Span>>,
 }
 
 impl Held {
@@ -73,18 +82,21 @@ enum Written {
 
 impl Fulfil {
     async fn drive(&self, lease: Lease) -> Result<Verdict, Error> {
-        let mut held = Held {
-            lease,
-            until: self.clock.now().plus_millis(self.lease_ms),
-        };
+        let until = self.clock.now().plus_millis(self.lease_ms);
         let Some(mut case) = self.read(lease.subject).await? else {
             return Ok(Verdict::Dead("there is no such order".to_owned()));
+        };
+        let mut held = Held {
+            lease,
+            until,
+            status: case.order.status,
+            span: self.watch.work(&case.order, lease.attempt),
         };
         loop {
             let decision = match self.with_moment(|moment| next(&case, &self.rules, moment)) {
                 Next::Rest => return self.settle(lease).await,
                 Next::Write(decision) => *decision,
-                Next::Ask(call) => self.ask(case, &call).await?,
+                Next::Ask(call) => self.ask(case, call, &held).await?,
             };
             case = match self.commit(&mut held, decision).await? {
                 Written::GoOn(case) => *case,
@@ -132,26 +144,16 @@ impl Fulfil {
         }))
     }
 
-    async fn ask(&self, case: Case, call: &Call) -> Result<Decision, Error> {
-        let provider = if call.kind.is_payment() {
-            &self.payments
-        } else {
-            &self.inventory
-        };
-        let answer = if planted(Mutant::NoVoid) && call.kind == CallKind::Void {
-            Answer::Done
-        } else if planted(Mutant::EffectIdATry) {
-            let call = Call {
-                round: call.round + 1_000 * case.order.progress.tries,
-                refund_id: call
-                    .refund_id
-                    .map(|_| EventId::new(self.ids.mint(self.clock.now()))),
-                ..call.clone()
-            };
-            provider.call(&call).await
-        } else {
-            provider.call(call).await
-        };
+    async fn ask(&self, case: Case, mut call: Call, held: &Held) -> Result<Decision, Error> {
+        let number = case.order.progress.tries + 1;
+        let place = held.span.as_ref().map(|span| span.place());
+        let span = self.watch.call(place, &call, number);
+        if let Some(span) = &span {
+            call.trace = Some(span.place());
+        }
+        let begun = Instant::now();
+        let answer = self.call(&case, &call).await;
+        self.watch.tried(call.kind, &answer, begun.elapsed(), span);
 
         let holds = call.kind == CallKind::Reserve && self.rules.inventory == Inventory::Own;
         let counted = if holds && answer == Answer::Done {
@@ -160,6 +162,28 @@ impl Fulfil {
             Vec::new()
         };
         Ok(self.decide(case, answer, &counted))
+    }
+
+    async fn call(&self, case: &Case, call: &Call) -> Answer {
+        let provider = if call.kind.is_payment() {
+            &self.payments
+        } else {
+            &self.inventory
+        };
+        if planted(Mutant::NoVoid) && call.kind == CallKind::Void {
+            return Answer::Done;
+        }
+        if planted(Mutant::EffectIdATry) {
+            let call = Call {
+                round: call.round + 1_000 * case.order.progress.tries,
+                refund_id: call
+                    .refund_id
+                    .map(|_| EventId::new(self.ids.mint(self.clock.now()))),
+                ..call.clone()
+            };
+            return provider.call(&call).await;
+        }
+        provider.call(call).await
     }
 
     /// The items of an order whose stock is counted.
@@ -227,7 +251,7 @@ impl Fulfil {
         });
         match self.store.commit(Arc::clone(&write_set)).await? {
             Committed::Done => {
-                tell(&case);
+                self.tell(&case, held);
                 Ok(then.map_or_else(|| Written::GoOn(Box::new(case)), Written::End))
             }
             Committed::Refused(change) => Ok(match write_set.changes.get(change) {
@@ -237,6 +261,21 @@ impl Fulfil {
                 _ => Written::End(Verdict::Done),
             }),
             Committed::Seen(_) => Ok(Written::End(Verdict::Done)),
+        }
+    }
+
+    /// Says of an order that it came to its end, or needs a person.
+    fn tell(&self, case: &Case, held: &mut Held) {
+        let order = &case.order;
+        let has_moved = std::mem::replace(&mut held.status, order.status) != order.status;
+        let ended = order.progress.step.is_none() && order.status != Status::Created;
+        if !ended && order.status != Status::NeedsReview {
+            return;
+        }
+        let trace_id = order.trace.map(|it| tracing::field::display(it.name()));
+        info!(order_id = %order.id, status = order.status.as_str(), trace_id, "Order {} is {}", order.id, order.status.as_str());
+        if has_moved {
+            self.watch.finished(order.status);
         }
     }
 
@@ -256,13 +295,5 @@ fn delay(lease: Lease, due_at: Timestamp, error: Option<Box<str>>) -> Change {
         lease,
         due_at,
         error,
-    }
-}
-
-fn tell(case: &Case) {
-    let order = &case.order;
-    let ended = order.progress.step.is_none() && order.status != Status::Created;
-    if ended || order.status == Status::NeedsReview {
-        info!(order_id = %order.id, status = order.status.as_str(), "Order {} is {}", order.id, order.status.as_str());
     }
 }

@@ -15,9 +15,11 @@ pub mod relay;
 pub mod sns;
 #[cfg(feature = "aws")]
 pub mod sqs;
+pub mod watch;
 
 pub use announce::Announcer;
 pub use drain::{Drain, Handler, Limits, Verdict};
 pub use fulfil::Fulfil;
 pub use providers::Provider;
 pub use relay::Topics;
+pub use watch::{Watch, Witness};

@@ -213,7 +213,7 @@ impl Announcer {
             kind: event.kind.as_str(),
             deduplication_id: event.id.to_string(),
             subject,
-            traceparent: event.traceparent.as_deref().map(ToOwned::to_owned),
+            traceparent: event.traceparent.map(|trace| trace.to_string()),
         })
     }
 

@@ -14,7 +14,7 @@ const WILLING: [(&str, &str); 2] = [
     ("ORDERD_SIMULATED_FAILURE_RATE", "0.0"),
     ("ORDERD_SIMULATED_LATENCY_MS", "0"),
 ];
-const WAITING: &str = "orderd_outbox_waiting ";
+const WAITING: &str = "orderd_outbox_pending ";
 /// How often a sample is taken under load.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// How often it is looked how many orders wait.

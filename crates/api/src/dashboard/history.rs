@@ -1,7 +1,6 @@
 //! What was counted, as time went by: the last two minutes, hour and day of this process, in rings
 //! of a fixed size. To look at it costs the same however many orders there are.
 
-use super::inside::{Inside, Outcomes};
 use crate::App;
 use crate::metrics::Counted;
 use domain::Timestamp;
@@ -96,19 +95,12 @@ pub(super) struct Sample {
     pub(super) figures: Figures,
 }
 
-/// What was counted up to a moment.
-#[derive(Clone, Default)]
-struct Totals {
-    counted: Counted,
-    outcomes: Outcomes,
-}
-
 /// The samples of one span.
 struct Ring {
     span: Span,
     samples: VecDeque<Sample>,
     /// Up to where the newest sample goes.
-    since: Option<(Timestamp, Totals)>,
+    since: Option<(Timestamp, Counted)>,
 }
 
 /// What was counted, as time went by.
@@ -160,15 +152,10 @@ impl History {
         {
             *self.figures.lock().unwrap_or_else(PoisonError::into_inner) = Figures::of(&stats, now);
         }
-        let totals = Totals {
-            counted: app.metrics.counted(),
-            outcomes: app
-                .inside()
-                .map_or_else(Outcomes::default, Inside::outcomes),
-        };
+        let counted = app.metrics.counted();
         let figures = self.figures();
         for ring in &mut *self.rings() {
-            ring.take(now, &totals, figures);
+            ring.take(now, &counted, figures);
         }
     }
 
@@ -178,10 +165,10 @@ impl History {
 }
 
 impl Ring {
-    fn take(&mut self, now: Timestamp, totals: &Totals, figures: Figures) {
+    fn take(&mut self, now: Timestamp, counted: &Counted, figures: Figures) {
         let (seconds, samples_max) = self.span.samples();
         let Some((since, before)) = &self.since else {
-            self.since = Some((now, totals.clone()));
+            self.since = Some((now, counted.clone()));
             return;
         };
         let millis = now.as_millis() - since.as_millis();
@@ -190,28 +177,21 @@ impl Ring {
             return;
         }
         if millis > 0 {
-            let sample = Sample::between(before, totals, now, millis, figures);
+            let sample = Sample::between(before, counted, now, millis, figures);
             self.samples.push_back(sample);
             if self.samples.len() > samples_max {
                 self.samples.pop_front();
             }
         }
-        self.since = Some((now, totals.clone()));
+        self.since = Some((now, counted.clone()));
     }
 }
 
 impl Sample {
-    fn between(
-        before: &Totals,
-        after: &Totals,
-        at: Timestamp,
-        millis: i64,
-        figures: Figures,
-    ) -> Self {
-        let (was, is) = (&before.counted, &after.counted);
+    fn between(was: &Counted, is: &Counted, at: Timestamp, millis: i64, figures: Figures) -> Self {
         let since = |was: u64, is: u64| is.saturating_sub(was);
-        let completed = since(before.outcomes.completed, after.outcomes.completed);
-        let failed = since(before.outcomes.failed, after.outcomes.failed);
+        let completed = since(was.completed, is.completed);
+        let failed = since(was.failed, is.failed);
         let (hits, misses) = (since(was.hits, is.hits), since(was.misses, is.misses));
         let took = is.took.since(&was.took);
         Self {

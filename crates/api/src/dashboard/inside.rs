@@ -11,9 +11,6 @@ pub trait Inside: Send + Sync {
     /// Who is asked for money and stock by this process; none where its workers are elsewhere.
     fn providers(&self) -> Vec<ProviderState>;
 
-    /// What became of orders since this process started.
-    fn outcomes(&self) -> Outcomes;
-
     /// Looks for what keeps the service from working well, as `orderd doctor` does.
     async fn examine(&self) -> Vec<Finding>;
 }
@@ -44,15 +41,6 @@ pub struct ProviderState {
     pub calls: usize,
     /// The most calls at once.
     pub calls_max: usize,
-}
-
-/// What became of orders, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Outcomes {
-    /// Orders that were completed.
-    pub completed: u64,
-    /// Orders that failed, or that only a person can decide.
-    pub failed: u64,
 }
 
 /// One thing that was looked at.

@@ -26,7 +26,7 @@ mod shell;
 mod system;
 
 pub(crate) use history::History;
-pub use inside::{Finding, Inside, Outcomes, ProviderState, SettingShown};
+pub use inside::{Finding, Inside, ProviderState, SettingShown};
 pub(crate) use refused::page as refused;
 pub(crate) use session::lend_token;
 

@@ -98,7 +98,7 @@ pub(crate) async fn place(
     }))
     .await;
 
-    Ok(reply(&app, context.request_id.as_str(), outcomes))
+    Ok(reply(&app, &context, outcomes))
 }
 
 fn items(body: &Json) -> Result<&[Json], Problem> {
@@ -139,7 +139,8 @@ fn key_in(fields: &Fields<'_>, faults: &mut Faults) -> Result<Option<Key>, Probl
     text.map(|text| key(text.as_bytes())).transpose()
 }
 
-fn reply(app: &App, request_id: &str, outcomes: Vec<Result<Placed, Problem>>) -> Response {
+fn reply(app: &App, context: &Context, outcomes: Vec<Result<Placed, Problem>>) -> Response {
+    let request_id = context.request_id.as_str();
     let all_placed = outcomes.iter().all(Result::is_ok);
     let mut body = b"{\"items\":[".to_vec();
     for (index, outcome) in outcomes.into_iter().enumerate() {
@@ -158,7 +159,7 @@ fn reply(app: &App, request_id: &str, outcomes: Vec<Result<Placed, Problem>>) ->
                 (
                     problem.status(),
                     r#""problem""#,
-                    problem.to_json(request_id).into(),
+                    problem.to_json(request_id, context.trace).into(),
                 )
             }
         };

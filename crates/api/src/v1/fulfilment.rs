@@ -16,7 +16,9 @@ use axum::response::{IntoResponse, Response};
 use domain::fulfil::{self, Case, Ruling};
 use domain::json::Json;
 use domain::letter::LetterState;
-use domain::{Event, EventId, Letter, Name, Order, OrderId, RecordKind, Timestamp, WriteSet};
+use domain::{
+    Event, EventId, Letter, Name, Order, OrderId, RecordKind, Status, Timestamp, WriteSet,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -184,6 +186,10 @@ pub(crate) async fn cancel(
     })
     .await?;
 
+    // Where nothing was begun; what is being undone ends by the worker.
+    if order.status == Status::Cancelled {
+        app.metrics.finished(order.status);
+    }
     Ok(moved(&order))
 }
 

@@ -1,6 +1,7 @@
 //! What is asked of a payment or inventory service, and what it can answer.
 
 use crate::order::Step;
+use crate::trace::Trace;
 use crate::{Currency, EventId, ItemId, Money, Name, Order, OrderId, Refund};
 use std::fmt;
 
@@ -21,6 +22,8 @@ pub struct Call {
     pub currency: Currency,
     /// What the order is about: an item, a name or both, and how many. Empty for a payment.
     pub lines: Vec<(Option<ItemId>, Option<Name>, u32)>,
+    /// The trace that it belongs to.
+    pub trace: Option<Trace>,
 }
 
 /// What is asked.
@@ -63,6 +66,7 @@ impl Call {
             amount: order.total_minor,
             currency: order.currency,
             lines,
+            trace: order.trace,
         }
     }
 

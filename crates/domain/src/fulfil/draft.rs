@@ -71,7 +71,7 @@ impl<'d, 'm> Draft<'d, 'm> {
             kind,
             payload: payload.map(|payload| payload.to_string().into()),
             occurred_at: self.moment.now,
-            traceparent: None,
+            traceparent: order.trace,
         };
         if order.status == Status::Completed {
             refund::follow(&mut self.case.refunds, &event);

@@ -3,18 +3,21 @@
 use super::aws;
 use crate::port;
 use api::App;
-use domain::Consumer;
+use domain::fulfil::CallKind;
 use domain::webhook::target::Reach;
+use domain::{Consumer, Status};
 use setup::config::{PaymentProvider, Settings};
 use setup::exit::{Code, Exit};
 use setup::fulfilment::{fulfil, is_simulated, millis};
 use setup::topics;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use worker::announce::post::Post;
 use worker::drain::RECEIVED_MAX;
-use worker::{Announcer, Drain, Fulfil, Limits, Provider};
+use worker::watch::Outcome;
+use worker::{Announcer, Drain, Fulfil, Limits, Provider, Watch, Witness};
 
 /// Nobody should ship goods for payments that were not made: where others can reach the server,
 /// somebody has to want the simulated ones.
@@ -50,13 +53,13 @@ fn drain(settings: &Settings, app: &App, fulfil: Fulfil) -> Drain<Fulfil> {
 /// this process asks anybody.
 pub(crate) async fn start(
     settings: &Settings,
-    app: &App,
+    app: &Arc<App>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> anyhow::Result<Vec<Arc<dyn Provider>>> {
     let mut providers = Vec::new();
     if settings.worker.enabled {
-        let fulfil = fulfil(settings, &app.store, &app.clock, &app.ids)?;
+        let fulfil = fulfil(settings, &app.store, &app.clock, &app.ids, watch(app))?;
         providers = vec![Arc::clone(&fulfil.payments), Arc::clone(&fulfil.inventory)];
         if topics::drains_outbox(settings) {
             tasks.spawn(drain(settings, app, fulfil).run(stop.clone()));
@@ -76,7 +79,7 @@ pub(crate) async fn start(
 }
 
 /// Those who are told of events, and how.
-async fn announcer(settings: &Settings, app: &App) -> anyhow::Result<Announcer> {
+async fn announcer(settings: &Settings, app: &Arc<App>) -> anyhow::Result<Announcer> {
     let user_agent = concat!("orderd/", env!("CARGO_PKG_VERSION"));
     Ok(Announcer {
         store: Arc::clone(&app.store),
@@ -90,7 +93,30 @@ async fn announcer(settings: &Settings, app: &App) -> anyhow::Result<Announcer> 
         } else {
             None
         },
+        watch: watch(app),
     })
+}
+
+/// Who looks on: the metrics of this process, and who records spans.
+pub(super) fn watch(app: &Arc<App>) -> Watch {
+    Watch {
+        witness: Some(Arc::new(Counting(Arc::clone(app)))),
+        tracer: app.tracer.clone(),
+    }
+}
+
+/// Counts what the worker does among the metrics.
+struct Counting(Arc<App>);
+
+impl Witness for Counting {
+    fn tried(&self, call: CallKind, outcome: Outcome, took: Duration) {
+        let took = (outcome != Outcome::NotTried).then_some(took);
+        self.0.metrics.tried(call.as_str(), outcome.as_str(), took);
+    }
+
+    fn finished(&self, status: Status) {
+        self.0.metrics.finished(status);
+    }
 }
 
 /// Where webhooks may go.

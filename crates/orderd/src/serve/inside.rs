@@ -1,7 +1,7 @@
 //! What the dashboard shows of this process beside its store.
 
 use crate::doctor;
-use api::{Finding, Inside, Outcomes, ProviderState, SettingShown};
+use api::{Finding, Inside, ProviderState, SettingShown};
 use async_trait::async_trait;
 use setup::config::{Config, keys, shown};
 use setup::fulfilment::is_simulated;
@@ -69,10 +69,6 @@ impl Inside for Told {
                 calls_max: state.calls_max,
             })
             .collect()
-    }
-
-    fn outcomes(&self) -> Outcomes {
-        Outcomes::default()
     }
 
     async fn examine(&self) -> Vec<Finding> {

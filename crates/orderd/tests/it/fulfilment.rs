@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use store::Store;
 use store::faulty::{Fault, Faulty};
 use worker::providers::books::Books;
-use worker::{Drain, Fulfil, Limits, Provider};
+use worker::{Drain, Fulfil, Limits, Provider, Watch};
 
 pub(crate) const LEASE_MS: i64 = 5_000;
 const DEADLINE_MS: i64 = 900_000;
@@ -116,6 +116,7 @@ pub(crate) fn fulfil(service: &Service, store: Arc<dyn Store>, provider: Arc<Scr
         payments: Arc::clone(&provider) as Arc<dyn Provider>,
         inventory: provider,
         lease_ms: LEASE_MS,
+        watch: Watch::default(),
     }
 }
 

@@ -113,7 +113,7 @@ impl Works {
         let text = String::from_utf8(answer.body).unwrap();
         let line = text
             .lines()
-            .find_map(|line| line.strip_prefix("orderd_outbox_waiting "));
+            .find_map(|line| line.strip_prefix("orderd_outbox_pending "));
         line.unwrap().parse().unwrap()
     }
 

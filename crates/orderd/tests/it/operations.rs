@@ -118,7 +118,7 @@ async fn metrics_name_routes_by_their_templates() {
         "orderd_idempotency_requests_total{result=\"new\"} 1",
         "orderd_idempotency_requests_total{result=\"replayed\"} 1",
         "orderd_idempotency_requests_total{result=\"mismatch\"} 1",
-        "orderd_build_info{version=\"0.0.0-test\"} 1",
+        "orderd_build_info{version=\"0.0.0-test\",commit=\"abc123\"} 1",
         "http_server_request_duration_seconds_count{http_request_method=\"POST\",http_route=\"/v1/orders\",http_response_status_code=\"201\"} 2",
         "http_server_request_duration_seconds_count{http_request_method=\"GET\",http_route=\"/orders/{order_id}\",http_response_status_code=\"200\"} 1",
         "http_server_request_duration_seconds_count{http_request_method=\"GET\",http_route=\"other\",http_response_status_code=\"404\"} 1",

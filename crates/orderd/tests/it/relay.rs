@@ -12,7 +12,7 @@ use store::faulty::{Fault, Faulty};
 use store::{LeaseClaim, Which};
 use worker::announce::post::Post;
 use worker::relay::{self, Format, Message, Publish};
-use worker::{Announcer, Topics, Verdict, queue};
+use worker::{Announcer, Topics, Verdict, Watch, queue};
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:order-events";
 /// How long after an order was handed over it is looked at again.
@@ -78,6 +78,7 @@ async fn begin(format: Format) -> (Service, Arc<Topic>, Arc<Announcer>) {
             service: Arc::clone(&keeper) as Arc<dyn Publish>,
             format,
         }),
+        watch: Watch::default(),
     };
     (service, keeper, Arc::new(announcer))
 }

@@ -278,6 +278,7 @@ fn settings() -> Settings {
     Settings {
         rules: crate::fulfilment::rules(),
         fulfil_after_ms: 0,
+        commit: "abc123",
         version: "0.0.0-test",
         idempotency_required: true,
         idempotency_mismatch_status: 409,

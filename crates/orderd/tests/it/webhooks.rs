@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 use store::Store;
 use store::faulty::{Fault, Faulty};
 use tokio::net::TcpListener;
-use worker::Announcer;
 use worker::announce::post::{Post, signature};
+use worker::{Announcer, Watch};
 
 /// Somebody else's server: it keeps what it is told, and answers as a script says.
 struct Receiver {
@@ -150,6 +150,7 @@ fn announcer(service: &Service, store: Arc<dyn Store>) -> Arc<Announcer> {
         post,
         render: api::cloud_event,
         topics: None,
+        watch: Watch::default(),
     })
 }
 

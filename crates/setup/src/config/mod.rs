@@ -15,6 +15,7 @@ pub use settings::{
     Anonymous, EventFormat, Fulfil, Lambda, LogFormat, PaymentProvider, RateLimit, Server,
     Settings, Shutdown, Switch, parse_duration,
 };
+pub use sources::{Traces, traces};
 pub use values::{DEFAULTS, Values, keys};
 
 use crate::exit::{Code, Exit};

@@ -63,6 +63,34 @@ fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// What the environment says of traces, in the words of OpenTelemetry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traces {
+    /// Whether it says what this service is called.
+    pub is_named: bool,
+}
+
+/// Whether somebody collects traces, who is named in the environment; `None`: nobody does.
+#[must_use]
+pub fn traces() -> Option<Traces> {
+    wanted(|name| env::var_os(name)?.into_string().ok())
+}
+
+pub(super) fn wanted(variable: impl Fn(&str) -> Option<String>) -> Option<Traces> {
+    let variable = |name| variable(name).filter(|value| !value.is_empty());
+    let is = |name, word: &str| variable(name).is_some_and(|it| it.eq_ignore_ascii_case(word));
+    if is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none") {
+        return None;
+    }
+    variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+        .or_else(|| variable("OTEL_EXPORTER_OTLP_ENDPOINT"))?;
+    let attributes = variable("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+    let mut attributes = attributes.split(',').map(str::trim);
+    let is_named = variable("OTEL_SERVICE_NAME").is_some()
+        || attributes.any(|it| it.starts_with("service.name="));
+    Some(Traces { is_named })
+}
+
 fn required(path: &Path) -> anyhow::Result<File> {
     let missing = || {
         Exit::new(

@@ -1,4 +1,4 @@
-//! Logging: pretty for people on a terminal, else one JSON object a line on stderr.
+//! Logging and traces. Logs are pretty for people on a terminal, else one JSON object a line on stderr.
 //!
 //! A request writes its line into memory and goes on; a thread of its own brings the lines to
 //! stderr. So a full disk or a reader that has gone away costs log lines and nothing else. Spans
@@ -7,12 +7,15 @@
 mod json;
 mod pretty;
 mod sink;
+mod traces;
 
 pub use sink::Sink;
 
 use crate::config::{LogFormat, Settings};
+use domain::trace::Tracer;
 use std::io::IsTerminal;
 use std::sync::Arc;
+use traces::Traces;
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -23,11 +26,30 @@ pub struct Telemetry {
     /// Whether log lines are JSON.
     pub json: bool,
     sink: Arc<Sink>,
+    /// `None` where nobody collects them.
+    traces: Option<Traces>,
 }
 
 impl Telemetry {
-    /// Brings what was logged so far to stderr, waiting at most a second for it.
+    /// Who records spans; `None` where nobody collects them.
+    #[must_use]
+    pub fn tracer(&self) -> Option<Arc<dyn Tracer>> {
+        self.traces.as_ref().map(Traces::tracer)
+    }
+
+    /// Sends the spans that were recorded so far: for a process that is put to sleep between requests.
+    pub fn flush_spans(&self) {
+        if let Some(traces) = &self.traces {
+            traces.flush();
+        }
+    }
+
+    /// Brings what was logged and recorded so far to where it goes, waiting a few seconds at most;
+    /// nothing is recorded afterwards.
     pub fn flush(&self) {
+        if let Some(traces) = &self.traces {
+            traces.end();
+        }
         self.sink.close();
     }
 }
@@ -38,7 +60,7 @@ impl Drop for Telemetry {
     }
 }
 
-/// Starts logging as `settings` say. Only the first call of a process has an effect.
+/// Starts logging as `settings` say, and tracing as the environment does. Only the first call of a process has an effect.
 #[must_use]
 pub fn start(settings: &Settings) -> Telemetry {
     let targets: Targets = settings
@@ -62,7 +84,8 @@ pub fn start(settings: &Settings) -> Telemetry {
         registry.with(pretty::Lines { colour }).try_init()
     };
     drop(started);
-    Telemetry { json, sink }
+    let traces = Traces::start();
+    Telemetry { json, sink, traces }
 }
 
 /// Whether lines of this level are brought to stderr at once.

@@ -24,7 +24,7 @@ use super::tables::{EXPIRES_AT, SHARDS};
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// The attributes of an order, in the order in which [`crate::rows::order`] reads them.
-pub(super) const ORDER: [&str; 24] = [
+pub(super) const ORDER: [&str; 25] = [
     "order_id",
     "status_code",
     "version",
@@ -48,6 +48,7 @@ pub(super) const ORDER: [&str; 24] = [
     "aim",
     "deadline_at",
     "failure",
+    "trace",
     "lines",
 ];
 /// Of an event.
@@ -220,6 +221,7 @@ pub(super) fn order(order: &Order) -> Item {
         ("aim", aim_code(progress.aim).map(number)),
         ("deadline_at", progress.deadline_at.map(time)),
         ("failure", failure.map(|failure| text(failure.to_string()))),
+        ("trace", order.trace.map(|trace| text(trace.to_string()))),
         ("lines", Some(text(write_lines(&order.lines)))),
     ])
 }
@@ -255,7 +257,10 @@ pub(super) fn event(event: &Event) -> Item {
         ("kind", Some(number(event_code(event.kind)))),
         ("payload", event.payload.as_deref().map(text)),
         ("occurred_at", Some(time(event.occurred_at))),
-        ("traceparent", event.traceparent.as_deref().map(text)),
+        (
+            "traceparent",
+            event.traceparent.map(|trace| text(trace.to_string())),
+        ),
     ])
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn order(
         "select o.order_id, o.status, o.version, o.customer_id, o.customer_name, o.currency,
            o.total_minor, o.captured_minor, o.refunded_minor, o.contract, o.fulfil, o.label,
            o.metadata, o.created_at, o.updated_at, o.hidden_at, o.newest_sequence, o.round,
-           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.`lines`
+           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.trace, o.`lines`
          from order_rows as o where order_id = ?",
     )
     .bind(bytes(id.as_uuid()))
@@ -48,7 +48,7 @@ pub(super) async fn seen(
         "select o.order_id, o.status, o.version, o.customer_id, o.customer_name, o.currency,
            o.total_minor, o.captured_minor, o.refunded_minor, o.contract, o.fulfil, o.label,
            o.metadata, o.created_at, o.updated_at, o.hidden_at, o.newest_sequence, o.round,
-           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.`lines`,
+           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.trace, o.`lines`,
            k.scheme, k.digest, k.status, k.renderer, k.reply, k.created_at
          from key_rows as k left join order_rows as o on o.order_id = k.order_id
          where principal = ? and operation = ? and idempotency_key = ?",
@@ -84,7 +84,7 @@ pub(super) async fn orders(
             "select o.order_id, o.status, o.version, o.customer_id, o.customer_name, o.currency,
                o.total_minor, o.captured_minor, o.refunded_minor, o.contract, o.fulfil, o.label,
                o.metadata, o.created_at, o.updated_at, o.hidden_at, o.newest_sequence, o.round,
-               o.step, o.tries, o.aim, o.deadline_at, o.failure, o.`lines`
+               o.step, o.tries, o.aim, o.deadline_at, o.failure, o.trace, o.`lines`
              from (select * from order_rows
                where customer_id = ? and order_id < ? and order_id >= ?
                order by order_id desc limit ?) as o
@@ -96,7 +96,7 @@ pub(super) async fn orders(
             "select o.order_id, o.status, o.version, o.customer_id, o.customer_name, o.currency,
                o.total_minor, o.captured_minor, o.refunded_minor, o.contract, o.fulfil, o.label,
                o.metadata, o.created_at, o.updated_at, o.hidden_at, o.newest_sequence, o.round,
-               o.step, o.tries, o.aim, o.deadline_at, o.failure, o.`lines`
+               o.step, o.tries, o.aim, o.deadline_at, o.failure, o.trace, o.`lines`
              from (select * from order_rows
                where order_id < ? and order_id >= ?
                order by order_id desc limit ?) as o

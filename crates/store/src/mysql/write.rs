@@ -55,20 +55,21 @@ async fn place(to: &mut MySqlConnection, rows: &Rows<'_>) -> Result<Vec<At>, Fai
             order.metadata.as_deref(),
             order.created_at.as_millis(),
             write_lines(&order.lines),
+            order.trace.map(|trace| trace.to_string()),
         )
     });
     let placed = sqlx::query(
         "insert into order_rows (order_id, status, version, customer_id, customer_name, currency,
-           total_minor, contract, fulfil, metadata, created_at, `lines`)
+           total_minor, contract, fulfil, metadata, created_at, `lines`, trace)
          select unhex(order_id), status, version, customer_id, customer_name, currency,
-           total_minor, contract, fulfil, metadata, created_at, order_lines
+           total_minor, contract, fulfil, metadata, created_at, order_lines, trace
          from json_table(?, '$[*]' columns (order_id char(32) path '$[0]',
            status smallint path '$[1]', version int path '$[2]',
            customer_id varchar(128) path '$[3]', customer_name varchar(200) path '$[4]',
            currency char(3) path '$[5]', total_minor bigint path '$[6]',
            contract smallint path '$[7]', fulfil smallint path '$[8]',
            metadata mediumtext path '$[9]', created_at bigint path '$[10]',
-           order_lines mediumtext path '$[11]')) as new",
+           order_lines mediumtext path '$[11]', trace varchar(64) path '$[12]')) as new",
     )
     .bind(orders)
     .execute(&mut *to)
@@ -180,7 +181,7 @@ async fn add_events(to: &mut MySqlConnection, rows: &Rows<'_>) -> Result<Vec<At>
             event_code(event.kind),
             event.payload.as_deref(),
             event.occurred_at.as_millis(),
-            event.traceparent.as_deref(),
+            event.traceparent.map(|trace| trace.to_string()),
         )
     });
     let added = sqlx::query(

@@ -26,7 +26,7 @@ pub(super) async fn order(from: impl PgExecutor<'_>, id: OrderId) -> Result<Opti
         "select o.order_id, o.status, o.version, o.customer_id, o.customer_name, o.currency,
            o.total_minor, o.captured_minor, o.refunded_minor, o.contract, o.fulfil, o.label,
            o.metadata, o.created_at, o.updated_at, o.hidden_at, o.newest_sequence, o.round,
-           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.lines
+           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.trace, o.lines
          from order_rows as o where order_id = $1",
     )
     .bind(Id(id.as_uuid()))
@@ -42,7 +42,7 @@ pub(super) async fn seen(from: impl PgExecutor<'_>, scope: &Scope) -> Result<Opt
         "select o.order_id, o.status, o.version, o.customer_id, o.customer_name, o.currency,
            o.total_minor, o.captured_minor, o.refunded_minor, o.contract, o.fulfil, o.label,
            o.metadata, o.created_at, o.updated_at, o.hidden_at, o.newest_sequence, o.round,
-           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.lines,
+           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.trace, o.lines,
            k.scheme, k.digest, k.status, k.renderer, k.reply, k.created_at
          from key_rows as k left join order_rows as o on o.order_id = k.order_id
          where principal = $1 and operation = $2 and key = $3",
@@ -78,7 +78,7 @@ pub(super) async fn orders(
             "select o.order_id, o.status, o.version, o.customer_id, o.customer_name, o.currency,
            o.total_minor, o.captured_minor, o.refunded_minor, o.contract, o.fulfil, o.label,
            o.metadata, o.created_at, o.updated_at, o.hidden_at, o.newest_sequence, o.round,
-           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.lines
+           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.trace, o.lines
              from (select * from order_rows
                where order_id < $1 and order_id >= $2 and customer_id = $6
                order by order_id desc limit $3) as o
@@ -95,7 +95,7 @@ pub(super) async fn orders(
             "select o.order_id, o.status, o.version, o.customer_id, o.customer_name, o.currency,
            o.total_minor, o.captured_minor, o.refunded_minor, o.contract, o.fulfil, o.label,
            o.metadata, o.created_at, o.updated_at, o.hidden_at, o.newest_sequence, o.round,
-           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.lines
+           o.step, o.tries, o.aim, o.deadline_at, o.failure, o.trace, o.lines
              from (select * from order_rows
                where order_id < $1 and order_id >= $2
                order by order_id desc limit $3) as o

@@ -9,10 +9,14 @@ use domain::Clock;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 /// Every migration, in order; the version of a schema is how many were run.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     (
         "0001_orders",
         include_str!("../migrations/postgres/0001_orders.sql"),
+    ),
+    (
+        "0002_traces",
+        include_str!("../migrations/postgres/0002_traces.sql"),
     ),
     (
         "0003_notes",

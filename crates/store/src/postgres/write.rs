@@ -50,15 +50,15 @@ async fn place(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, Failur
         "with new as (
            select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[],
              $6::text[], $7::bigint[], $8::bigint[], $9::bool[], $10::text[], $11::bigint[],
-             $12::text[], $13::bigint[], $14::bigint[], $15::text[])
+             $12::text[], $13::bigint[], $14::bigint[], $15::text[], $16::text[])
              as new (order_id, status, version, customer_id, customer_name, currency, total_minor,
                contract, fulfil, metadata, created_at, lines, quantity, entry_total_minor,
-               entry_currency)
+               entry_currency, trace)
          ), placed as (
            insert into order_rows (order_id, status, version, customer_id, customer_name, currency,
-             total_minor, contract, fulfil, metadata, created_at, lines)
+             total_minor, contract, fulfil, metadata, created_at, lines, trace)
            select order_id, status, version, customer_id, customer_name, currency, total_minor,
-             contract, fulfil, metadata, created_at, lines::json
+             contract, fulfil, metadata, created_at, lines::json, trace
            from new
          )
          insert into ledger_rows (order_id, quantity, total_minor, currency, recorded_at)
@@ -83,6 +83,7 @@ async fn place(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, Failur
     .bind(list(new, |it| i64::from(it.2.quantity)))
     .bind(list(new, |it| it.2.total_minor.as_minor()))
     .bind(list(new, |it| it.2.currency.as_str().to_owned()))
+    .bind(list(new, |it| it.1.trace.map(|trace| trace.to_string())))
     .execute(to)
     .await;
     unless_there(placed, new.iter().map(|it| it.0))
@@ -155,7 +156,9 @@ async fn add_events(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, F
     .bind(list(events, |it| event_code(it.1.kind)))
     .bind(list(events, |it| it.1.payload.as_deref()))
     .bind(list(events, |it| it.1.occurred_at.as_millis()))
-    .bind(list(events, |it| it.1.traceparent.as_deref()))
+    .bind(list(events, |it| {
+        it.1.traceparent.map(|trace| trace.to_string())
+    }))
     .execute(to)
     .await;
     unless_there(added, events.iter().map(|it| it.0))

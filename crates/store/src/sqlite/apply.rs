@@ -87,9 +87,10 @@ impl<'c> Statements<'c> {
             order: prepare(
                 "insert into order_rows (order_id, random, status, version, customer_id,
                    customer_name, currency, total_minor, captured_minor, refunded_minor, contract,
-                   fulfil, label, metadata, created_at, updated_at, hidden_at, newest_event)
+                   fulfil, label, metadata, created_at, updated_at, hidden_at, newest_event,
+                   trace)
                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10, null, ?11, ?12, null, null,
-                   ?13)
+                   ?13, ?14)
                  on conflict do nothing",
             )?,
             line: prepare(
@@ -297,6 +298,7 @@ impl<'g> Group<'g> {
                 order.metadata.as_deref(),
                 order.created_at.as_millis(),
                 first_event.map(|event_id| event_id - order_id),
+                order.trace.map(|trace| trace.to_string()),
             ])
             .map_err(failed)?;
         if inserted == 0 {
@@ -420,7 +422,7 @@ fn seen_in_row(
             "select o.order_id, random, o.status, version, customer_id, customer_name, currency,
                total_minor, captured_minor, refunded_minor, contract, fulfil, label, metadata,
                o.created_at, updated_at, hidden_at, newest_sequence, round, step, tries, aim,
-               deadline_at, failure, item_id, name, quantity, unit_price_minor,
+               deadline_at, failure, trace, item_id, name, quantity, unit_price_minor,
                k.scheme, k.digest, k.status, k.renderer, k.reply,
                coalesce(k.created_at, o.created_at)
              from key_rows as k left join order_rows as o using (order_id)

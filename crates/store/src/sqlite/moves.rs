@@ -65,7 +65,7 @@ fn insert_first(
                 event_code(event.kind),
                 event.payload.as_deref(),
                 event.occurred_at.as_millis(),
-                event.traceparent.as_deref(),
+                event.traceparent.map(|it| it.to_string()),
                 order_id,
                 order_random,
                 was,
@@ -143,7 +143,7 @@ pub(super) fn insert_event(
             event_code(event.kind),
             event.payload.as_deref(),
             occurred_at,
-            event.traceparent.as_deref(),
+            event.traceparent.map(|it| it.to_string()),
             previous,
         ])
         .map(|rows| rows == 1)

@@ -23,7 +23,7 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Order
             "select order_id, random, status, version, customer_id, customer_name, currency,
                total_minor, captured_minor, refunded_minor, contract, fulfil, label, metadata,
                created_at, updated_at, hidden_at, newest_sequence, round, step, tries, aim,
-               deadline_at, failure, item_id, name, quantity, unit_price_minor
+               deadline_at, failure, trace, item_id, name, quantity, unit_price_minor
              from order_rows join line_rows using (order_id)
              where order_id = ?1 and random = ?2
              order by line_number",
@@ -115,7 +115,7 @@ fn scan(connection: &Connection, query: &OrderQuery) -> Result<Page<Order, Order
             "select order_id, random, status, version, customer_id, customer_name, currency,
                total_minor, captured_minor, refunded_minor, contract, fulfil, label, metadata,
                created_at, updated_at, hidden_at, newest_sequence, round, step, tries, aim,
-               deadline_at, failure, item_id, name, quantity, unit_price_minor
+               deadline_at, failure, trace, item_id, name, quantity, unit_price_minor
              from order_rows join line_rows using (order_id)
              where order_id < ?1 and order_id >= ?2
              order by order_id desc, line_number",

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use std::path::Path;
 
 /// Every migration, in order; the version of a schema is how many were run.
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     (
         "0001_orders",
         include_str!("../migrations/sqlite/0001_orders.sql"),
@@ -26,6 +26,10 @@ const MIGRATIONS: [(&str, &str); 5] = [
     (
         "0004_ids_of_others",
         include_str!("../migrations/sqlite/0004_ids_of_others.sql"),
+    ),
+    (
+        "0005_traces",
+        include_str!("../migrations/sqlite/0005_traces.sql"),
     ),
     (
         "0006_notes",

@@ -67,6 +67,7 @@ macro_rules! contract {
                 a_refused_movement_takes_no_neighbour_with_it,
                 what_is_stale_among_others_is_refused_and_the_others_are_done,
                 an_order_is_driven_to_its_end_and_all_of_it_is_kept,
+                an_order_keeps_its_trace_to_its_end_and_so_do_its_events,
                 a_reset_keeps_what_is_on_hand_and_lets_go_of_what_is_held,
             );
         }
@@ -424,7 +425,7 @@ pub(crate) async fn an_order_has_its_first_event(store: &dyn Store) {
         panic!("{write_set:?}")
     };
     let event = domain::Event {
-        traceparent: Some("00-a-b-01".into()),
+        traceparent: domain::trace::Trace::new(7, 8, 1),
         ..event
     };
     let mut write_set = write_set;

@@ -6,12 +6,16 @@ use crate::fixtures::{NOW, draft, ids, occasion, placed, placing, placing_at, re
 use domain::fulfil::{
     Answer, Call, Case, Decision, Inventory, Moment, Next, Retry, Rules, answered, next,
 };
+use domain::place::{Occasion, place};
+use domain::product::Prices;
 use domain::recorded;
 use domain::stock::{Adjustment, Movement, adjusted};
 use domain::text::Label;
+use domain::trace::Trace;
 use domain::transfer::{Asset, TransferKind};
 use domain::{
-    Change, Consumer, EventId, Ids, ItemId, Lease, Order, OrderId, Stock, Timestamp, Wake, WriteSet,
+    Change, Consumer, Currency, EventId, Ids, ItemId, Lease, Order, OrderId, Status, Stock,
+    Timestamp, Wake, WriteSet,
 };
 use std::sync::Arc;
 use store::{Check, Committed, LeaseClaim, Leased, Store, Which};
@@ -405,13 +409,38 @@ pub(crate) async fn an_order_is_driven_to_its_end_and_all_of_it_is_kept(store: &
     sound(store).await;
 
     // A late worker comes from an old version.
-    let mut late = occasion(&ids, NOW);
-    late.order_id = order.id;
     let stale = Change::Order {
         was: order.version - 1,
         now: Box::new(order.clone()),
     };
     assert_eq!(commit(store, vec![stale]).await, Committed::Refused(0));
+}
+
+pub(crate) async fn an_order_keeps_its_trace_to_its_end_and_so_do_its_events(store: &dyn Store) {
+    let ids = ids();
+    stocked(store, &ids, 5).await;
+    let trace = Trace::new(u128::MAX, 7, 1);
+    let occasion = Occasion {
+        traceparent: trace,
+        ..occasion(&ids, NOW)
+    };
+    let prices = Prices::none(Currency::USD);
+    let placing = place(draft("cust1"), &prices, occasion, None).unwrap();
+    let order = placed(&placing);
+    store.commit(Arc::new(placing)).await.unwrap();
+    assert_eq!(store.order(order.id).await.unwrap().unwrap().trace, trace);
+
+    let ended = drive(store, &ids, order, |_| false).await;
+    assert_eq!((ended.status, ended.trace), (Status::Completed, trace));
+    let events = store.events(ended.id).await.unwrap();
+    assert!(events.len() > 2);
+    assert!(
+        events.iter().all(|event| event.traceparent == trace),
+        "{events:?}"
+    );
+
+    let without = place_at(store, &ids, NOW).await;
+    assert_eq!(store.order(without.id).await.unwrap().unwrap().trace, None);
 }
 
 pub(crate) async fn a_reset_keeps_what_is_on_hand_and_lets_go_of_what_is_held(store: &dyn Store) {

@@ -50,7 +50,7 @@ pub(crate) async fn a_reader_finds_no_tables(url: &str, words: &str) {
     let owner = open(url, Access::Own).await.unwrap();
     owner.close().await.unwrap();
     let reader = open(url, Access::Read).await.unwrap();
-    assert_eq!(reader.stats().await.unwrap().schema_version, 1);
+    assert_eq!(reader.stats().await.unwrap().schema_version, 2);
 }
 
 /// One test a promise.

@@ -5,6 +5,7 @@ pub mod post;
 
 use crate::drain::{Drain, Handler, Limits, Verdict};
 use crate::relay::{Relay, Topics};
+use crate::watch::Watch;
 use async_trait::async_trait;
 use domain::webhook::{self, Disabled};
 use domain::{
@@ -58,6 +59,8 @@ pub struct Announcer {
     pub render: fn(&Event, Option<&Order>) -> String,
     /// How topics are told; `None` where other processes do.
     pub topics: Option<Topics>,
+    /// Who looks on.
+    pub watch: Watch,
 }
 
 impl Announcer {
@@ -268,8 +271,17 @@ impl Announce {
         lease: &Lease,
     ) -> Result<(Delivery, Outcome), Error> {
         let message = self.with.message(event).await?;
+        let mut span = self.with.watch.delivery(event, lease.tries + 1);
+        let traceparent = span.as_ref().map(|span| span.place()).or(event.traceparent);
         let begun = self.with.clock.now();
-        let outcome = self.with.post.send(endpoint, event, message, begun).await;
+        let sent = Event {
+            traceparent,
+            ..event.clone()
+        };
+        let outcome = self.with.post.send(endpoint, &sent, message, begun).await;
+        if let (Some(span), Some(why)) = (&mut span, &outcome.error) {
+            span.fail(why);
+        }
         let took = self.with.clock.now().as_millis() - begun.as_millis();
         let delivery = Delivery {
             id: DeliveryId::new(self.with.ids.mint(begun)),

@@ -91,8 +91,8 @@ impl Post {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signatures.join(" "))
             .body(message);
-        if let Some(traceparent) = event.traceparent.as_deref() {
-            request = request.header("traceparent", traceparent);
+        if let Some(trace) = event.traceparent {
+            request = request.header("traceparent", trace.to_string());
         }
         let response = match request.send().await {
             Ok(response) => response,

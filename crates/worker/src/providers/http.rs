@@ -59,21 +59,21 @@ impl Http {
 
     async fn send(&self, call: &Call) -> reqwest::Result<Response> {
         let effect_id = call.effect_id();
-        if call.kind == CallKind::Look {
+        let request = if call.kind == CallKind::Look {
             let captured = call.effect_id_of(CallKind::Capture);
-            return self
-                .client
-                .get(self.url(&["capture", &captured]))
-                .send()
-                .await;
-        }
-        self.client
-            .post(self.url(&[call.kind.as_str()]))
-            .header("idempotency-key", &effect_id)
-            .header(CONTENT_TYPE, "application/json")
-            .body(body(call, &effect_id).to_string())
-            .send()
-            .await
+            self.client.get(self.url(&["capture", &captured]))
+        } else {
+            self.client
+                .post(self.url(&[call.kind.as_str()]))
+                .header("idempotency-key", &effect_id)
+                .header(CONTENT_TYPE, "application/json")
+                .body(body(call, &effect_id).to_string())
+        };
+        let traced = match call.trace {
+            Some(trace) => request.header("traceparent", trace.to_string()),
+            None => request,
+        };
+        traced.send().await
     }
 
     fn url(&self, path: &[&str]) -> Url {
@@ -104,9 +104,14 @@ impl Provider for Http {
 
 /// What every client begins with: TLS, and no redirect.
 pub(crate) fn client() -> ClientBuilder {
+    install_tls();
+    Client::builder().redirect(Policy::none())
+}
+
+/// Says how TLS is spoken in this process, for whoever makes a client of HTTP.
+pub fn install_tls() {
     // An error says that a provider is there already, which is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
-    Client::builder().redirect(Policy::none())
 }
 
 /// How many seconds a service wants to be left alone, where it says seconds and not a date.

@@ -11,6 +11,7 @@ fn call(kind: CallKind) -> Call {
         amount: Money::from_minor(100),
         currency: Currency::USD,
         lines: Vec::new(),
+        trace: None,
     }
 }
 
