@@ -33,6 +33,7 @@ const LANES: [&[Check]; 4] = [
         ("workflows", lint::workflows),
         ("systemd units", lint::units),
         ("machine's configuration", lint::configuration),
+        ("alerts", lint::alerts),
         ("nginx", nginx::check),
         ("function behind a gateway", terraform::walk),
     ],

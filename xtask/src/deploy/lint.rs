@@ -172,6 +172,38 @@ pub(super) fn configuration(root: &Path) -> Result<Outcome> {
     ))
 }
 
+/// Whether Prometheus understands the rules, the alerts come when they should, and that would be seen.
+pub(super) fn alerts(root: &Path) -> Result<Outcome> {
+    let promtool = from_debian("promtool", &["prometheus"])?;
+    let directory = root.join("deploy/prometheus");
+    let mut check = Command::new(&promtool);
+    check.args(["check", "rules", "rules.yml"]);
+    output(check.current_dir(&directory))?;
+    let tried = |directory: &Path| {
+        let mut test = Command::new(&promtool);
+        test.args(["test", "rules", "rules_test.yml"]);
+        output(test.current_dir(directory))
+    };
+    tried(&directory)?;
+    let rules = fs::read_to_string(directory.join("rules.yml"))?;
+    let copy = tempfile::tempdir()?;
+    fs::copy(
+        directory.join("rules_test.yml"),
+        copy.path().join("rules_test.yml"),
+    )?;
+    let alerts = rules.matches("- alert: ").count();
+    for alert in rules.split("- alert: ").skip(1) {
+        let name = alert.lines().next().unwrap_or_default();
+        let without = rules.replace(&format!("alert: {name}\n"), &format!("alert: Not{name}\n"));
+        fs::write(copy.path().join("rules.yml"), without)?;
+        ensure!(
+            tried(copy.path()).is_err(),
+            "nothing tests the alert {name}"
+        );
+    }
+    Ok(Outcome::Holds(format!("{alerts} alerts, each tested")))
+}
+
 /// checkov on all that it understands.
 pub(super) fn policies(root: &Path) -> Result<Outcome> {
     let checkov = CHECKOV.program("checkov")?;

@@ -29,6 +29,7 @@ mod in_a_file;
 mod live;
 mod load;
 mod messages;
+mod metrics;
 mod on_a_server;
 mod on_dynamodb;
 mod on_queues;
