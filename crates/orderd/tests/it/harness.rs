@@ -3,6 +3,7 @@
 
 use crate::backend;
 use crate::load::{Client, Entry};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -234,6 +235,15 @@ impl Server {
     fn is_ready(&self) -> bool {
         let answer = Client::connect(self.address).and_then(|mut client| client.get("/readyz"));
         answer.is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Asks it to stop; how long that took, and whether it ended well.
+    pub(crate) fn stop(mut self) -> (Duration, bool) {
+        let begun = Instant::now();
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        (begun.elapsed(), status.success())
     }
 
     /// kill -9: nothing of it runs afterwards.

@@ -48,4 +48,5 @@ mod service;
 mod soak;
 mod stock;
 mod supervised;
+mod traces;
 mod webhooks;

@@ -1,0 +1,393 @@
+//! Traces: one for an order's whole life, kept with it over retries and restarts, handed on to whoever
+//! is asked or told, and nobody waits for those who collect them.
+
+use crate::fulfilment::{Scripted, drain, settle};
+use crate::harness::{Server, Site};
+use crate::load::{Answer, Client};
+use crate::service::{ORDER, Service};
+use domain::trace::Trace;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request, Response};
+use hyper_util::rt::TokioIo;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Said;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Others: a payment service, a webhook and a collector of spans, at one address.
+struct Others {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    /// Whether the payment service is away.
+    away: Arc<AtomicBool>,
+    /// Whether the collector answers nothing.
+    hangs: Arc<AtomicBool>,
+}
+
+/// A request to one of them.
+#[derive(Clone, Debug)]
+struct Asked {
+    path: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Asked {
+    fn traceparent(&self) -> Option<Trace> {
+        Trace::parse(self.headers.get("traceparent")?.to_str().ok()?)
+    }
+}
+
+impl Others {
+    fn start() -> Self {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let [away, hangs] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let (kept, is_away, does_hang) = (asked.clone(), away.clone(), hangs.clone());
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                sender.send(listener.local_addr().unwrap()).unwrap();
+                let local = tokio::task::LocalSet::new();
+                let answer = move |request| {
+                    answered(request, kept.clone(), is_away.clone(), does_hang.clone())
+                };
+                local.run_until(accept(listener, answer)).await;
+            });
+        });
+        Self {
+            address: receiver.recv().unwrap(),
+            asked,
+            away,
+            hangs,
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The requests whose path begins so.
+    fn asked(&self, path: &str) -> Vec<Asked> {
+        let asked = self.asked.lock().unwrap();
+        let asked = asked.iter().filter(|it| it.path.starts_with(path));
+        asked.cloned().collect()
+    }
+
+    /// What the collector got, with the name of the service.
+    fn spans(&self) -> Vec<(String, Span)> {
+        let mut spans = Vec::new();
+        for asked in self.asked("/v1/traces") {
+            let request = ExportTraceServiceRequest::decode(asked.body).unwrap();
+            for of_resource in request.resource_spans {
+                let attributes = of_resource.resource.unwrap().attributes;
+                let name = attributes.iter().find(|it| it.key == "service.name");
+                let name = match name.unwrap().value.clone().unwrap().value {
+                    Some(Said::StringValue(name)) => name,
+                    other => panic!("{other:?}"),
+                };
+                let scopes = of_resource.scope_spans.into_iter();
+                spans.extend(scopes.flat_map(|it| it.spans).map(|it| (name.clone(), it)));
+            }
+        }
+        spans
+    }
+
+    /// Waits until something is the case.
+    fn wait(&self, site: &Site, what: &str, is: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !is(self) {
+            assert!(begun.elapsed() < PATIENCE, "{what}: {}", site.last_words());
+            thread::sleep(Duration::from_millis(10)); // a poll, not a guess
+        }
+    }
+}
+
+async fn accept<F, A>(listener: TcpListener, answer: F)
+where
+    F: Fn(Request<Incoming>) -> A + Clone + 'static,
+    A: Future<Output = Result<Response<Full<Bytes>>, Infallible>> + 'static,
+{
+    loop {
+        let (socket, _) = listener.accept().await.unwrap();
+        let service = service_fn(answer.clone());
+        let server = hyper::server::conn::http1::Builder::new();
+        tokio::task::spawn_local(server.serve_connection(TokioIo::new(socket), service));
+    }
+}
+
+async fn answered(
+    request: Request<Incoming>,
+    kept: Arc<Mutex<Vec<Asked>>>,
+    away: Arc<AtomicBool>,
+    hangs: Arc<AtomicBool>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path().to_owned();
+    let body = body.collect().await.unwrap().to_bytes();
+    kept.lock().unwrap().push(Asked {
+        path: path.clone(),
+        headers: head.headers,
+        body,
+    });
+    if path.starts_with("/v1/traces") && hangs.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
+    let is_away = path.starts_with("/pay") && away.load(Ordering::Relaxed);
+    let status = if is_away { 503 } else { 200 };
+    let response = Response::builder().status(status);
+    Ok(response.body(Full::new(Bytes::new())).unwrap())
+}
+
+/// A place whose servers ask and tell those others, and send their spans there.
+fn site(others: &Others, traced: bool) -> Site {
+    let mut site = Site::new(None);
+    let mut set = |name, value: String| site.environment.push((name, value.into()));
+    set("PAYMENT_API_URL", others.url("/pay"));
+    set("ORDERD_WEBHOOKS_ALLOW_PRIVATE", "true".to_owned());
+    set("ORDERD_FULFILMENT_RETRY_BASE", "50ms".to_owned());
+    set("ORDERD_FULFILMENT_RETRY_MAX", "100ms".to_owned());
+    set("ORDERD_FULFILMENT_TRIES", "100".to_owned());
+    if traced {
+        set("OTEL_EXPORTER_OTLP_ENDPOINT", others.url(""));
+        set("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=t1".to_owned());
+        set("OTEL_BSP_SCHEDULE_DELAY", "50".to_owned());
+    }
+    site
+}
+
+fn post(server: &Server, path: &str, headers: &str, body: &str) -> Answer {
+    let mut client = Client::connect(server.address).unwrap();
+    let length = body.len();
+    let answer = client.send(&format!(
+        "POST {path} HTTP/1.1\r\nhost: orderd\r\ncontent-type: application/json\r\n{headers}\
+         content-length: {length}\r\n\r\n{body}"
+    ));
+    answer.unwrap()
+}
+
+/// No two orders of these tests have one key.
+static KEYS: AtomicU64 = AtomicU64::new(0);
+
+/// Places an order in a trace; the answer.
+fn place(server: &Server) -> Answer {
+    let key = KEYS.fetch_add(1, Ordering::Relaxed);
+    let headers = format!("traceparent: {PARENT}\r\nidempotency-key: k{key}\r\n");
+    let placed = post(server, "/v1/orders", &headers, ORDER);
+    assert_eq!(placed.status, 201);
+    placed
+}
+
+fn subscribe(server: &Server, others: &Others) {
+    let body = json!({ "url": others.url("/hook"), "events": ["order.completed.v1"] });
+    let made = post(server, "/v1/webhooks", "", &body.to_string());
+    assert_eq!(made.status, 201);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn one_trace_shows_an_order_from_its_request_over_retries_and_a_crash_to_its_webhook() {
+    let others = Others::start();
+    let site = site(&others, true);
+    others.away.store(true, Ordering::Relaxed);
+    let server = site.start().unwrap();
+    subscribe(&server, &others);
+    let placed = place(&server);
+    let given = Trace::parse(placed.header("traceparent").unwrap()).unwrap();
+    assert_eq!(given.name().to_string(), TRACE_ID);
+    assert!(!placed.head.contains("00f067aa0ba902b7"), "its own span");
+    let order: Value = serde_json::from_slice(&placed.body).unwrap();
+    assert!(order.get("trace").is_none(), "no client is shown it");
+    let named = |others: &Others, name: &str| {
+        let spans = others.spans();
+        spans.iter().filter(|(_, span)| span.name == name).count()
+    };
+    others.wait(&site, "the request and two tries are recorded", |others| {
+        let tries = named(others, "saga payment.authorise");
+        named(others, "POST /v1/orders") > 0 && named(others, "fulfil") > 1 && tries > 1
+    });
+    server.kill();
+
+    let before = others.asked("/pay").len();
+    others.away.store(false, Ordering::Relaxed);
+    let server = site.start().unwrap();
+    others.wait(&site, "the webhook is told", |others| {
+        named(others, "webhook order.completed.v1") > 0
+    });
+    assert!(server.stop().1);
+
+    let spans: Vec<Span> = others
+        .spans()
+        .into_iter()
+        .inspect(|(service, _)| assert_eq!(service, "orderd"))
+        .map(|(_, span)| span)
+        .filter(|span| hex(&span.trace_id) == TRACE_ID)
+        .collect();
+    let of = |name: &str| -> Vec<&Span> { spans.iter().filter(|it| it.name == name).collect() };
+    let request = of("POST /v1/orders")[0];
+    assert_eq!(hex(&request.parent_span_id), "00f067aa0ba902b7");
+    assert_eq!(hex(&request.span_id), format!("{:016x}", given.span_id()));
+    let works = of("fulfil");
+    assert!(works.len() >= 2, "before the crash and after it");
+    assert!(works.iter().all(|it| it.parent_span_id == request.span_id));
+    for name in [
+        "saga inventory.reserve",
+        "saga payment.authorise",
+        "saga payment.capture",
+    ] {
+        let calls = of(name);
+        assert!(!calls.is_empty(), "{name}");
+        for call in calls {
+            assert!(
+                works.iter().any(|it| it.span_id == call.parent_span_id),
+                "{name}"
+            );
+        }
+    }
+    let tries = of("saga payment.authorise");
+    let number = |span: &Span| {
+        let said = span.attributes.iter().find(|it| it.key == "try").unwrap();
+        said.value.clone().unwrap().value
+    };
+    assert!(tries.len() >= 2, "{tries:?}");
+    assert!(tries.iter().any(|it| number(it) == Some(Said::IntValue(2))));
+    let failed = tries
+        .iter()
+        .filter(|it| it.status.as_ref().is_some_and(|it| it.code == 2));
+    assert_eq!(failed.count(), tries.len() - 1, "all but the last failed");
+    let told = of("webhook order.completed.v1")[0];
+
+    let sent_span = |asked: &Asked| {
+        asked
+            .traceparent()
+            .map(|it| format!("{:016x}", it.span_id()))
+    };
+    let authorised = others.asked("/pay/authorise");
+    assert!(before >= 1 && authorised.len() > 1);
+    for asked in &authorised {
+        assert_eq!(asked.traceparent().unwrap().name().to_string(), TRACE_ID);
+    }
+    let last = sent_span(authorised.last().unwrap()).unwrap();
+    assert!(
+        tries.iter().any(|it| hex(&it.span_id) == last),
+        "it carries its own span"
+    );
+    let hook = &others.asked("/hook")[0];
+    assert_eq!(sent_span(hook), Some(hex(&told.span_id)));
+    let event: Value = serde_json::from_slice(&hook.body).unwrap();
+    assert!(
+        event["traceparent"].as_str().unwrap().contains(TRACE_ID),
+        "{event}"
+    );
+    let collected = others.asked("/v1/traces");
+    assert!(collected.iter().all(|it| it.headers["x-tenant"] == "t1"));
+}
+
+#[test]
+fn what_others_trace_is_handed_on_where_nothing_is_traced_here() {
+    let others = Others::start();
+    let site = site(&others, false);
+    let server = site.start().unwrap();
+    subscribe(&server, &others);
+    assert_eq!(place(&server).header("traceparent"), Some(PARENT));
+    others.wait(&site, "the webhook is told", |others| {
+        !others.asked("/hook").is_empty()
+    });
+    for asked in others.asked("/pay").iter().chain(&others.asked("/hook")) {
+        assert_eq!(asked.headers["traceparent"], PARENT, "{}", asked.path);
+    }
+    assert_eq!(others.asked("/v1/traces").len(), 0);
+    server.kill();
+}
+
+#[test]
+fn a_collector_that_hangs_keeps_nobody_from_anything() {
+    let others = Others::start();
+    others.hangs.store(true, Ordering::Relaxed);
+    let site = site(&others, true);
+    let server = site.start().unwrap();
+    let begun = Instant::now();
+    for _ in 0..200 {
+        place(&server);
+    }
+    assert!(begun.elapsed() < PATIENCE);
+    others.wait(&site, "spans are sent", |others| {
+        !others.asked("/v1/traces").is_empty()
+    });
+    let (took, ended_well) = server.stop();
+    assert!(ended_well && took < Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_trace_is_in_the_answer_and_in_problems_and_what_is_malformed_is_not() {
+    let service = Service::new().await;
+    let traced = [("traceparent", PARENT)];
+    let missing = service.send("GET", "/v1/orders/x", &traced, "").await;
+    assert_eq!(missing.field("trace_id"), TRACE_ID);
+    assert_eq!(missing.header("traceparent"), Some(PARENT));
+    for malformed in ["", "00-x", &PARENT.to_uppercase(), &format!("{PARENT}-x")] {
+        let answer = service
+            .send("GET", "/v1/orders/x", &[("traceparent", malformed)], "")
+            .await;
+        assert_eq!(answer.header("traceparent"), None, "{malformed}");
+        assert_eq!(answer.json().get("trace_id"), None, "{malformed}");
+    }
+}
+
+#[tokio::test]
+async fn every_call_and_every_event_of_an_order_belongs_to_its_trace() {
+    let service = Service::new().await;
+    let places: Arc<Mutex<Vec<Option<Trace>>>> = Arc::default();
+    let kept = Arc::clone(&places);
+    let provider = Scripted::before(move |call, _| {
+        kept.lock().unwrap().push(call.trace);
+        None
+    });
+    let traced = [("traceparent", PARENT), ("idempotency-key", "traced")];
+    let placed = service.send("POST", "/v1/orders", &traced, ORDER).await;
+    let untraced = service.place("k", ORDER).await;
+    settle(&service, &drain(&service, provider)).await;
+
+    let places = places.lock().unwrap();
+    let own = places
+        .iter()
+        .filter(|it| **it == Trace::parse(PARENT))
+        .count();
+    let none = places.iter().filter(|it| it.is_none()).count();
+    assert!(
+        own > 2 && own == none && own + none == places.len(),
+        "{places:?}"
+    );
+    for (answer, trace) in [(placed, Trace::parse(PARENT)), (untraced, None)] {
+        let id = answer.field("order_id");
+        let events = service
+            .app
+            .store
+            .events(domain::OrderId::parse(&id).unwrap())
+            .await;
+        for event in events.unwrap() {
+            assert_eq!(event.traceparent, trace, "{event:?}");
+        }
+    }
+}
