@@ -269,7 +269,7 @@ impl Exchange {
         if self.method == "POST" && self.looking.is_none() {
             self.app.metrics.took(took);
         }
-        if is_asked_all_the_time(self.route) {
+        if is_asked_all_the_time(self.method, self.route) {
             return;
         }
         let about: Option<&About> = answer.extensions().get();
@@ -344,9 +344,10 @@ fn method(method: &Method) -> &'static str {
     }
 }
 
-/// Whether a route is asked by machines every few seconds, so that nobody wants to read of it.
-fn is_asked_all_the_time(route: &str) -> bool {
-    is_health(route) || route == "/metrics"
+/// Whether a route is asked by machines every few seconds, so that nobody wants to read of it: pages
+/// of the dashboard are as long as they are open.
+fn is_asked_all_the_time(method: &str, route: &str) -> bool {
+    is_health(route) || route == "/metrics" || (method == "GET" && route.starts_with("/ui"))
 }
 
 /// The span of a request, where somebody records it.
@@ -357,7 +358,7 @@ fn span(
     parent: Option<Trace>,
 ) -> Option<Box<dyn Span>> {
     let tracer = app.tracer.as_ref()?;
-    if is_asked_all_the_time(route) {
+    if is_asked_all_the_time(method, route) {
         return None;
     }
     let mut span = tracer.begin(SpanKind::Server, format!("{method} {route}"), parent)?;

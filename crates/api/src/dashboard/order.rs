@@ -103,6 +103,9 @@ fn summary(viewer: &Viewer, order: &Order) -> Markup {
                 (span(order.updated_at.as_millis() - order.created_at.as_millis()))
                 @if under_way { " so far" } } }
             div { dt { "Version" } dd { (order.version) } }
+            @if let Some(trace) = &order.trace {
+                div { dt { "Trace" } dd .id { (trace.name()) } }
+            }
             @if order.progress.round > 1 { div { dt { "Round" } dd { (order.progress.round) } } }
         }
     }
