@@ -1,0 +1,72 @@
+// Receives orderd's webhooks: `WEBHOOK_SECRET=whsec_… go run receiver.go 9000`. Go 1.19, nothing to install.
+//
+// What has to be right, in this order: the signature covers the bytes as they came, so verify before parsing;
+// compare in constant time; refuse what is old, or whoever overheard it can send it again; and expect each
+// event more than once, with the same webhook-id.
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	tolerance = 5 * time.Minute
+	bodyMax   = 64 << 10
+)
+
+// In earnest: a unique column in your database, written in the transaction of what you do.
+var seen sync.Map
+
+func isGenuine(header http.Header, body, secret []byte) bool {
+	id, sentAt := header.Get("webhook-id"), header.Get("webhook-timestamp")
+	seconds, err := strconv.ParseInt(sentAt, 10, 64)
+	if age := time.Since(time.Unix(seconds, 0)); err != nil || age > tolerance || age < -tolerance {
+		return false
+	}
+	mac := hmac.New(sha256.New, secret)
+	fmt.Fprintf(mac, "%s.%s.%s", id, sentAt, body)
+	wanted := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	genuine := false
+	// Several, with blanks between, for a day after the secret was changed.
+	for _, one := range strings.Fields(header.Get("webhook-signature")) {
+		genuine = hmac.Equal([]byte(one), []byte(wanted)) || genuine
+	}
+	return genuine
+}
+
+func main() {
+	secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(os.Getenv("WEBHOOK_SECRET"), "whsec_"))
+	if err != nil || len(secret) == 0 {
+		log.Fatal("WEBHOOK_SECRET is not one: ", err)
+	}
+	receive := func(response http.ResponseWriter, request *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(response, request.Body, bodyMax))
+		if err != nil || !isGenuine(request.Header, body, secret) {
+			response.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		var event struct{ Type, Subject string }
+		if json.Unmarshal(body, &event) != nil {
+			response.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		if _, again := seen.Load(request.Header.Get("webhook-id")); !again {
+			fmt.Println(event.Type, event.Subject) // what you do with it: soon, or in a queue
+			seen.Store(request.Header.Get("webhook-id"), true)
+		}
+		response.WriteHeader(http.StatusNoContent) // and not before it is done: all else has it sent again
+	}
+	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Args[1], http.HandlerFunc(receive)))
+}
