@@ -4,11 +4,12 @@
 mod image;
 mod lint;
 mod nginx;
-mod server;
+pub(crate) mod server;
 mod terraform;
-mod walkthrough;
+pub(crate) mod walkthrough;
 
 use anyhow::{Result, bail, ensure};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::{self, ScopedJoinHandle};
@@ -122,8 +123,12 @@ impl Line {
     }
 }
 
-/// The binary as the tests have it, which they have built, and the function of Lambda beside it.
+/// The binary as the tests have it, which they have built, and the function of Lambda beside it; or the
+/// one that `ORDERD_BINARY` names.
 pub(crate) fn built(root: &Path) -> Result<PathBuf> {
+    if let Some(chosen) = std::env::var_os("ORDERD_BINARY") {
+        return Ok(fs::canonicalize(chosen)?);
+    }
     let mut command = Command::new(env!("CARGO"));
     command.args(["test", "--no-run", "--quiet", "--locked", "--workspace"]);
     command.args(["--features", "orderd/aws,orderd/mutants"]);

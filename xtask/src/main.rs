@@ -1,9 +1,11 @@
 //! The chores of orderd's developers, one sub-command each; `ci` runs all that a change must pass.
 
 mod bench;
+mod book;
 mod browser;
 mod ci;
 mod deploy;
+mod examples;
 mod locust;
 mod promises;
 mod supply;
@@ -23,6 +25,10 @@ Usage: cargo xtask <chore>
   deploy-check [ARGS]  whether what is in deploy/ works; ARGS are names of checks, `release` among
                 them, which compiles as a release does; with --all what cannot run is a failure
   ui-check [WORDS]  the dashboard in a real browser; WORDS are parts of the names of checks
+  examples [ARGS]  whether the clients and receivers in examples/ keep their promises; ARGS are words
+                of their paths; with --planted also whether planted faults in them are seen
+  book [PAGES]  whether every command in README.md and docs/ does what the page says, every link leads
+                somewhere, and the book can be built; PAGES are words of their paths
   tidy          the rules that no compiler holds: dependencies, layout, sources";
 
 fn main() -> ExitCode {
@@ -50,6 +56,8 @@ fn run(arguments: &[String]) -> Result<()> {
         Some(("locust", rest)) => locust::run(root, rest),
         Some(("deploy-check", rest)) => deploy::run(root, rest),
         Some(("ui-check", rest)) => browser::run(root, rest),
+        Some(("examples", rest)) => examples::run(root, rest),
+        Some(("book", rest)) => book::run(root, rest),
         Some(("tidy", [])) => tidy::run(root),
         _ => bail!("not a chore: {:?}\n{USAGE}", arguments.join(" ")),
     }

@@ -21,13 +21,13 @@ import (
 	"time"
 )
 
-const (
-	tolerance = 5 * time.Minute
-	bodyMax   = 64 << 10
-)
+const tolerance = 5 * time.Minute
 
 // In earnest: a unique column in your database, written in the transaction of what you do.
-var seen sync.Map
+var (
+	seen = map[string]bool{}
+	turn sync.Mutex
+)
 
 func isGenuine(header http.Header, body, secret []byte) bool {
 	id, sentAt := header.Get("webhook-id"), header.Get("webhook-timestamp")
@@ -52,19 +52,17 @@ func main() {
 		log.Fatal("WEBHOOK_SECRET is not one: ", err)
 	}
 	receive := func(response http.ResponseWriter, request *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(response, request.Body, bodyMax))
-		if err != nil || !isGenuine(request.Header, body, secret) {
+		body, err := io.ReadAll(http.MaxBytesReader(response, request.Body, 64<<10))
+		var event struct{ Type, Subject string }
+		if err != nil || !isGenuine(request.Header, body, secret) || json.Unmarshal(body, &event) != nil {
 			response.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		var event struct{ Type, Subject string }
-		if json.Unmarshal(body, &event) != nil {
-			response.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		if _, again := seen.Load(request.Header.Get("webhook-id")); !again {
+		turn.Lock()
+		defer turn.Unlock()
+		if id := request.Header.Get("webhook-id"); !seen[id] {
 			fmt.Println(event.Type, event.Subject) // what you do with it: soon, or in a queue
-			seen.Store(request.Header.Get("webhook-id"), true)
+			seen[id] = true
 		}
 		response.WriteHeader(http.StatusNoContent) // and not before it is done: all else has it sent again
 	}

@@ -11,12 +11,14 @@ import hmac
 import json
 import os
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SECRET = base64.b64decode(os.environ["WEBHOOK_SECRET"].removeprefix("whsec_"))
 TOLERANCE = 5 * 60  # seconds
 BODY_MAX = 64 * 1024
+turn = threading.Lock()  # events of several orders come at once
 seen = set()  # in earnest: a unique column in your database, written in the transaction of what you do
 
 
@@ -39,10 +41,11 @@ class Receiver(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         if not is_genuine(self.headers, body):
             return self.answer(401)
-        if self.headers["webhook-id"] not in seen:
-            event = json.loads(body)
-            print(event["type"], event["subject"], flush=True)  # what you do with it: soon, or in a queue
-            seen.add(self.headers["webhook-id"])
+        with turn:
+            if self.headers["webhook-id"] not in seen:
+                event = json.loads(body)
+                print(event["type"], event["subject"], flush=True)  # what you do with it: soon, or in a queue
+                seen.add(self.headers["webhook-id"])
         self.answer(204)  # and not before it is done: all else has it sent again
 
     def answer(self, status):

@@ -7,9 +7,9 @@ use std::process::Command;
 use xtask::servers::daemon::{Daemon, free_port};
 
 /// A running orderd, in a directory of its own and with faults on demand; killed when dropped.
-pub(super) struct Server {
-    pub(super) port: u16,
-    pub(super) daemon: Daemon,
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    pub(crate) daemon: Daemon,
 }
 
 impl Server {
@@ -17,7 +17,7 @@ impl Server {
     ///
     /// # Errors
     /// Where it does not start.
-    pub(super) fn start(orderd: &Path, arguments: &[&str]) -> Result<Self> {
+    pub(crate) fn start(orderd: &Path, arguments: &[&str]) -> Result<Self> {
         Self::start_at(free_port()?, orderd, arguments, &[])
     }
 
@@ -25,7 +25,7 @@ impl Server {
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub(super) fn start_at(
+    pub(crate) fn start_at(
         port: u16,
         orderd: &Path,
         arguments: &[&str],

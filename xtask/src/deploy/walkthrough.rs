@@ -190,7 +190,7 @@ const fn step(
 ///
 /// # Errors
 /// Where a step is answered otherwise.
-pub(super) fn all(url: &str) -> Result<()> {
+pub(crate) fn all(url: &str) -> Result<()> {
     walk(url, RECEIPTS)?;
     walk(url, BASKETS)?;
     fulfilled(url)
@@ -201,7 +201,7 @@ pub(super) fn all(url: &str) -> Result<()> {
 ///
 /// # Errors
 /// Where a step is answered otherwise, or the order is not completed in a minute.
-pub(super) fn fulfilled(url: &str) -> Result<()> {
+pub(crate) fn fulfilled(url: &str) -> Result<()> {
     let order = walk(url, EVENTS)?;
     let begun = Instant::now();
     loop {
@@ -244,7 +244,7 @@ fn walk(url: &str, steps: &[Step]) -> Result<String> {
 ///
 /// # Errors
 /// Where nobody answers.
-pub(super) fn curl(
+pub(crate) fn curl(
     url: &str,
     request: &str,
     headers: &[&str],
