@@ -1,5 +1,7 @@
 //! Files that are kept in the repository but say what the code says: none may fall behind.
 
+mod reference;
+
 use crate::harness::{Site, setting};
 use crate::load::Client;
 use serde_json::Value;

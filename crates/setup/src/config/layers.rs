@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Names from outside that stand for a setting: those that users of the older systems, and of
 /// Rust programs, know.
-pub(super) const ALIASES: [(&str, &str); 18] = [
+pub const ALIASES: [(&str, &str); 18] = [
     ("ORDERD_LISTEN", "server.listen"),
     ("DATABASE_URL", "database.url"),
     ("DYNAMODB_ORDERS_TABLE", "database.orders_table"),

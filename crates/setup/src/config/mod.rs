@@ -9,7 +9,7 @@ mod settings;
 mod sources;
 mod values;
 
-pub use layers::encoded;
+pub use layers::{ALIASES, encoded};
 use settings::Database;
 pub use settings::{
     Anonymous, EventFormat, Fulfil, Lambda, LogFormat, PaymentProvider, RateLimit, Server,
@@ -19,7 +19,7 @@ pub use sources::{Traces, traces};
 pub use values::{DEFAULTS, Values, keys};
 
 use crate::exit::{Code, Exit};
-use layers::{ALIASES, from_aliases, from_file, from_variables};
+use layers::{from_aliases, from_file, from_variables};
 use sources::Sources;
 use std::fmt;
 use std::path::PathBuf;
