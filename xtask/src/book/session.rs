@@ -1,7 +1,7 @@
 //! A reader at his keyboard: one shell and one directory for a page, and what it leaves running.
 //!
-//! The ports of a page, 8080 and those after 9000, are others in a run, so that pages run side by side; in
-//! what is printed they are put back. `cargo run --release --` is the binary that is there.
+//! The ports of a page, 8080 and 9000 to 9002, are others in a run, so that pages run side by side; in what is
+//! printed they are put back. `cargo run --release --` is the binary that is there.
 
 use super::expect::{Ids, as_wanted, with_ids};
 use super::page::Step;
@@ -199,7 +199,7 @@ impl Session {
         let command = command.replace("cargo run --release -- ", "orderd ");
         let command = with_ids(&command, &self.ids);
         self.ports.iter().fold(command, |command, (page, here)| {
-            replace_number(&command, *page, *here)
+            replace_port(&command, *page, *here)
         })
     }
 
@@ -208,7 +208,7 @@ impl Session {
         let directory = self.directory.path().display().to_string();
         let printed = printed.replace(&directory, "/home/you/orderd");
         self.ports.iter().fold(printed, |printed, (page, here)| {
-            replace_number(&printed, *here, *page)
+            replace_port(&printed, *here, *page)
         })
     }
 }
@@ -221,17 +221,19 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Puts a port in the place of another, where it stands alone.
-fn replace_number(text: &str, from: u16, to: u16) -> String {
+/// What stands before a port; before anything else a number is only a number.
+const BEFORE_PORTS: [&str; 4] = ["localhost:", "127.0.0.1:", ".py ", ".mjs "];
+
+/// Puts a port in the place of another.
+fn replace_port(text: &str, from: u16, to: u16) -> String {
     let (from, to) = (from.to_string(), to.to_string());
     let mut replaced = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(&from) {
         replaced.push_str(before);
-        let joins = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '.';
-        let alone =
-            !before.ends_with(joins) && !after.starts_with(|it: char| it.is_ascii_alphanumeric());
-        replaced.push_str(if alone { &to } else { &from });
+        let is_port = BEFORE_PORTS.iter().any(|it| before.ends_with(it))
+            && !after.starts_with(|it: char| it.is_ascii_digit());
+        replaced.push_str(if is_port { &to } else { &from });
         rest = after;
     }
     replaced + rest

@@ -30,7 +30,7 @@ fn the_kept_list_of_settings_is_that_of_the_defaults() {
          A secret has a twin that names a file with it: `password_file`, `ORDERD_ADMIN_PASSWORD_FILE`.\n\
          Durations are written `250ms`, `5s`, `10m`, `12h` or `30d`.\n",
     );
-    let (mut section, mut comment) = (String::new(), String::new());
+    let (mut section, mut comment, mut what) = (String::new(), String::new(), String::new());
     for line in DEFAULTS.lines() {
         if let Some(words) = line.strip_prefix('#') {
             comment.push_str(words.trim());
@@ -42,7 +42,10 @@ fn the_kept_list_of_settings_is_that_of_the_defaults() {
             comment.clear();
         } else if let Some((name, default)) = line.split_once(" = ") {
             let key = format!("{section}.{name}");
-            let what = comment.trim().replace('|', "\\|");
+            // Two that stand together have one comment.
+            if !comment.is_empty() {
+                what = comment.trim().replace('|', "\\|");
+            }
             let variables = variables(&key);
             writeln!(text, "| `{name}` | `{default}` | {variables} | {what} |").unwrap();
             comment.clear();
@@ -92,7 +95,12 @@ fn the_kept_problems_are_the_served_ones() {
         let code = fact("Code: ").trim_matches('`');
         let (status, retry) = (fact("Status: "), fact("Worth a retry: "));
         let title = title.trim_start_matches("# ");
-        write!(text, "\n## {code}\n\n**{status}. {title}.** {}\n\n", help.trim()).unwrap();
+        write!(
+            text,
+            "\n## {code}\n\n**{status}. {title}.** {}\n\n",
+            help.trim()
+        )
+        .unwrap();
         writeln!(text, "Worth a retry: {retry}.").unwrap();
     }
     assert!(text.matches("\n## ").count() > 30, "{text}");
@@ -115,7 +123,9 @@ fn the_kept_metrics_are_the_served_ones() {
     );
     let mut metrics = BTreeMap::new();
     for line in served.lines() {
-        let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|it| it.split_once(' '))
+        let Some((name, help)) = line
+            .strip_prefix("# HELP ")
+            .and_then(|it| it.split_once(' '))
         else {
             continue;
         };
@@ -239,7 +249,9 @@ fn commands(text: &mut String, path: &[&str], level: usize) {
     };
     let shown: String = shown
         .lines()
-        .filter(|line| !line.trim_start().starts_with("-h, ") && !line.trim_start().starts_with("-V, "))
+        .filter(|line| {
+            !line.trim_start().starts_with("-h, ") && !line.trim_start().starts_with("-V, ")
+        })
         .filter(|line| !line.contains("Print this message or the help"))
         .map(|line| format!("{line}\n"))
         .collect();
@@ -252,7 +264,9 @@ fn commands(text: &mut String, path: &[&str], level: usize) {
         shown.trim()
     )
     .unwrap();
-    let below = help.split_once("\nCommands:\n").map_or("", |(_, rest)| rest);
+    let below = help
+        .split_once("\nCommands:\n")
+        .map_or("", |(_, rest)| rest);
     let below = below.split("\n\n").next().unwrap();
     for line in below.lines() {
         let is_one = line.starts_with("  ") && !line.starts_with("   ");
