@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use xtask::servers::daemon::free_port;
 
 /// What takes longer waits for something that does not come.
-const COMMAND_MAX: Duration = Duration::from_secs(60);
+const COMMAND_MAX: Duration = Duration::from_mins(1);
 /// Characters of what was printed that are shown.
 const SHOWN_MAX: usize = 3_000;
 const PAUSE: Duration = Duration::from_millis(10);
@@ -69,12 +69,13 @@ impl Session {
     /// bash, with nothing in its environment that the page did not put there.
     fn command(directory: &Path, ports: &[(u16, u16)]) -> Result<Command> {
         let home = directory.join(".home");
-        let path = std::env::var("PATH").context("there is a PATH")?;
+        let path = std::env::var_os("PATH").context("there is a PATH")?;
+        let path = std::iter::once(home.join("bin")).chain(std::env::split_paths(&path));
         let mut command = Command::new("bash");
         command
             .current_dir(directory)
             .env_clear()
-            .env("PATH", format!("{}:{path}", home.join("bin").display()))
+            .env("PATH", std::env::join_paths(path)?)
             .env("HOME", &home)
             .env("LANG", "C.UTF-8")
             .env("COLUMNS", "100")

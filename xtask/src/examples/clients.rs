@@ -60,12 +60,10 @@ pub(super) fn places(site: &Site, program: impl Fn() -> Result<Command>) -> Resu
     }
     for pair in sent.windows(2) {
         let waited = pair[1].at - pair[0].at;
-        let wanted = if pair[0].fate == Fate::Busy {
-            BUSY
-        } else {
-            Duration::ZERO
-        };
-        ensure!(waited >= wanted, "Retry-After is not honoured: {waited:?}");
+        ensure!(
+            pair[0].fate != Fate::Busy || waited >= BUSY,
+            "Retry-After is not honoured: {waited:?}"
+        );
     }
     takes_a_no(site, &program)?;
     let (tries, seconds) = (sent.len(), took.as_secs_f64());

@@ -68,7 +68,7 @@ impl Line {
             for client in listener.incoming().flatten() {
                 let kept = Arc::clone(&kept);
                 // A client that goes away is what this is for.
-                thread::spawn(move || drop(serve(client, port, script, &kept)));
+                thread::spawn(move || drop(serve(&client, port, script, &kept)));
             }
         });
         Ok(Self { url, sent })
@@ -81,8 +81,13 @@ impl Line {
     }
 }
 
-fn serve(client: TcpStream, port: u16, script: &[Fate], kept: &Mutex<Vec<Sent>>) -> Result<()> {
-    let request = read(&client)?;
+fn serve(
+    mut client: &TcpStream,
+    port: u16,
+    script: &[Fate],
+    kept: &Mutex<Vec<Sent>>,
+) -> Result<()> {
+    let request = read(client)?;
     let (fate, sent) = {
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         let last = script.last().context("a script has an end")?;
@@ -92,10 +97,10 @@ fn serve(client: TcpStream, port: u16, script: &[Fate], kept: &Mutex<Vec<Sent>>)
         (fate, sent)
     };
     match fate {
-        Fate::Hangs => drop((&client).read(&mut [0; 64])),
-        Fate::Busy => answer(&client, "503 Service Unavailable", BUSY_HEAD, BUSY_BODY)?,
+        Fate::Hangs => drop(client.read(&mut [0; 64])),
+        Fate::Busy => answer(client, "503 Service Unavailable", BUSY_HEAD, BUSY_BODY)?,
         Fate::BadGateway => answer(
-            &client,
+            client,
             "502 Bad Gateway",
             "Content-Type: text/html\r\n",
             "<h1>502</h1>",
@@ -103,12 +108,12 @@ fn serve(client: TcpStream, port: u16, script: &[Fate], kept: &Mutex<Vec<Sent>>)
         Fate::Cut => drop(forward(&sent, port, "")?.read_to_end(&mut Vec::new())),
         Fate::FailsAfterCommit => {
             let mut server = forward(&sent, port, "X-Debug-Fail-After-Commit: true\r\n")?;
-            std::io::copy(&mut server, &mut &client)?;
+            std::io::copy(&mut server, &mut client)?;
         }
         Fate::Passes => {
-            std::io::copy(&mut forward(&sent, port, "")?, &mut &client)?;
+            std::io::copy(&mut forward(&sent, port, "")?, &mut client)?;
         }
-        Fate::CutAfter(count) => cut_after(count, forward(&sent, port, "")?, &client)?,
+        Fate::CutAfter(count) => cut_after(count, forward(&sent, port, "")?, client)?,
     }
     Ok(client.shutdown(Shutdown::Both)?)
 }

@@ -114,12 +114,11 @@ pub(super) fn run(site: &Site, root: &Path, is_wanted: impl Fn(&str) -> bool) ->
     let seen = side_by_side(&wanted, |fault| see(site, root, fault));
     let mut blind = 0;
     for (Fault(path, what, _, _), seen) in wanted.iter().zip(seen) {
-        match seen? {
-            Some(how) => println!("{path}, {what}: seen: {}", first_line(&how)),
-            None => {
-                blind += 1;
-                println!("{path}, {what}: NOT SEEN");
-            }
+        if let Some(how) = seen? {
+            println!("{path}, {what}: seen: {}", first_line(&how));
+        } else {
+            blind += 1;
+            println!("{path}, {what}: NOT SEEN");
         }
     }
     ensure!(blind == 0, "{blind} planted faults were not seen");

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::io::{BufRead, BufReader};
@@ -14,7 +15,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use xtask::servers::daemon::free_port;
 
 /// How long an order may take to be completed, and told.
@@ -113,7 +114,7 @@ struct Attempt {
 
 impl Forger {
     fn tries(&self, lines: &Receiver<String>) -> Result<()> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let now = u64::try_from(Timestamp::now().as_second())?;
         let body = r#"{"type":"forged","subject":"by-hand"}"#;
         let attempt = |what, id, at: u64, signature: &dyn Fn(String) -> String, taken| Attempt {
             what,
