@@ -44,7 +44,7 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<()> {
     println!("commands: {:.1} s", begun.elapsed().as_secs_f64());
     if words.is_empty() {
         faults.extend(links::check(root, &pages)?);
-        match made::book(root) {
+        match made::book(root, &pages) {
             Ok(took) => println!("the book is built in {:.1} s", took.as_secs_f64()),
             Err(error) => faults.push(format!("the book cannot be built: {error:#}")),
         }
