@@ -24,6 +24,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
+use xtask::tools::from_debian;
 
 /// Pages at once: most of them wait for orders to be completed.
 const LANES: usize = 3;
@@ -37,6 +38,13 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<()> {
     let wanted: Vec<&Page> = pages.iter().filter(|it| is_wanted(&it.path)).collect();
     ensure!(!wanted.is_empty(), "no page has such a name");
     faults.extend(wanted.iter().flat_map(|page| page.faults.clone()));
+    for (program, package) in [
+        ("curl", "curl"),
+        ("python3", "python3"),
+        ("sqlite3", "sqlite3"),
+    ] {
+        from_debian(program, &[package])?;
+    }
     let orderd = built(root)?;
     let ran = run_all(root, &orderd, &wanted);
     faults.extend(ran.iter().flat_map(|ran| ran.faults.clone()));

@@ -223,7 +223,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// What stands before a port; before anything else a number is only a number.
-const BEFORE_PORTS: [&str; 4] = ["localhost:", "127.0.0.1:", ".py ", ".mjs "];
+const BEFORE_PORTS: [&str; 5] = ["localhost:", "0.0.0.0:", "127.0.0.1:", ".py ", ".mjs "];
 
 /// Puts a port in the place of another.
 fn replace_port(text: &str, from: u16, to: u16) -> String {
