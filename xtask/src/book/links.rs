@@ -8,11 +8,13 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// Pages outside of the book whose links are looked at too.
-const BESIDE: [&str; 4] = [
+const BESIDE: [&str; 6] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
+    "docs/llms.txt",
+    "examples/README.md",
 ];
 const CONTENTS: &str = "docs/SUMMARY.md";
 
@@ -41,7 +43,10 @@ pub(super) fn check(root: &Path, pages: &[Page]) -> Result<Vec<String>> {
         .iter()
         .map(|(_, link)| normal(&Path::new("docs").join(link)))
         .collect();
-    for path in texts.keys().filter(|it| it.starts_with("docs")) {
+    for path in texts
+        .keys()
+        .filter(|it| it.starts_with("docs") && it.extension().is_some_and(|it| it == "md"))
+    {
         if path != Path::new(CONTENTS) && !named.contains(path) {
             faults.push(format!("{}: not in {CONTENTS}", path.display()));
         }

@@ -15,6 +15,8 @@ use xtask::finish;
 use xtask::tools::{below_target, output};
 
 const VERSION: &str = "0.5.4";
+/// What is beside the pages: for mdBook, and for programs that read.
+const BESIDE: [&str; 3] = ["book.toml", "llms.txt", "openapi.json"];
 /// What pages of the book have parts of.
 const INCLUDED: &str = "examples";
 
@@ -51,7 +53,10 @@ fn copied(root: &Path, pages: &[Page], source: &Path) -> Result<()> {
         fs::create_dir_all(path.parent().context("it is in a directory")?)?;
         fs::write(path, readable(page, repository.as_deref()))?;
     }
-    fs::copy(root.join("docs/book.toml"), source.join("docs/book.toml"))?;
+    for name in BESIDE {
+        let name = Path::new("docs").join(name);
+        fs::copy(root.join(&name), source.join(&name))?;
+    }
     let included = fs::canonicalize(root.join(INCLUDED))?;
     Ok(symlink(included, source.join(INCLUDED))?)
 }

@@ -69,8 +69,9 @@ fn variables(key: &str) -> String {
 
 #[test]
 fn the_kept_problems_are_the_served_ones() {
-    let server = Site::new(None).start().unwrap();
-    let mut client = Client::connect(server.address).unwrap();
+    let site = Site::new(None);
+    let running = site.start().unwrap();
+    let mut client = Client::connect(running.address).unwrap();
     let mut get = |path: &str| {
         let answer = client.get(path).unwrap();
         String::from_utf8(answer.body).unwrap()
@@ -85,8 +86,8 @@ fn the_kept_problems_are_the_served_ones() {
     let list = get("/problems");
     let paths = list.lines().filter_map(|line| line.rsplit_once(": "));
     for (_, path) in paths {
-        let served = get(path);
-        let (title, rest) = served.split_once("\n\n").unwrap();
+        let explained = get(path);
+        let (title, rest) = explained.split_once("\n\n").unwrap();
         let (facts, help) = rest.split_once("\n\n").unwrap();
         let fact = |name: &str| {
             let mut facts = facts.lines();
@@ -109,8 +110,9 @@ fn the_kept_problems_are_the_served_ones() {
 
 #[test]
 fn the_kept_metrics_are_the_served_ones() {
-    let server = Site::new(None).start().unwrap();
-    let mut client = Client::connect(server.address).unwrap();
+    let site = Site::new(None);
+    let running = site.start().unwrap();
+    let mut client = Client::connect(running.address).unwrap();
     worked_on(&mut client);
     let served = client.get("/metrics").unwrap().body;
     let served = String::from_utf8(served).unwrap();
@@ -155,6 +157,7 @@ fn worked_on(client: &mut Client) {
     );
     let placed = client.send(&request).unwrap();
     let order: Value = serde_json::from_slice(&placed.body).unwrap();
+    assert_eq!(placed.status, 201, "{order}");
     let path = format!("/v1/orders/{}", order["order_id"].as_str().unwrap());
     let begun = Instant::now();
     loop {
@@ -247,13 +250,12 @@ fn commands(text: &mut String, path: &[&str], level: usize) {
         Some((own, _)) if !path.is_empty() => own,
         _ => &help,
     };
-    let shown: String = shown
+    let shown: Vec<&str> = shown
         .lines()
         .filter(|line| {
             !line.trim_start().starts_with("-h, ") && !line.trim_start().starts_with("-V, ")
         })
         .filter(|line| !line.contains("Print this message or the help"))
-        .map(|line| format!("{line}\n"))
         .collect();
     let (heading, name) = ("#".repeat(level), path.join(" "));
     let name = format!("orderd {name}");
@@ -261,7 +263,7 @@ fn commands(text: &mut String, path: &[&str], level: usize) {
         text,
         "\n{heading} {}\n\n```text\n{}\n```\n",
         name.trim(),
-        shown.trim()
+        shown.join("\n").trim()
     )
     .unwrap();
     let below = help
