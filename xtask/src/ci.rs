@@ -3,7 +3,7 @@
 
 use crate::promises::Promises;
 
-use crate::{deploy, supply, tidy};
+use crate::{checks, supply, tidy};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +23,7 @@ const STEPS: [Step; 7] = [
     ("test", |root| test(root, &["--all".to_owned()])),
     ("doc", doc),
     // Last, so that what it could not run is seen.
-    ("deploy", |root| deploy::run(root, &[])),
+    ("checks", checks::all),
 ];
 
 /// What is the same wherever orders are, or can be tried in a file only.

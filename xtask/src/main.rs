@@ -3,6 +3,7 @@
 mod bench;
 mod book;
 mod browser;
+mod checks;
 mod ci;
 mod deploy;
 mod examples;

@@ -79,6 +79,9 @@ impl Session {
             .env("HOME", &home)
             .env("LANG", "C.UTF-8")
             .env("COLUMNS", "100")
+            // What a page says is so nearly always; here it has to be so each time.
+            .env("ORDERD_FULFILMENT_TRIES", "12")
+            .env("ORDERD_SIMULATED_DECLINE_RATE", "0")
             .env("ORDERD_SERVER_LISTEN", format!("127.0.0.1:{}", ports[0].1))
             .process_group(0);
         Ok(command)
