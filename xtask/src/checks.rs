@@ -53,7 +53,7 @@ pub(crate) fn run(
     let is_named = |(name, _): &Check| names.iter().any(|it| name.contains(*it));
     let is_wanted = |check: &Check| names.is_empty() || is_named(check);
     let long = long.filter(is_named);
-    let lines: Vec<Line> = thread::scope(|scope| {
+    let table: Vec<Line> = thread::scope(|scope| {
         let lane = |checks: Lane| {
             scope.spawn(move || -> Vec<Line> {
                 let wanted = checks.iter().filter(|check| is_wanted(check));
@@ -67,18 +67,18 @@ pub(crate) fn run(
             .chain(long.map(|check| Line::of(check, root)))
             .collect()
     });
-    ensure!(!lines.is_empty(), "no check has such a name");
+    ensure!(!table.is_empty(), "no check has such a name");
     println!();
     for Line {
         name,
         word,
         took,
         said,
-    } in &lines
+    } in &table
     {
         println!("{name:<26} {word:<8} {:>6.1} s  {said}", took.as_secs_f64());
     }
-    let count = |which: &str| lines.iter().filter(|line| line.word == which).count();
+    let count = |which: &str| table.iter().filter(|line| line.word == which).count();
     match (count(FAILED), count(NOT_RUN)) {
         (0, 0) => Ok(()),
         (0, _) if all.is_empty() => Ok(()),
