@@ -108,7 +108,7 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>, RawQuery(query): RawQuer
 
 /// What is counted
 ///
-/// In the text format of Prometheus, or in that of OpenMetrics where `Accept` names it.
+/// In the text format of Prometheus, or in that of `OpenMetrics` where `Accept` names it.
 #[utoipa::path(
     get,
     path = "/metrics",

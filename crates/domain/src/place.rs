@@ -32,7 +32,7 @@ pub struct Draft {
 }
 
 /// What placing needs from outside the rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Occasion {
     /// The id that the order will have.
     pub order_id: OrderId,

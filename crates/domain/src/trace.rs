@@ -7,8 +7,8 @@ use std::fmt;
 /// The place of one span in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Trace {
-    trace_id: u128,
-    span_id: u64,
+    id: u128,
+    span: u64,
     flags: u8,
 }
 
@@ -20,15 +20,11 @@ const LENGTH: usize = 55;
 impl Trace {
     /// A place; `None` where one of the ids is nil.
     #[must_use]
-    pub const fn new(trace_id: u128, span_id: u64, flags: u8) -> Option<Self> {
-        if trace_id == 0 || span_id == 0 {
+    pub const fn new(id: u128, span: u64, flags: u8) -> Option<Self> {
+        if id == 0 || span == 0 {
             return None;
         }
-        Some(Self {
-            trace_id,
-            span_id,
-            flags,
-        })
+        Some(Self { id, span, flags })
     }
 
     /// Reads a `traceparent`. Of a later version, only what version 00 has; what is malformed is to be
@@ -38,25 +34,25 @@ impl Trace {
         let (known, rest) = text.split_at_checked(LENGTH)?;
         let mut parts = known.split('-');
         let version = hex(parts.next()?, 2)?;
-        let (trace_id, span_id) = (hex(parts.next()?, 32)?, hex(parts.next()?, 16)?);
+        let (id, span) = (hex(parts.next()?, 32)?, hex(parts.next()?, 16)?);
         let flags = hex(parts.next()?, 2)?;
         let goes_on = version > 0 && rest.starts_with('-');
         if version == 0xff || !(rest.is_empty() || goes_on) {
             return None;
         }
-        Self::new(trace_id, span_id.try_into().ok()?, flags.try_into().ok()?)
+        Self::new(id, span.try_into().ok()?, flags.try_into().ok()?)
     }
 
     /// The id of the trace.
     #[must_use]
     pub const fn trace_id(&self) -> u128 {
-        self.trace_id
+        self.id
     }
 
     /// The id of the span.
     #[must_use]
     pub const fn span_id(&self) -> u64 {
-        self.span_id
+        self.span
     }
 
     /// The flags, as they came.
@@ -74,20 +70,16 @@ impl Trace {
     /// The id of the trace as people look for it: 32 digits.
     #[must_use]
     pub fn name(self) -> impl fmt::Display {
-        let trace_id = self.trace_id;
-        fmt::from_fn(move |f| write!(f, "{trace_id:032x}"))
+        let id = self.id;
+        fmt::from_fn(move |f| write!(f, "{id:032x}"))
     }
 }
 
 /// As a `traceparent`.
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            trace_id,
-            span_id,
-            flags,
-        } = self;
-        write!(f, "00-{trace_id:032x}-{span_id:016x}-{flags:02x}")
+        let Self { id, span, flags } = self;
+        write!(f, "00-{id:032x}-{span:016x}-{flags:02x}")
     }
 }
 

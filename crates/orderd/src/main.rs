@@ -29,6 +29,7 @@ mod serve;
 mod stock;
 mod target;
 mod token;
+mod top;
 mod verify;
 mod webhook;
 mod wire;
@@ -119,6 +120,8 @@ enum Command {
     Backup(backup::Args),
     /// Put a backup where the database is to be
     Restore(restore::Args),
+    /// Watch what a running server does
+    Top(top::Args),
     /// Measure a running server
     Bench(bench::Args),
     /// Show, check or begin a configuration
@@ -158,6 +161,7 @@ fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
         Command::Export(args) => wait_for(export::run(args, globals)),
         Command::Backup(args) => backup::run(&args, globals),
         Command::Restore(args) => restore::run(&args, globals),
+        Command::Top(args) => wait_for(top::run(args, globals)),
         Command::Bench(args) => wait_for(bench::run(args, globals)),
         Command::Config(args) => configuration::run(&args, globals),
         Command::Doctor(args) => wait_for(doctor::run(args, globals)),

@@ -17,7 +17,7 @@ const EDGES: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that have one home. A name that ends in `*` stands for all that begin so.
-const HOMES: [(&[&str], &[&str]); 4] = [
+const HOMES: [(&[&str], &[&str]); 5] = [
     (
         &[
             "rusqlite",
@@ -35,6 +35,7 @@ const HOMES: [(&[&str], &[&str]); 4] = [
         &["aws-sdk-sqs", "aws-sdk-sns", "reqwest", "ureq"],
         &["worker"],
     ),
+    (&["opentelemetry*"], &["setup"]),
     (&["axum*", "utoipa-axum"], &["api", "orderd"]),
     (&["anyhow"], &["orderd", "lambda", "setup"]),
 ];

@@ -77,6 +77,11 @@ fn drivers_http_and_anyhow_have_their_homes() {
     check("orderd", "rusqlite", "rusqlite belongs in store only");
     check("orderd", "sqlx", "sqlx belongs in store only");
     check("store", "reqwest", "reqwest belongs in worker only");
+    check(
+        "api",
+        "opentelemetry",
+        "opentelemetry belongs in setup only",
+    );
     check("store", "axum", "axum belongs in api and orderd only");
     check(
         "api",

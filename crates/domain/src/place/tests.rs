@@ -112,7 +112,7 @@ fn the_key_is_claimed_for_the_order_it_places() {
     let write_set = place(
         draft(vec![line(1, 0)]),
         &Prices::none(Currency::USD),
-        occasion.clone(),
+        occasion,
         Some(keyed),
     )
     .unwrap();

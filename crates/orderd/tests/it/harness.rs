@@ -184,7 +184,7 @@ impl Site {
     }
 
     /// `orderd <verb>` on this database, with nothing of our own environment.
-    fn command(&self, verb: &str) -> Command {
+    pub(crate) fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(BINARY);
         command.arg(verb).env_clear().current_dir(self.root.path());
         command.env("ORDERD_DATABASE_URL", &self.url);

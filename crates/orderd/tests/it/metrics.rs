@@ -4,15 +4,18 @@
 use crate::harness::{Server, Site};
 use crate::load::{Client, Placing};
 use crate::service::{ORDER, Service};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long orders may take to their end.
-const END_MAX: Duration = Duration::from_secs(60);
+const END_MAX: Duration = Duration::from_mins(1);
 /// What a scrape adds to each sample.
 const OF_A_SCRAPE: [&str; 2] = ["job", "instance"];
 
@@ -161,6 +164,42 @@ fn what_the_worker_does_is_counted_and_dashboard_and_alerts_ask_for_nothing_else
         assert!(named(&asked).count() > 10, "{file} asks for little");
     }
     server.kill();
+}
+
+#[test]
+fn top_shows_what_happens_once_or_until_it_is_ended() {
+    let (site, server) = run();
+    let url = format!("http://{}", server.address);
+    let of_server = ["top", "--url", &url, "--interval", "0.2"];
+    let once = site.output(&[&of_server[..], &["--once"]].concat());
+    assert!(once.status.success(), "{once:?}");
+    let line = String::from_utf8(once.stdout).unwrap();
+    assert!(
+        line.starts_with("placed ") && line.lines().count() == 1,
+        "{line:?}"
+    );
+
+    let mut watching = site.command("top");
+    watching
+        .args(&of_server[1..])
+        .arg("--json")
+        .stdout(Stdio::piped());
+    let mut watching = watching.spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    for _ in 0..3 {
+        let figures: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert!(
+            figures["queues"]["fulfil"]["depth"].is_number(),
+            "{figures}"
+        );
+        assert!(figures["memory_bytes"].as_f64().unwrap() > 1e6, "{figures}");
+    }
+    kill_process(Pid::from_child(&watching), Signal::INT).unwrap();
+    assert!(watching.wait().unwrap().success());
+
+    server.kill();
+    let gone = site.output(&of_server);
+    assert_eq!(gone.status.code(), Some(4), "{gone:?}");
 }
 
 #[test]

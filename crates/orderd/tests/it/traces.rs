@@ -202,103 +202,106 @@ fn subscribe(server: &Server, others: &Others) {
     assert_eq!(made.status, 201);
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// The id of a span, or of a trace.
+fn id(bytes: &[u8]) -> u128 {
+    bytes.iter().fold(0, |id, byte| id << 8 | u128::from(*byte))
+}
+
+/// How many spans of this name the collector has.
+fn count(others: &Others, name: &str) -> usize {
+    let spans = others.spans();
+    spans.iter().filter(|(_, span)| span.name == name).count()
+}
+
+/// An order that is placed while nobody takes its payment, and completed after a crash; the place that
+/// its answer was given, and the spans of its trace.
+fn lived(others: &Others) -> (Trace, Vec<Span>) {
+    let site = site(others, true);
+    others.away.store(true, Ordering::Relaxed);
+    let server = site.start().unwrap();
+    subscribe(&server, others);
+    let placed = place(&server);
+    let given = Trace::parse(placed.header("traceparent").unwrap()).unwrap();
+    let order: Value = serde_json::from_slice(&placed.body).unwrap();
+    assert!(order.get("trace").is_none(), "no client is shown it");
+    others.wait(&site, "the request and two tries are recorded", |others| {
+        let tries = count(others, "saga payment.authorise");
+        count(others, "POST /v1/orders") > 0 && count(others, "fulfil") > 1 && tries > 1
+    });
+    server.kill();
+
+    others.away.store(false, Ordering::Relaxed);
+    let server = site.start().unwrap();
+    others.wait(&site, "the webhook is told", |others| {
+        count(others, "webhook order.completed.v1") > 0
+    });
+    assert!(server.stop().1);
+    let spans = others.spans().into_iter();
+    let spans = spans.inspect(|(service, _)| assert_eq!(service, "orderd"));
+    let spans = spans.map(|(_, span)| span);
+    let of_its_trace = spans.filter(|span| id(&span.trace_id) == given.trace_id());
+    (given, of_its_trace.collect())
 }
 
 #[test]
 fn one_trace_shows_an_order_from_its_request_over_retries_and_a_crash_to_its_webhook() {
     let others = Others::start();
-    let site = site(&others, true);
-    others.away.store(true, Ordering::Relaxed);
-    let server = site.start().unwrap();
-    subscribe(&server, &others);
-    let placed = place(&server);
-    let given = Trace::parse(placed.header("traceparent").unwrap()).unwrap();
-    assert_eq!(given.name().to_string(), TRACE_ID);
-    assert!(!placed.head.contains("00f067aa0ba902b7"), "its own span");
-    let order: Value = serde_json::from_slice(&placed.body).unwrap();
-    assert!(order.get("trace").is_none(), "no client is shown it");
-    let named = |others: &Others, name: &str| {
-        let spans = others.spans();
-        spans.iter().filter(|(_, span)| span.name == name).count()
-    };
-    others.wait(&site, "the request and two tries are recorded", |others| {
-        let tries = named(others, "saga payment.authorise");
-        named(others, "POST /v1/orders") > 0 && named(others, "fulfil") > 1 && tries > 1
-    });
-    server.kill();
-
-    let before = others.asked("/pay").len();
-    others.away.store(false, Ordering::Relaxed);
-    let server = site.start().unwrap();
-    others.wait(&site, "the webhook is told", |others| {
-        named(others, "webhook order.completed.v1") > 0
-    });
-    assert!(server.stop().1);
-
-    let spans: Vec<Span> = others
-        .spans()
-        .into_iter()
-        .inspect(|(service, _)| assert_eq!(service, "orderd"))
-        .map(|(_, span)| span)
-        .filter(|span| hex(&span.trace_id) == TRACE_ID)
-        .collect();
+    let (given, spans) = lived(&others);
+    let parent = Trace::parse(PARENT).unwrap();
+    assert_eq!(given.trace_id(), parent.trace_id());
     let of = |name: &str| -> Vec<&Span> { spans.iter().filter(|it| it.name == name).collect() };
+
     let request = of("POST /v1/orders")[0];
-    assert_eq!(hex(&request.parent_span_id), "00f067aa0ba902b7");
-    assert_eq!(hex(&request.span_id), format!("{:016x}", given.span_id()));
+    assert_eq!(id(&request.parent_span_id), parent.span_id().into());
+    assert_eq!(id(&request.span_id), given.span_id().into());
     let works = of("fulfil");
-    assert!(works.len() >= 2, "before the crash and after it");
+    assert!(works.len() > 2, "before the crash and after it");
     assert!(works.iter().all(|it| it.parent_span_id == request.span_id));
-    for name in [
-        "saga inventory.reserve",
-        "saga payment.authorise",
-        "saga payment.capture",
-    ] {
-        let calls = of(name);
+    for name in ["inventory.reserve", "payment.authorise", "payment.capture"] {
+        let calls = of(&format!("saga {name}"));
         assert!(!calls.is_empty(), "{name}");
         for call in calls {
-            assert!(
-                works.iter().any(|it| it.span_id == call.parent_span_id),
-                "{name}"
-            );
+            let is_below = |it: &&Span| it.span_id == call.parent_span_id;
+            assert!(works.iter().any(is_below), "{name}");
         }
     }
+
     let tries = of("saga payment.authorise");
-    let number = |span: &Span| {
+    let number = |span: &&Span| {
         let said = span.attributes.iter().find(|it| it.key == "try").unwrap();
         said.value.clone().unwrap().value
     };
-    assert!(tries.len() >= 2, "{tries:?}");
-    assert!(tries.iter().any(|it| number(it) == Some(Said::IntValue(2))));
-    let failed = tries
-        .iter()
-        .filter(|it| it.status.as_ref().is_some_and(|it| it.code == 2));
-    assert_eq!(failed.count(), tries.len() - 1, "all but the last failed");
-    let told = of("webhook order.completed.v1")[0];
+    let second = Some(Said::IntValue(2));
+    assert!(tries.iter().any(|it| number(it) == second), "{tries:?}");
+    let has_failed = |it: &&&Span| it.status.as_ref().is_some_and(|it| it.code == 2);
+    let failed = tries.iter().filter(has_failed).count();
+    assert_eq!(failed, tries.len() - 1, "all but the last failed");
+}
 
-    let sent_span = |asked: &Asked| {
-        asked
-            .traceparent()
-            .map(|it| format!("{:016x}", it.span_id()))
+#[test]
+fn whoever_is_asked_or_told_gets_the_place_of_the_very_try() {
+    let others = Others::start();
+    let (given, spans) = lived(&others);
+    let is_recorded = |name: &str, asked: &Asked| {
+        let place = asked.traceparent().unwrap();
+        assert_eq!(place.trace_id(), given.trace_id());
+        let is_it = |span: &&Span| id(&span.span_id) == place.span_id().into();
+        spans
+            .iter()
+            .filter(|it| it.name == name)
+            .any(|it| is_it(&it))
     };
     let authorised = others.asked("/pay/authorise");
-    assert!(before >= 1 && authorised.len() > 1);
-    for asked in &authorised {
-        assert_eq!(asked.traceparent().unwrap().name().to_string(), TRACE_ID);
-    }
-    let last = sent_span(authorised.last().unwrap()).unwrap();
-    assert!(
-        tries.iter().any(|it| hex(&it.span_id) == last),
-        "it carries its own span"
-    );
+    assert!(authorised.len() > 1);
+    let last = authorised.last().unwrap();
+    assert!(is_recorded("saga payment.authorise", last));
     let hook = &others.asked("/hook")[0];
-    assert_eq!(sent_span(hook), Some(hex(&told.span_id)));
+    assert!(is_recorded("webhook order.completed.v1", hook));
     let event: Value = serde_json::from_slice(&hook.body).unwrap();
-    assert!(
-        event["traceparent"].as_str().unwrap().contains(TRACE_ID),
-        "{event}"
+    assert_eq!(
+        event["traceparent"],
+        given.to_string(),
+        "the same in every try"
     );
     let collected = others.asked("/v1/traces");
     assert!(collected.iter().all(|it| it.headers["x-tenant"] == "t1"));
@@ -358,8 +361,8 @@ async fn a_trace_is_in_the_answer_and_in_problems_and_what_is_malformed_is_not()
 #[tokio::test]
 async fn every_call_and_every_event_of_an_order_belongs_to_its_trace() {
     let service = Service::new().await;
-    let places: Arc<Mutex<Vec<Option<Trace>>>> = Arc::default();
-    let kept = Arc::clone(&places);
+    let calls: Arc<Mutex<Vec<Option<Trace>>>> = Arc::default();
+    let kept = Arc::clone(&calls);
     let provider = Scripted::before(move |call, _| {
         kept.lock().unwrap().push(call.trace);
         None
@@ -369,15 +372,15 @@ async fn every_call_and_every_event_of_an_order_belongs_to_its_trace() {
     let untraced = service.place("k", ORDER).await;
     settle(&service, &drain(&service, provider)).await;
 
-    let places = places.lock().unwrap();
-    let own = places
+    let calls = calls.lock().unwrap().clone();
+    let own = calls
         .iter()
         .filter(|it| **it == Trace::parse(PARENT))
         .count();
-    let none = places.iter().filter(|it| it.is_none()).count();
+    let none = calls.iter().filter(|it| it.is_none()).count();
     assert!(
-        own > 2 && own == none && own + none == places.len(),
-        "{places:?}"
+        own > 2 && own == none && own + none == calls.len(),
+        "{calls:?}"
     );
     for (answer, trace) in [(placed, Trace::parse(PARENT)), (untraced, None)] {
         let id = answer.field("order_id");
