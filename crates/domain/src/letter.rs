@@ -5,10 +5,6 @@ use crate::order::{Aim, Failure, Reason, Step};
 use crate::{Change, Order, OrderId, RecordId, RecordKind, Status, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// What is in the body of a letter that waits for an operator, and of no other: a quote within a text
-/// has a backslash before it. Stores count by it.
-pub const WAITING: &str = r#""state":"waiting""#;
-
 /// One order that was given up in one round of its fulfilment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Letter {

@@ -312,7 +312,7 @@ pub struct Stats {
     pub fulfil: Waiting,
     /// The orders that webhooks and topics wait to be told of.
     pub announce: Waiting,
-    /// How many dead letters wait for an operator, among the newest [`LETTERS_MAX`].
+    /// How many dead letters wait for an operator, up to [`LETTERS_MAX`].
     pub dead_letter_count: u64,
     /// Bytes on disk, logs included.
     pub size_bytes: u64,
@@ -335,7 +335,7 @@ impl Stats {
 
 /// The most wakes of a kind that are counted; more are shown as so many.
 pub const WAITING_MAX: u32 = 100_000;
-/// The most dead letters that are looked at to count those that wait for an operator.
+/// The most dead letters that are counted; more are shown as so many.
 pub const LETTERS_MAX: u32 = 10_000;
 
 /// The wakes of one kind that nobody settled yet.

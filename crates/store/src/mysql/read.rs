@@ -10,7 +10,7 @@ use crate::{
 use domain::idempotency::{Scope, Seen};
 use domain::{
     Consumer, Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Order, OrderId, Record,
-    RecordId, Stock, Transfer, letter,
+    RecordId, Stock, Transfer,
 };
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySqlExecutor, MySqlPool};
@@ -285,8 +285,7 @@ pub(super) async fn stats(
            (select count(*) from (select 1 from wake_rows where consumer > ? limit ?) as w),
            (select min((select min(due_at) from wake_rows where consumer = unhex(told.endpoint)))
              from json_table(?, '$[*]' columns (endpoint char(32) path '$[0]')) as told),
-           (select count(*) from (select body from record_rows where kind = 'letter'
-             order by id desc limit ?) as letter where locate(?, body) > 0),
+           (select count(*) from (select 1 from record_rows where waiting = 1 limit ?) as letter),
            (select cast(sum(data_length + index_length) as signed) from information_schema.tables
              where table_schema = database() and table_name like '%\\_rows')",
     )
@@ -297,7 +296,6 @@ pub(super) async fn stats(
     .bind(WAITING_MAX)
     .bind(json(told, |it| (id(it.as_uuid()),)))
     .bind(LETTERS_MAX)
-    .bind(letter::WAITING.as_bytes())
     .fetch_one(pool)
     .await
     .map_err(failed)?;

@@ -10,7 +10,7 @@ use crate::{
 use domain::idempotency::{Scope, Seen};
 use domain::{
     Consumer, Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Order, OrderId, Record,
-    RecordId, Stock, Transfer, letter,
+    RecordId, Stock, Transfer,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, PgPool};
@@ -273,8 +273,8 @@ pub(super) async fn stats(
            (select count(*) from (select from wake_rows where consumer > $1 limit $3) as w),
            (select min(w.due_at) from unnest($2) as told (endpoint) cross join lateral
              (select min(due_at) as due_at from wake_rows where consumer = endpoint) as w),
-           (select count(*) from (select body from record_rows where kind = 'letter'
-             order by id desc limit $4) as letter where position($5 in body) > 0),
+           (select count(*) from (select from record_rows where kind = 'letter'
+             and position('\"state\":\"waiting\"'::bytea in body) > 0 limit $4) as letter),
            (select sum(pg_total_relation_size(oid))::bigint from pg_class
              where relname like '%\\_rows' and relkind = 'r'
                and relnamespace = current_schema()::regnamespace)",
@@ -283,7 +283,6 @@ pub(super) async fn stats(
     .bind(told)
     .bind(i64::from(WAITING_MAX))
     .bind(i64::from(LETTERS_MAX))
-    .bind(letter::WAITING.as_bytes())
     .fetch_one(pool)
     .await
     .map_err(failed)?;

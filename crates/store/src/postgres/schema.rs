@@ -15,8 +15,8 @@ const MIGRATIONS: [(&str, &str); 3] = [
         include_str!("../migrations/postgres/0001_orders.sql"),
     ),
     (
-        "0002_traces",
-        include_str!("../migrations/postgres/0002_traces.sql"),
+        "0002_watching",
+        include_str!("../migrations/postgres/0002_watching.sql"),
     ),
     (
         "0003_notes",

@@ -6,7 +6,7 @@
 
 use super::rows::{failed, get, text};
 use crate::{Error, LETTERS_MAX, RecordPage, RecordQuery};
-use domain::{Record, RecordId, RecordKind, letter};
+use domain::{Record, RecordId, RecordKind};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -151,17 +151,13 @@ pub(super) fn list(connection: &Connection, query: &RecordQuery) -> Result<Recor
     Ok(RecordPage { items, next: None })
 }
 
-/// How many dead letters wait for an operator, among the newest.
+/// How many dead letters wait for an operator.
 pub(super) fn letters_waiting(connection: &Connection) -> Result<u64, Error> {
     connection
         .prepare_cached(
-            "select count(*) from
-               (select body from record_rows where kind = 'letter' order by id desc limit ?1)
-             where instr(body, ?2)",
+            "select count(*) from (select 1 from record_rows indexed by letters_waiting
+               where kind = 'letter' and instr(body, '\"state\":\"waiting\"') > 0 limit ?1)",
         )
-        .and_then(|mut select| {
-            let waiting = letter::WAITING.as_bytes();
-            select.query_row(params![LETTERS_MAX, waiting], |row| row.get(0))
-        })
+        .and_then(|mut select| select.query_row([LETTERS_MAX], |row| row.get(0)))
         .map_err(failed)
 }

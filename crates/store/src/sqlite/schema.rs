@@ -28,8 +28,8 @@ const MIGRATIONS: [(&str, &str); 6] = [
         include_str!("../migrations/sqlite/0004_ids_of_others.sql"),
     ),
     (
-        "0005_traces",
-        include_str!("../migrations/sqlite/0005_traces.sql"),
+        "0005_watching",
+        include_str!("../migrations/sqlite/0005_watching.sql"),
     ),
     (
         "0006_notes",
