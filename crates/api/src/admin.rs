@@ -48,6 +48,7 @@ pub(crate) struct ResetBody {
 #[utoipa::path(
     post,
     path = "/admin/reset",
+    operation_id = "reset_orders",
     tag = "admin",
     request_body = Option<ResetBody>,
     params(("X-Admin-Password" = Option<String>, Header, description = "The password; wins over one in the body")),
@@ -55,7 +56,8 @@ pub(crate) struct ResetBody {
         (status = 200, description = "Removed", body = MessageBody),
         (status = 404, description = "No admin password is configured", body = crate::problem::Document),
         (status = 409, description = "Orders are being paid for", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["orders_in_flight"]))),
 )]
 pub(crate) async fn reset(
     State(app): State<Arc<App>>,
@@ -132,13 +134,15 @@ pub(crate) struct SeedBody {
 #[utoipa::path(
     post,
     path = "/admin/seed",
+    operation_id = "seed_orders",
     tag = "admin",
     request_body = SeedBody,
     params(("X-Admin-Password" = Option<String>, Header, description = "The password; wins over one in the body")),
     responses(
         (status = 201, description = "Made", body = MessageBody),
         (status = 404, description = "No admin password is configured", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["amount_overflow", "item_unknown", "currency_mixed"]))),
 )]
 pub(crate) async fn seed(
     State(app): State<Arc<App>>,

@@ -1,12 +1,9 @@
-//! What operators and their tools ask: is it alive, is it ready, what does it count, what does a
-//! problem mean; and the admin route that empties it.
+//! What operators and their tools ask: is it alive, is it ready, what does it count, where is what.
 
 use crate::App;
-use crate::extract;
 use crate::metrics::Format;
-use crate::problem::{Code, Problem};
+use crate::openapi::openapi;
 use crate::renderers::to_bytes;
-use crate::router::openapi;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -18,7 +15,6 @@ use utoipa::ToSchema;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const MARKDOWN: HeaderValue = HeaderValue::from_static("text/markdown; charset=utf-8");
 const PROMETHEUS: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const OPEN: &str = "application/openmetrics-text";
@@ -46,7 +42,7 @@ pub(crate) struct IndexBody {
 }
 
 /// Where things are
-#[utoipa::path(get, path = "/", tag = "operations", responses((status = 200, description = "Where things are", body = IndexBody)))]
+#[utoipa::path(get, path = "/", operation_id = "show_index", tag = "operations", responses((status = 200, description = "Where things are", body = IndexBody)))]
 pub(crate) async fn index(State(app): State<Arc<App>>) -> Response {
     let index = IndexBody {
         message: "POST /orders creates an order; GET /orders/{order_id} shows it. \
@@ -64,7 +60,7 @@ pub(crate) async fn index(State(app): State<Arc<App>>) -> Response {
 /// Whether the process is alive
 ///
 /// Touches nothing else: a restart would not mend a store that is away.
-#[utoipa::path(get, path = "/livez", tag = "operations", responses((status = 200, description = "It is", body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/livez", operation_id = "show_liveness", tag = "operations", responses((status = 200, description = "It is", body = String, content_type = "text/plain")))]
 pub(crate) async fn livez() -> Response {
     ([(CONTENT_TYPE, TEXT)], "ok\n").into_response()
 }
@@ -73,6 +69,7 @@ pub(crate) async fn livez() -> Response {
 #[utoipa::path(
     get,
     path = "/readyz",
+    operation_id = "show_readiness",
     tag = "operations",
     params(("verbose" = Option<String>, Query, description = "Print a line a check")),
     responses(
@@ -112,6 +109,7 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>, RawQuery(query): RawQuer
 #[utoipa::path(
     get,
     path = "/metrics",
+    operation_id = "show_metrics",
     tag = "operations",
     responses((
         status = 200,
@@ -138,61 +136,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
 }
 
 /// This document
-#[utoipa::path(get, path = "/openapi.json", tag = "operations", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+#[utoipa::path(get, path = "/openapi.json", operation_id = "show_openapi", tag = "operations", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 pub(crate) async fn openapi_json() -> Response {
     ([(CONTENT_TYPE, JSON)], openapi()).into_response()
-}
-
-/// Every sort of problem
-#[utoipa::path(get, path = "/problems", tag = "operations", responses((status = 200, description = "A list for people", body = String, content_type = "text/markdown")))]
-pub(crate) async fn problems() -> Response {
-    let line = |code: Code| {
-        let row = code.row();
-        format!(
-            "- {} `{}` {}: /problems/{}\n",
-            row.status,
-            row.code,
-            row.title,
-            path(code)
-        )
-    };
-    let text = format!("# Problems\n\n{}", Code::ALL.map(line).concat());
-    ([(CONTENT_TYPE, MARKDOWN)], text).into_response()
-}
-
-/// What a sort of problem means, and what to do
-#[utoipa::path(
-    get,
-    path = "/problems/{code}",
-    tag = "operations",
-    params(("code" = String, Path, description = "As in the `type` of a problem")),
-    responses(
-        (status = 200, description = "An explanation for people", body = String, content_type = "text/markdown"),
-        (status = 404, description = "There is no such problem", body = crate::problem::Document),
-    )
-)]
-pub(crate) async fn problem(
-    extract::TextPath(code): extract::TextPath,
-) -> Result<Response, Problem> {
-    let Some(code) = Code::parse(&code) else {
-        return Err(Problem::new(
-            Code::NotFound,
-            "No problem has this code; /problems lists them.",
-        ));
-    };
-    let row = code.row();
-    let retry = if row.is_retryable() {
-        "yes, with the same Idempotency-Key"
-    } else {
-        "no"
-    };
-    let text = format!(
-        "# {}\n\nCode: `{}`\nStatus: {}\nWorth a retry: {retry}\n\n{}\n",
-        row.title, row.code, row.status, row.help
-    );
-    Ok(([(CONTENT_TYPE, MARKDOWN)], text).into_response())
-}
-
-fn path(code: Code) -> String {
-    code.as_str().replace('_', "-")
 }

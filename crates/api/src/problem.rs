@@ -4,6 +4,7 @@
 //! request id for certain. What is inside of the service never shows in a 5xx.
 
 mod code;
+pub(crate) mod pages;
 
 pub use code::Code;
 

@@ -1,19 +1,18 @@
-//! Every route of orderd, and the document that describes them.
+//! Every route of orderd.
 
 use crate::contracts::{basket, catalogue};
 use crate::layers::OutermostLayer;
-use crate::problem::{self, Code, Problem};
+use crate::openapi::{DOCUMENT, Document};
+use crate::problem::{Code, Problem, pages};
 use crate::v1::{
     batch, cache, dead_letters, events, fulfilment, idempotency_keys, orders, products, refunds,
     stock, tokens, webhooks,
 };
-use crate::{App, admin, contracts, dashboard, operations};
+use crate::{App, admin, contracts, dashboard, docs, operations};
 use axum::Router;
 use axum::routing::{get, patch, post};
 use std::sync::{Arc, LazyLock};
 use utoipa::OpenApi;
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -88,8 +87,10 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
         .routes(routes!(operations::openapi_json))
-        .routes(routes!(operations::problems))
-        .routes(routes!(operations::problem))
+        .routes(routes!(docs::show))
+        .routes(routes!(docs::asset))
+        .routes(routes!(pages::list))
+        .routes(routes!(pages::show))
         .routes(routes!(admin::reset))
         .routes(routes!(admin::seed))
 }
@@ -108,62 +109,9 @@ fn no_such_method() -> Problem {
     )
 }
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "orderd",
-        description = "Takes each order exactly once. Every failed request is answered with a problem (RFC 9457).",
-        license(name = "Apache-2.0", identifier = "Apache-2.0"),
-    ),
-    components(schemas(problem::Document))
-)]
-struct Document;
-
-static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
-    let (_, mut document) = routes().split_for_parts();
-    for item in document.paths.paths.values_mut() {
-        let operations = [
-            &mut item.get,
-            &mut item.post,
-            &mut item.put,
-            &mut item.patch,
-            &mut item.delete,
-        ];
-        for operation in operations.into_iter().flatten() {
-            add_common_problems(operation);
-        }
-    }
-    document
-});
-
-/// What any request may be answered, and what any with a body may.
-fn add_common_problems(operation: &mut Operation) {
-    let any = [400, 401, 403, 429, 431, 500, 503].as_slice();
-    let with_body = [408, 413, 415, 422].as_slice();
-    let of_body = if operation.request_body.is_some() {
-        with_body
-    } else {
-        &[]
-    };
-    for status in any.iter().chain(of_body) {
-        let schema = Ref::from_schema_name("Problem");
-        let problem = ResponseBuilder::new()
-            .description("A problem; its code says which")
-            .content("application/problem+json", Content::new(Some(schema)))
-            .build();
-        let responses = &mut operation.responses.responses;
-        responses
-            .entry(status.to_string())
-            .or_insert(RefOr::T(problem));
-    }
-}
-
-/// The description of every route as `OpenAPI` 3.1, in JSON.
-#[must_use]
-pub fn openapi() -> String {
-    DOCUMENT
-        .to_json()
-        .expect("a document of texts can always be written")
+/// What the handlers say of themselves.
+pub(crate) fn described() -> utoipa::openapi::OpenApi {
+    routes().split_for_parts().1
 }
 
 /// The templates of all routes, so that a label of a metric is never made up by a client.
@@ -174,14 +122,9 @@ static TEMPLATES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         "/bench/orders",
         "/bench/orders/{order_id}",
     ];
-    DOCUMENT
-        .paths
-        .paths
-        .keys()
-        .map(String::as_str)
-        .chain(others)
-        .chain(dashboard::TEMPLATES)
-        .collect()
+    let documented = DOCUMENT["paths"].as_object();
+    let documented = documented.into_iter().flatten().map(|(path, _)| &**path);
+    documented.chain(others).chain(dashboard::TEMPLATES).collect()
 });
 
 /// The one spelling of a route's template; `other` for what is none.

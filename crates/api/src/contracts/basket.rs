@@ -160,9 +160,11 @@ pub(super) async fn place(app: &App, context: &Context, asked: Asked) -> Result<
 #[utoipa::path(
     get,
     path = "/orders",
+    operation_id = "list_contract_orders",
     tag = "contracts",
     responses((status = 200, description = "The orders", body = BasketListBody, headers(
         ("Link" = String, description = "What follows, as `rel=\"next\"`, where it is truncated"),
+        ("X-Cache" = String, description = "Whether the answer was kept: `hit`, `miss` or `bypass`"),
     )))
 )]
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
@@ -208,18 +210,21 @@ async fn all(app: &App) -> Result<Entry, Problem> {
 #[utoipa::path(
     patch,
     path = "/orders/{order_id}/status",
+    operation_id = "label_contract_order",
     tag = "contracts",
     request_body = NewStatusBody,
     params(
         ("order_id" = String, Path, description = "The order"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is meant"),
+        ("X-Debug-Fail-After-Commit" = Option<String>, Header, description = "`true`: the answer is lost on purpose once all is written, where the operator allows that"),
     ),
     responses(
-        (status = 200, description = "The order as it is now", body = BasketBody),
+        (status = 200, description = "The order as it is now", body = BasketBody, headers(("ETag" = String, description = "Its version"))),
         (status = 404, description = "There is no such order", body = crate::problem::Document),
         (status = 409, description = "The order is under fulfilment", body = crate::problem::Document),
         (status = 412, description = "It has another version", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["illegal_transition"]))),
 )]
 pub(crate) async fn label(
     State(app): State<Arc<App>>,
@@ -257,17 +262,20 @@ pub(crate) async fn label(
 #[utoipa::path(
     delete,
     path = "/orders/{order_id}",
+    operation_id = "delete_contract_order",
     tag = "contracts",
     params(
         ("order_id" = String, Path, description = "The order"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is meant"),
+        ("X-Debug-Fail-After-Commit" = Option<String>, Header, description = "`true`: the answer is lost on purpose once all is written, where the operator allows that"),
     ),
     responses(
         (status = 200, description = "Deleted", body = MessageBody),
         (status = 404, description = "There is no such order", body = crate::problem::Document),
         (status = 409, description = "The order is under fulfilment", body = crate::problem::Document),
         (status = 412, description = "It has another version", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["illegal_transition"]))),
 )]
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,

@@ -64,14 +64,16 @@ impl ProductBody {
 #[utoipa::path(
     post,
     path = "/products",
+    operation_id = "create_contract_product",
     tag = "contracts",
     request_body = ProductBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "Names the request: 1 to 255 printable ASCII characters")),
     responses(
-        (status = 201, description = "Made, now or by an earlier request with this key", body = ProductBody),
+        (status = 201, description = "Made, now or by an earlier request with this key", body = ProductBody, headers(("Idempotent-Replayed" = String, description = "`true` where the answer was given before"))),
         (status = 400, description = "The body is no such product", body = crate::problem::Document),
         (status = 409, description = "There is such a product, or the key was used for another request", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["product_exists"]))),
 )]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
@@ -161,6 +163,7 @@ fn price(value: &Json, currency: Currency) -> Result<Money, Wrong> {
 #[utoipa::path(
     get,
     path = "/products/{product_id}",
+    operation_id = "show_contract_product",
     tag = "contracts",
     params(("product_id" = String, Path, description = "The product")),
     responses(
@@ -194,6 +197,7 @@ pub(crate) async fn show_nested(
 #[utoipa::path(
     get,
     path = "/products",
+    operation_id = "list_contract_products",
     tag = "contracts",
     params(("cursor" = Option<String>, Query, description = "From the `Link` of the page before")),
     responses((status = 200, description = "The products", body = [ProductBody], headers(

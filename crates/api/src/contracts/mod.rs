@@ -79,13 +79,22 @@ pub(crate) enum ContractOrderBody<'a> {
 #[utoipa::path(
     post,
     path = "/orders",
+    operation_id = "place_contract_order",
     tag = "contracts",
     request_body = NewContractOrderBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Names the request: 1 to 255 printable ASCII characters; a receipt needs one")),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Names the request: 1 to 255 printable ASCII characters; a receipt needs one"),
+        ("X-Debug-Fail-After-Commit" = Option<String>, Header, description = "`true`: the answer is lost on purpose once all is written, where the operator allows that"),
+    ),
     responses(
-        (status = 201, description = "Placed, now or by an earlier request with this key", body = ContractPlacedBody),
+        (status = 201, description = "Placed, now or by an earlier request with this key", body = ContractPlacedBody, headers(
+            ("Location" = String, description = "The path of the order"),
+            ("ETag" = String, description = "Its version"),
+            ("Idempotent-Replayed" = String, description = "`true` where the answer was given before"),
+        )),
         (status = 409, description = "The key was used for another request, or too long ago", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["idempotency_key_missing", "amount_overflow", "item_unknown", "currency_mixed"]))),
 )]
 pub(crate) async fn place(
     State(app): State<Arc<App>>,
@@ -130,11 +139,21 @@ pub(crate) async fn place(
 #[utoipa::path(
     get,
     path = "/orders/{order_id}",
+    operation_id = "show_contract_order",
     tag = "contracts",
-    params(("order_id" = String, Path, description = "The order")),
+    params(
+        ("order_id" = String, Path, description = "The order"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version at hand"),
+    ),
     responses(
-        (status = 200, description = "The order; one placed at `/v1`, in the words of `/v1`", body = ContractOrderBody),
-        (status = 304, description = "The version at hand is the latest"),
+        (status = 200, description = "The order; one placed at `/v1`, in the words of `/v1`", body = ContractOrderBody, headers(
+            ("ETag" = String, description = "Its version"),
+            ("X-Cache" = String, description = "Whether the answer was kept: `hit`, `miss` or `bypass`"),
+        )),
+        (status = 304, description = "The version at hand is the latest", headers(
+            ("ETag" = String, description = "Its version"),
+            ("X-Cache" = String, description = "Whether the answer was kept: `hit`, `miss` or `bypass`"),
+        )),
         (status = 404, description = "There is no such order", body = crate::problem::Document),
     )
 )]

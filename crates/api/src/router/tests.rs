@@ -1,10 +1,9 @@
-use super::{DOCUMENT, openapi, template};
+use super::{DOCUMENT, template};
 
 #[test]
 fn the_document_is_openapi_3_1_and_has_every_route() {
-    let text = openapi();
-    assert!(text.starts_with(r#"{"openapi":"3.1.0""#), "{text:.60}");
-    let paths: Vec<&str> = DOCUMENT.paths.paths.keys().map(String::as_str).collect();
+    assert_eq!(DOCUMENT["openapi"], "3.1.0");
+    let paths: Vec<&String> = DOCUMENT["paths"].as_object().unwrap().keys().collect();
     assert_eq!(
         paths,
         [

@@ -28,6 +28,7 @@ const ITEMS_MAX: usize = 500;
 /// Orders to place.
 #[derive(ToSchema)]
 #[schema(as = NewBatch)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `place` reads")]
 pub(crate) struct NewBatchBody {
     /// The orders.
@@ -38,6 +39,7 @@ pub(crate) struct NewBatchBody {
 /// One order to place, under its own key.
 #[derive(ToSchema)]
 #[schema(as = NewBatchItem)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `place` reads")]
 pub(crate) struct NewItemBody {
     /// As the header `Idempotency-Key` of an order by itself.
@@ -76,6 +78,7 @@ pub(crate) struct ItemBody<'a> {
 #[utoipa::path(
     post,
     path = "/v1/orders/batch",
+    operation_id = "place_orders",
     tag = "orders",
     request_body = NewBatchBody,
     responses(

@@ -38,6 +38,7 @@ pub(crate) struct CacheBody {
 #[utoipa::path(
     get,
     path = "/v1/cache",
+    operation_id = "show_cache",
     tag = "operations",
     responses((status = 200, description = "What it holds", body = CacheBody))
 )]
@@ -61,6 +62,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>) -> Response {
 #[utoipa::path(
     delete,
     path = "/v1/cache",
+    operation_id = "flush_cache",
     tag = "operations",
     responses((status = 204, description = "It is empty"))
 )]

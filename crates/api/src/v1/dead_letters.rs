@@ -82,16 +82,30 @@ pub(crate) struct LettersBody<'a> {
 /// Which letters to bring back.
 #[derive(ToSchema)]
 #[schema(as = Redrive)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `redrive_all` reads")]
 pub(crate) struct RedriveBody {
     /// Only those with this reason.
     reason: Option<String>,
     /// The most of them: 1 to 1,000, 100 if absent.
+    #[schema(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
     /// How many a second the worker is to be given: 1 to 1,000, 50 if absent.
+    #[schema(minimum = 1, maximum = 1_000)]
     per_second: Option<u32>,
     /// Only say how many there are.
     dry_run: Option<bool>,
+}
+
+/// Why nothing is to be done.
+#[derive(ToSchema)]
+#[schema(as = GivenReason)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "says in the document what `discard` reads")]
+pub(crate) struct GivenReasonBody {
+    /// In a sentence; kept with the letter.
+    #[schema(min_length = 1, max_length = 200, example = "refunded by hand")]
+    reason: String,
 }
 
 /// What was brought back.
@@ -126,6 +140,7 @@ impl<'a> LetterBody<'a> {
 #[utoipa::path(
     get,
     path = "/v1/dead-letters",
+    operation_id = "list_dead_letters",
     tag = "dead letters",
     params(
         ("limit" = Option<u32>, Query, description = "The most letters of a page: 1 to 100, 20 if absent"),
@@ -170,6 +185,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     get,
     path = "/v1/dead-letters/{letter_id}",
+    operation_id = "show_dead_letter",
     tag = "dead letters",
     params(("letter_id" = String, Path, description = "The letter")),
     responses(
@@ -192,6 +208,7 @@ pub(crate) async fn show(
 #[utoipa::path(
     post,
     path = "/v1/dead-letters/{letter_id}/redrive",
+    operation_id = "redrive_dead_letter",
     tag = "dead letters",
     request_body = Option<super::fulfilment::ReasonBody>,
     params(("letter_id" = String, Path, description = "The letter")),
@@ -199,7 +216,8 @@ pub(crate) async fn show(
         (status = 200, description = "The letter as it is now", body = LetterBody),
         (status = 404, description = "There is no such letter", body = crate::problem::Document),
         (status = 409, description = "It was discarded, or not all is undone", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["illegal_transition"]))),
 )]
 pub(crate) async fn redrive(
     State(app): State<Arc<App>>,
@@ -221,6 +239,7 @@ pub(crate) async fn redrive(
 #[utoipa::path(
     post,
     path = "/v1/dead-letters/redrive",
+    operation_id = "redrive_dead_letters",
     tag = "dead letters",
     request_body = RedriveBody,
     responses((status = 200, description = "How many were brought back", body = RedrivenBody))
@@ -268,14 +287,16 @@ pub(crate) async fn redrive_all(
 #[utoipa::path(
     post,
     path = "/v1/dead-letters/{letter_id}/discard",
+    operation_id = "discard_dead_letter",
     tag = "dead letters",
-    request_body = super::fulfilment::ReasonBody,
+    request_body = GivenReasonBody,
     params(("letter_id" = String, Path, description = "The letter")),
     responses(
         (status = 200, description = "The letter as it is now", body = LetterBody),
         (status = 404, description = "There is no such letter", body = crate::problem::Document),
         (status = 409, description = "Its order was brought back", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["illegal_transition"]))),
 )]
 pub(crate) async fn discard(
     State(app): State<Arc<App>>,

@@ -16,6 +16,7 @@ const METADATA_BYTES_MAX: usize = 8 * 1024;
 /// An order to place.
 #[derive(ToSchema)]
 #[schema(as = NewOrder)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `read` reads")]
 pub(crate) struct NewOrderBody {
     /// Who it is for, as the client numbers its customers. This or `customer_name` is needed.
@@ -43,6 +44,7 @@ pub(crate) struct NewOrderBody {
 /// One row of an order to place.
 #[derive(ToSchema)]
 #[schema(as = NewLine)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `read` reads")]
 pub(crate) struct NewLineBody {
     /// What it is about, as the client numbers its goods. This or `name` is needed.

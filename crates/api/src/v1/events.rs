@@ -38,12 +38,14 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 #[utoipa::path(
     get,
     path = "/v1/events",
+    operation_id = "stream_events",
     tag = "events",
     params(
         ("order_id" = Option<String>, Query, description = "Only events of this order"),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that arrived; without it, the stream begins now"),
     ),
-    responses((status = 200, description = "The events, for as long as you listen", body = String, content_type = "text/event-stream"))
+    responses((status = 200, description = "The events, for as long as you listen", body = String, content_type = "text/event-stream", headers(("X-Accel-Buffering" = String, description = "`no`, so that a proxy holds nothing back")))),
+    extensions(("x-problems" = json!(["invalid_query"]))),
 )]
 pub(crate) async fn stream(
     State(app): State<Arc<App>>,

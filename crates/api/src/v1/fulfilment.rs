@@ -85,23 +85,25 @@ impl<'a> EntryBody<'a> {
 /// Why something is done.
 #[derive(ToSchema)]
 #[schema(as = Reason)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `reason` reads")]
 pub(crate) struct ReasonBody {
     /// In a sentence; kept in the timeline.
-    #[schema(max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, example = "the customer called")]
     reason: Option<String>,
 }
 
 /// What is to become of an order that needs review.
 #[derive(ToSchema)]
 #[schema(as = Ruling)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `rule` reads")]
 pub(crate) struct RulingBody {
     /// `complete`: go on, since the effect in doubt came about or is to; `undo`: undo what was begun.
     #[schema(example = "complete")]
     ruling: String,
     /// In a sentence; kept in the timeline.
-    #[schema(max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, example = "the customer called")]
     reason: String,
 }
 
@@ -123,6 +125,7 @@ pub(crate) struct NoteBody {
 #[utoipa::path(
     get,
     path = "/v1/orders/{order_id}/timeline",
+    operation_id = "show_order_timeline",
     tag = "orders",
     params(("order_id" = String, Path, description = "The order")),
     responses(
@@ -154,6 +157,7 @@ pub(crate) async fn timeline(
 #[utoipa::path(
     post,
     path = "/v1/orders/{order_id}/cancel",
+    operation_id = "cancel_order",
     tag = "orders",
     request_body = Option<ReasonBody>,
     params(
@@ -161,11 +165,12 @@ pub(crate) async fn timeline(
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is meant"),
     ),
     responses(
-        (status = 200, description = "The order as it is now: cancelled, or being undone", body = OrderBody),
+        (status = 200, description = "The order as it is now: cancelled, or being undone", body = OrderBody, headers(("ETag" = String, description = "Its version"))),
         (status = 404, description = "There is no such order", body = crate::problem::Document),
         (status = 409, description = "It is too late to cancel it", body = crate::problem::Document),
         (status = 412, description = "It has another version", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["illegal_transition"]))),
 )]
 pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
@@ -197,6 +202,7 @@ pub(crate) async fn cancel(
 #[utoipa::path(
     post,
     path = "/v1/orders/{order_id}/ruling",
+    operation_id = "rule_order",
     tag = "orders",
     request_body = RulingBody,
     params(
@@ -204,11 +210,12 @@ pub(crate) async fn cancel(
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is meant"),
     ),
     responses(
-        (status = 200, description = "The order as it is now: under way again", body = OrderBody),
+        (status = 200, description = "The order as it is now: under way again", body = OrderBody, headers(("ETag" = String, description = "Its version"))),
         (status = 404, description = "There is no such order", body = crate::problem::Document),
         (status = 409, description = "It needs no review, or cannot be ruled so", body = crate::problem::Document),
         (status = 412, description = "It has another version", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["illegal_transition"]))),
 )]
 pub(crate) async fn rule(
     State(app): State<Arc<App>>,

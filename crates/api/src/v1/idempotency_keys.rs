@@ -55,12 +55,14 @@ pub(crate) struct RecordBody {
 #[utoipa::path(
     get,
     path = "/v1/idempotency-keys/{key}",
+    operation_id = "show_idempotency_key",
     tag = "orders",
     params(("key" = String, Path, description = "The key")),
     responses(
         (status = 200, description = "What the key stands for", body = RecordsBody),
         (status = 404, description = "The key was not used, or is forgotten", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["idempotency_key_invalid"]))),
 )]
 pub(crate) async fn show(
     State(app): State<Arc<App>>,

@@ -34,9 +34,13 @@ pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idem
 #[utoipa::path(
     post,
     path = "/v1/orders",
+    operation_id = "place_order",
     tag = "orders",
     request_body = draft::NewOrderBody,
-    params(("Idempotency-Key" = String, Header, description = "Names the request: 1 to 255 printable ASCII characters")),
+    params(
+        ("Idempotency-Key" = String, Header, description = "Names the request: 1 to 255 printable ASCII characters"),
+        ("X-Debug-Fail-After-Commit" = Option<String>, Header, description = "`true`: the answer is lost on purpose once all is written, where the operator allows that"),
+    ),
     responses(
         (status = 201, description = "Placed, now or by an earlier request with this key", body = OrderBody, headers(
             ("Location" = String, description = "The path of the order"),
@@ -44,7 +48,8 @@ pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idem
             ("Idempotent-Replayed" = String, description = "`true` where the answer was given before"),
         )),
         (status = 409, description = "The key was used for another request, or too long ago", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["idempotency_key_missing", "amount_overflow", "price_changed", "item_unknown", "currency_mixed"]))),
 )]
 pub(crate) async fn place(
     State(app): State<Arc<App>>,
@@ -111,6 +116,7 @@ pub(crate) fn created(placed: Placed, location: &str) -> Response {
 #[utoipa::path(
     get,
     path = "/v1/orders/{order_id}",
+    operation_id = "show_order",
     tag = "orders",
     params(
         ("order_id" = String, Path, description = "The order"),
@@ -121,8 +127,13 @@ pub(crate) fn created(placed: Placed, location: &str) -> Response {
         (status = 200, description = "The order", body = OrderBody, headers(
             ("ETag" = String, description = "Its version"),
             ("Preference-Applied" = String, description = "How many seconds the answer was waited for at the most"),
+            ("X-Cache" = String, description = "Whether the answer was kept: `hit`, `miss` or `bypass`"),
         )),
-        (status = 304, description = "The version at hand is the latest"),
+        (status = 304, description = "The version at hand is the latest", headers(
+            ("ETag" = String, description = "Its version"),
+            ("Preference-Applied" = String, description = "How many seconds the answer was waited for at the most"),
+            ("X-Cache" = String, description = "Whether the answer was kept: `hit`, `miss` or `bypass`"),
+        )),
         (status = 404, description = "There is no such order", body = crate::problem::Document),
     )
 )]
@@ -168,6 +179,7 @@ pub(crate) struct ListBody<'a> {
 #[utoipa::path(
     get,
     path = "/v1/orders",
+    operation_id = "list_orders",
     tag = "orders",
     params(
         ("limit" = Option<u32>, Query, description = "The most orders of a page: 1 to 100, 20 if absent"),
@@ -179,6 +191,7 @@ pub(crate) struct ListBody<'a> {
     ),
     responses((status = 200, description = "A page of orders", body = ListBody, headers(
         ("Link" = String, description = "The next page, as `rel=\"next\"`"),
+        ("X-Cache" = String, description = "Whether the answer was kept: `hit`, `miss` or `bypass`"),
     )))
 )]
 pub(crate) async fn list(

@@ -35,6 +35,7 @@ const CURSORS: &str = "products";
 /// A product to make, or to be in another's place.
 #[derive(ToSchema)]
 #[schema(as = NewProduct)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `read` reads")]
 pub(crate) struct NewProductBody {
     /// What a line's `item_id` says. May be left out where the path says it.
@@ -101,6 +102,7 @@ impl<'a> ProductBody<'a> {
 #[utoipa::path(
     post,
     path = "/v1/products",
+    operation_id = "create_product",
     tag = "products",
     request_body = NewProductBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "Names the request: 1 to 255 printable ASCII characters")),
@@ -108,9 +110,11 @@ impl<'a> ProductBody<'a> {
         (status = 201, description = "Made, now or by an earlier request with this key", body = ProductBody, headers(
             ("Location" = String, description = "The path of the product"),
             ("ETag" = String, description = "Its version"),
+            ("Idempotent-Replayed" = String, description = "`true` where the answer was given before"),
         )),
         (status = 409, description = "There is such a product, or the key was used for another request", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["product_exists", "stock_held"]))),
 )]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
@@ -234,6 +238,7 @@ fn location(id: &ItemId) -> HeaderValue {
 #[utoipa::path(
     get,
     path = "/v1/products/{product_id}",
+    operation_id = "show_product",
     tag = "products",
     params(
         ("product_id" = String, Path, description = "The product"),
@@ -241,7 +246,7 @@ fn location(id: &ItemId) -> HeaderValue {
     ),
     responses(
         (status = 200, description = "The product", body = ProductBody, headers(("ETag" = String, description = "Its version"))),
-        (status = 304, description = "The version at hand is the latest"),
+        (status = 304, description = "The version at hand is the latest", headers(("ETag" = String, description = "Its version"))),
         (status = 404, description = "There is no such product", body = crate::problem::Document),
     )
 )]
@@ -273,6 +278,7 @@ fn shown(status: StatusCode, product: &Product, version: u32, stock: Option<Stoc
 #[utoipa::path(
     put,
     path = "/v1/products/{product_id}",
+    operation_id = "replace_product",
     tag = "products",
     request_body = NewProductBody,
     params(
@@ -281,11 +287,12 @@ fn shown(status: StatusCode, product: &Product, version: u32, stock: Option<Stoc
         ("If-None-Match" = Option<String>, Header, description = "`*`: only where there is none"),
     ),
     responses(
-        (status = 200, description = "Replaced", body = ProductBody),
-        (status = 201, description = "Made", body = ProductBody),
+        (status = 200, description = "Replaced", body = ProductBody, headers(("ETag" = String, description = "Its version"))),
+        (status = 201, description = "Made", body = ProductBody, headers(("ETag" = String, description = "Its version"))),
         (status = 412, description = "It has another version, or is not there", body = crate::problem::Document),
         (status = 428, description = "The operator wants If-Match", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["stock_held", "precondition_required"]))),
 )]
 pub(crate) async fn replace(
     State(app): State<Arc<App>>,
@@ -332,17 +339,20 @@ pub(crate) async fn replace(
 #[utoipa::path(
     delete,
     path = "/v1/products/{product_id}",
+    operation_id = "delete_product",
     tag = "products",
     params(
         ("product_id" = String, Path, description = "The product"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is meant"),
+        ("If-None-Match" = Option<String>, Header, description = "Refused where the product has this `ETag`"),
     ),
     responses(
         (status = 204, description = "Deleted"),
         (status = 404, description = "There is no such product", body = crate::problem::Document),
         (status = 412, description = "It has another version", body = crate::problem::Document),
         (status = 428, description = "The operator wants If-Match", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["precondition_required"]))),
 )]
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,
@@ -402,6 +412,7 @@ pub(crate) struct ProductsBody<'a> {
 #[utoipa::path(
     get,
     path = "/v1/products",
+    operation_id = "list_products",
     tag = "products",
     params(
         ("limit" = Option<u32>, Query, description = "The most products of a page: 1 to 100, 20 if absent"),

@@ -70,13 +70,14 @@ pub(crate) struct RefundsBody<'a> {
 /// Money to give back.
 #[derive(ToSchema)]
 #[schema(as = NewRefund)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `read` reads")]
 pub(crate) struct NewRefundBody {
     /// How much, in minor units of the order's currency; all that is left where it is not said.
     #[schema(minimum = 1)]
     amount_minor: Option<i64>,
     /// Why, in a sentence; kept in the timeline.
-    #[schema(max_length = 200)]
+    #[schema(min_length = 1, max_length = 200)]
     reason: String,
     /// Whether the goods came back: those whose stock is counted are there again, once an order.
     #[schema(default = false)]
@@ -114,6 +115,7 @@ struct Asked {
 #[utoipa::path(
     post,
     path = "/v1/orders/{order_id}/refunds",
+    operation_id = "request_refund",
     tag = "orders",
     request_body = NewRefundBody,
     params(
@@ -124,11 +126,13 @@ struct Asked {
     responses(
         (status = 202, description = "It is asked for, now or by an earlier request with this key", body = RefundBody, headers(
             ("Location" = String, description = "The path of the refund"),
+            ("Idempotent-Replayed" = String, description = "`true` where the answer was given before"),
         )),
         (status = 404, description = "There is no such order", body = crate::problem::Document),
         (status = 409, description = "The order is not completed, not so much is left, or the key was used for another request", body = crate::problem::Document),
         (status = 412, description = "The order has another version", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["illegal_transition", "refund_too_large"]))),
 )]
 pub(crate) async fn request(
     State(app): State<Arc<App>>,
@@ -192,6 +196,7 @@ pub(crate) async fn request(
 #[utoipa::path(
     get,
     path = "/v1/orders/{order_id}/refunds",
+    operation_id = "list_refunds",
     tag = "orders",
     params(("order_id" = String, Path, description = "The order")),
     responses(
@@ -214,6 +219,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     get,
     path = "/v1/orders/{order_id}/refunds/{refund_id}",
+    operation_id = "show_refund",
     tag = "orders",
     params(
         ("order_id" = String, Path, description = "The order"),

@@ -57,10 +57,11 @@ impl FiguresBody {
 /// How many there are, by a count.
 #[derive(ToSchema)]
 #[schema(as = CountedStock)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `set` reads")]
 pub(crate) struct CountBody {
     /// How many there are, held ones too.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_u64, example = 24)]
     on_hand: u64,
     /// In a sentence; kept with the change.
     #[schema(min_length = 1, max_length = 200, example = "stocktaking")]
@@ -70,10 +71,11 @@ pub(crate) struct CountBody {
 /// How many came or went.
 #[derive(ToSchema)]
 #[schema(as = StockChange)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `adjust` reads")]
 pub(crate) struct ChangeBody {
     /// More than 0 where some came, less where some went.
-    #[schema(example = 24)]
+    #[schema(minimum = -1_000_000_000_000_i64, maximum = 1_000_000_000_000_i64, example = 24)]
     change: i64,
     /// In a sentence; kept with the change.
     #[schema(min_length = 1, max_length = 200, example = "delivery")]
@@ -93,6 +95,7 @@ impl<'a> StockBody<'a> {
 #[utoipa::path(
     get,
     path = "/v1/stock/{item_id}",
+    operation_id = "show_stock",
     tag = "stock",
     params(("item_id" = String, Path, description = "The item")),
     responses(
@@ -116,13 +119,15 @@ pub(crate) async fn show(
 #[utoipa::path(
     put,
     path = "/v1/stock/{item_id}",
+    operation_id = "set_stock",
     tag = "stock",
     request_body = CountBody,
     params(("item_id" = String, Path, description = "The item")),
     responses(
         (status = 200, description = "Its stock now", body = StockBody),
         (status = 409, description = "More than that is held for orders", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["stock_held"]))),
 )]
 pub(crate) async fn set(
     State(app): State<Arc<App>>,
@@ -145,13 +150,15 @@ pub(crate) async fn set(
 #[utoipa::path(
     post,
     path = "/v1/stock/{item_id}",
+    operation_id = "adjust_stock",
     tag = "stock",
     request_body = ChangeBody,
     params(("item_id" = String, Path, description = "The item")),
     responses(
         (status = 200, description = "Its stock now", body = StockBody),
         (status = 409, description = "There are not as many that are not held", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["stock_held"]))),
 )]
 pub(crate) async fn adjust(
     State(app): State<Arc<App>>,

@@ -28,6 +28,7 @@ const TOKENS_MAX: usize = 1_000;
 /// A token to make.
 #[derive(ToSchema)]
 #[schema(as = NewToken)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `create` reads")]
 pub(crate) struct NewTokenBody {
     /// What it may do: `read`, `write` or `admin`.
@@ -118,6 +119,7 @@ pub(crate) fn decode(record: &Record) -> Result<Token, Problem> {
 #[utoipa::path(
     post,
     path = "/v1/tokens",
+    operation_id = "create_token",
     tag = "access",
     request_body = NewTokenBody,
     responses((status = 201, description = "The token, with its secret", body = TokenBody))
@@ -187,6 +189,7 @@ fn change(digest: &str, was: u32, body: Option<Box<[u8]>>) -> WriteSet {
 #[utoipa::path(
     get,
     path = "/v1/tokens",
+    operation_id = "list_tokens",
     tag = "access",
     responses((status = 200, description = "The tokens, without their secrets", body = TokensBody))
 )]
@@ -209,6 +212,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Proble
 #[utoipa::path(
     delete,
     path = "/v1/tokens/{token_id}",
+    operation_id = "revoke_token",
     tag = "access",
     params(("token_id" = String, Path, description = "The token")),
     responses(

@@ -33,6 +33,7 @@ const SECRET_PREFIX: &str = "whsec_";
 /// Somebody to tell of events.
 #[derive(ToSchema)]
 #[schema(as = NewWebhook)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `read` reads")]
 pub(crate) struct NewEndpointBody {
     /// Where to: `https://`, a public host, port 443 or 8443.
@@ -42,13 +43,14 @@ pub(crate) struct NewEndpointBody {
     #[schema(example = json!(["order.completed.v1", "order.failed.v1"]))]
     events: Option<Vec<String>>,
     /// What it is for.
-    #[schema(max_length = 200)]
+    #[schema(min_length = 1, max_length = 200)]
     description: Option<String>,
 }
 
 /// What is to change of a webhook; what is not there stays.
 #[derive(ToSchema)]
 #[schema(as = WebhookChange)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `apply` reads")]
 pub(crate) struct EndpointChangeBody {
     /// Where to.
@@ -57,7 +59,7 @@ pub(crate) struct EndpointChangeBody {
     /// Of which types of events; of all where it is empty.
     events: Option<Vec<String>>,
     /// What it is for.
-    #[schema(max_length = 200)]
+    #[schema(min_length = 1, max_length = 200)]
     description: Option<String>,
     /// Whether it is told. What waited for it when it was disabled is told once it is enabled.
     enabled: Option<bool>,
@@ -131,6 +133,7 @@ struct Found {
 #[utoipa::path(
     post,
     path = "/v1/webhooks",
+    operation_id = "create_webhook",
     tag = "webhooks",
     request_body = NewEndpointBody,
     responses((status = 201, description = "The webhook, with its secret", body = EndpointBody, headers(
@@ -182,6 +185,7 @@ pub(crate) async fn create(
 #[utoipa::path(
     get,
     path = "/v1/webhooks",
+    operation_id = "list_webhooks",
     tag = "webhooks",
     responses((status = 200, description = "The webhooks, without their secrets", body = EndpointsBody))
 )]
@@ -197,6 +201,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Proble
 #[utoipa::path(
     get,
     path = "/v1/webhooks/{webhook_id}",
+    operation_id = "show_webhook",
     tag = "webhooks",
     params(("webhook_id" = String, Path, description = "The webhook")),
     responses(
@@ -217,6 +222,7 @@ pub(crate) async fn show(
 #[utoipa::path(
     patch,
     path = "/v1/webhooks/{webhook_id}",
+    operation_id = "change_webhook",
     tag = "webhooks",
     request_body = EndpointChangeBody,
     params(("webhook_id" = String, Path, description = "The webhook")),
@@ -268,6 +274,7 @@ pub(crate) async fn change(
 #[utoipa::path(
     delete,
     path = "/v1/webhooks/{webhook_id}",
+    operation_id = "delete_webhook",
     tag = "webhooks",
     params(("webhook_id" = String, Path, description = "The webhook")),
     responses(
@@ -299,12 +306,14 @@ pub(crate) async fn delete(
 #[utoipa::path(
     post,
     path = "/v1/webhooks/{webhook_id}/rotate",
+    operation_id = "rotate_webhook_secret",
     tag = "webhooks",
     params(("webhook_id" = String, Path, description = "The webhook")),
     responses(
         (status = 200, description = "The webhook, with its new secret", body = EndpointBody),
         (status = 404, description = "There is no such webhook", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["validation_failed"]))),
 )]
 pub(crate) async fn rotate(
     State(app): State<Arc<App>>,

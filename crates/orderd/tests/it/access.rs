@@ -44,7 +44,7 @@ async fn with(service: &Service, token: &str, method: &str, path: &str, body: &s
 
 /// Every method of every path of the document, but those that need nothing.
 fn routes() -> Vec<(String, String)> {
-    let document: Value = serde_json::from_str(&api::openapi()).unwrap();
+    let document: Value = serde_json::from_str(api::openapi()).unwrap();
     let mut routes = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         let health = ["/livez", "/readyz"].contains(&path.as_str());

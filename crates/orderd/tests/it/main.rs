@@ -17,6 +17,7 @@ mod cli;
 mod crash;
 mod dashboard;
 mod dead_letters;
+mod documented;
 mod event;
 mod faults;
 mod freshness;

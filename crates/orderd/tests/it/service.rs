@@ -1,7 +1,7 @@
 //! The service without its sockets: the router in process over a real store, with a clock that
 //! tests move by hand and ids that are the same in every run.
 
-use crate::backend;
+use crate::{backend, documented};
 use api::{Anonymous, App, Parts, PasswordDigest, Proxies, Settings};
 use axum::Router;
 use axum::body::Body;
@@ -202,6 +202,7 @@ impl Service {
 
     /// Sends a request as it is.
     pub(crate) async fn send_as_is(&self, request: Request<Body>) -> Answer {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let (parts, body) = self
             .router
             .clone()
@@ -210,11 +211,13 @@ impl Service {
             .unwrap()
             .into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer {
+        let answer = Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+        };
+        documented::check(method.as_str(), uri.path(), &answer);
+        answer
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -72,6 +72,7 @@ pub(crate) struct DeliveriesBody<'a> {
 /// What is to be told again.
 #[derive(ToSchema)]
 #[schema(as = Resend)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `resend` reads")]
 pub(crate) struct ResendBody {
     /// The event.
@@ -82,6 +83,7 @@ pub(crate) struct ResendBody {
 /// Which events are to be told again.
 #[derive(ToSchema)]
 #[schema(as = Recover)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `recover` reads")]
 pub(crate) struct RecoverBody {
     /// Those that happened at this time or later.
@@ -125,6 +127,7 @@ impl<'a> DeliveryBody<'a> {
 #[utoipa::path(
     get,
     path = "/v1/webhooks/{webhook_id}/deliveries",
+    operation_id = "list_deliveries",
     tag = "webhooks",
     params(
         ("webhook_id" = String, Path, description = "The webhook"),
@@ -171,6 +174,7 @@ pub(crate) async fn deliveries(
 #[utoipa::path(
     post,
     path = "/v1/webhooks/{webhook_id}/resend",
+    operation_id = "resend_event",
     tag = "webhooks",
     request_body = ResendBody,
     params(("webhook_id" = String, Path, description = "The webhook")),
@@ -178,7 +182,8 @@ pub(crate) async fn deliveries(
         (status = 202, description = "It is told in a moment", body = RecoveredBody),
         (status = 404, description = "There is no such webhook or event", body = crate::problem::Document),
         (status = 409, description = "The webhook is disabled, or does not want such events", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["webhook_not_told"]))),
 )]
 pub(crate) async fn resend(
     State(app): State<Arc<App>>,
@@ -218,6 +223,7 @@ pub(crate) async fn resend(
 #[utoipa::path(
     post,
     path = "/v1/webhooks/{webhook_id}/recover",
+    operation_id = "recover_events",
     tag = "webhooks",
     request_body = RecoverBody,
     params(("webhook_id" = String, Path, description = "The webhook")),
@@ -225,7 +231,8 @@ pub(crate) async fn resend(
         (status = 202, description = "How much it is told again", body = RecoveredBody),
         (status = 404, description = "There is no such webhook", body = crate::problem::Document),
         (status = 409, description = "The webhook is disabled", body = crate::problem::Document),
-    )
+    ),
+    extensions(("x-problems" = json!(["webhook_not_told"]))),
 )]
 pub(crate) async fn recover(
     State(app): State<Arc<App>>,

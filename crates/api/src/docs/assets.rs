@@ -1,0 +1,80 @@
+//! The viewer of the documentation: Scalar, as it is vendored in `crates/api/assets`, and what
+//! starts it. None of it asks any other host for anything.
+
+use super::Asset;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use flate2::read::GzDecoder;
+use maud::{DOCTYPE, Markup, html};
+use sha2::{Digest, Sha256};
+use std::io::Read;
+use std::sync::LazyLock;
+
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+/// The viewer makes styles as it goes, and its icons are `data:`; scripts are files of ours.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+static ASSETS: LazyLock<[Asset; 2]> = LazyLock::new(|| {
+    let scalar = include_bytes!("../../assets/scalar/standalone.js.gz");
+    let start = include_bytes!("../../assets/scalar/start.js");
+    [asset("scalar", scalar, true), asset("start", start, false)]
+});
+
+/// What the page loads.
+pub(super) fn all() -> &'static [Asset] {
+    &*ASSETS
+}
+
+fn asset(name: &str, bytes: &'static [u8], is_gzipped: bool) -> Asset {
+    let digest = Sha256::digest(bytes);
+    let digest: String = digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let etag = HeaderValue::from_str(&format!("\"{digest}\"")).expect("digits are ASCII");
+    Asset {
+        name: format!("{name}-{digest}.js"),
+        etag,
+        bytes,
+        is_gzipped,
+    }
+}
+
+/// What was compressed.
+pub(super) fn unpacked(gzipped: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    GzDecoder::new(gzipped)
+        .read_to_end(&mut plain)
+        .expect("a test has unpacked it");
+    plain
+}
+
+/// The page; for who runs no scripts, the list of operations.
+pub(super) fn viewer(operations: &Markup) -> Response {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "API · orderd" }
+                link rel="icon" href="data:,";
+            }
+            body {
+                div id="reference" {}
+                noscript { (operations) }
+                @for asset in all() {
+                    script src=(format!("docs/{}", asset.name)) {}
+                }
+            }
+        }
+    };
+    let headers = [(CONTENT_TYPE, HTML), (CONTENT_SECURITY_POLICY, POLICY)];
+    (headers, page.into_string()).into_response()
+}
