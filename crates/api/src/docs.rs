@@ -25,7 +25,9 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
     path = "/docs",
     operation_id = "show_docs",
     tag = "operations",
-    responses((status = 200, description = "A page", body = String, content_type = "text/html")),
+    responses((status = 200, description = "A page", body = String, content_type = "text/html", headers(
+        ("Content-Security-Policy" = String, description = "Nothing comes from elsewhere"),
+    ))),
 )]
 pub(crate) async fn show() -> Response {
     viewer(&operations())

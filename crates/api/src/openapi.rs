@@ -10,6 +10,7 @@ mod examples;
 mod headers;
 mod parameters;
 mod schemas;
+mod shared;
 
 pub(crate) use answers::example;
 
@@ -117,6 +118,7 @@ fn completed(mut document: Value) -> Value {
         },
     });
     document["security"] = json!([{}, { "token": [] }]);
+    shared::complete(&mut document);
     document
 }
 
@@ -129,6 +131,7 @@ fn complete(method: &str, path: &str, value: &mut Value) {
     let problems = answers::problems(&operation);
     let id = operation.id().to_owned();
     let waits_for = crate::access::is_health(path);
+    optional_body(value);
     parameters::complete(value);
     answers::complete(value, &problems);
     examples::complete(&id, value);
@@ -139,6 +142,18 @@ fn complete(method: &str, path: &str, value: &mut Value) {
         value["security"] = json!([]);
     }
     value.as_object_mut().map(|it| it.remove("x-problems"));
+}
+
+/// A body that may be left out is not one that may be null.
+fn optional_body(operation: &mut Value) {
+    let schema = operation.pointer_mut("/requestBody/content/application~1json/schema");
+    let Some(schema) = schema else { return };
+    let forms = schema.get("oneOf").and_then(Value::as_array);
+    let form = forms.and_then(|forms| forms.iter().find(|form| form.get("$ref").is_some()));
+    if let Some(form) = form.cloned() {
+        *schema = form;
+        operation["requestBody"]["required"] = false.into();
+    }
 }
 
 /// The members of an object, which is made where there is none.

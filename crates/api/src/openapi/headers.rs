@@ -52,7 +52,7 @@ pub(super) fn components() -> Value {
 }
 
 /// Each field: its name, its pattern, what it says.
-const FIELDS: [(&str, &str, &str); 17] = [
+const FIELDS: [(&str, &str, &str); 18] = [
     (
         "Cache-Control",
         "^[a-z]",
@@ -62,6 +62,11 @@ const FIELDS: [(&str, &str, &str); 17] = [
         "Content-Encoding",
         "^gzip$",
         "Only where the request says that it takes it",
+    ),
+    (
+        "Content-Security-Policy",
+        "^default-src 'none';",
+        "Of a page: nothing comes from elsewhere",
     ),
     (
         "ETag",

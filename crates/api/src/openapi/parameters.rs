@@ -11,7 +11,8 @@ const ANY: [&str; 2] = ["RequestId", "Traceparent"];
 
 /// A text that holds something visible and no control characters.
 pub(super) const TEXT: &str = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$";
-const UUID: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$";
+pub(super) const UUID: &str =
+    "^[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$";
 /// The years that there are here.
 pub(super) const YEARS: &str = "^(19[7-9][0-9]|[2-9][0-9]{3})-";
 /// Quotes around a key are not of it.

@@ -1,6 +1,6 @@
 //! The bodies of requests and answers: bounds and words that no type of Rust says.
 
-use super::parameters::{TEXT, YEARS};
+use super::parameters::{TEXT, UUID, YEARS};
 use crate::problem::Code;
 use domain::fulfil::Ruling;
 use domain::order::Reason;
@@ -20,7 +20,7 @@ const EITHER: [(&str, [&str; 2]); 2] = [
 pub(super) fn complete(schemas: &mut Value) {
     let named = schemas.as_object_mut();
     for (name, schema) in named.into_iter().flatten() {
-        let properties = schema["properties"].as_object_mut();
+        let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
         for property in properties.into_iter().flatten().map(|(_, it)| it) {
             bounded(property);
             if name == "Recover" {
@@ -52,6 +52,8 @@ pub(super) fn complete(schemas: &mut Value) {
         }
     }
     schemas["CatalogueProduct"]["properties"]["price"] = price();
+    schemas["StockChange"]["properties"]["change"]["not"] = json!({ "const": 0 });
+    schemas["Resend"]["properties"]["event_id"]["pattern"] = UUID.into();
 }
 
 /// Bounds that follow from other bounds.

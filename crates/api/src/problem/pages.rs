@@ -87,7 +87,10 @@ impl SortBody {
         (SortsBody = "application/json"),
         (String = "text/markdown"),
         (String = "text/html"),
-    ), headers(("Vary" = String, description = "`Accept`")))),
+    ), headers(
+        ("Vary" = String, description = "`Accept`"),
+        ("Content-Security-Policy" = String, description = "Of the page"),
+    ))),
 )]
 pub(crate) async fn list(headers: HeaderMap) -> Response {
     let items: Vec<SortBody> = Code::ALL.into_iter().map(SortBody::of).collect();
@@ -142,7 +145,10 @@ pub(crate) async fn list(headers: HeaderMap) -> Response {
             (SortBody = "application/json"),
             (String = "text/markdown"),
             (String = "text/html"),
-        ), headers(("Vary" = String, description = "`Accept`"))),
+        ), headers(
+        ("Vary" = String, description = "`Accept`"),
+        ("Content-Security-Policy" = String, description = "Of the page"),
+    )),
         (status = 404, description = "There is no such problem", body = crate::problem::Document),
     )
 )]

@@ -52,7 +52,7 @@ pub(crate) struct NewProductBody {
     currency: Option<String>,
     /// How many there are; from then on they are counted, and no more is sold. Not said, the stock
     /// stays as it is.
-    #[schema(minimum = 0, example = 100)]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_u64, example = 100)]
     stock: Option<u64>,
 }
 

@@ -37,7 +37,7 @@ const SECRET_PREFIX: &str = "whsec_";
 #[expect(dead_code, reason = "says in the document what `read` reads")]
 pub(crate) struct NewEndpointBody {
     /// Where to: `https://`, a public host, port 443 or 8443.
-    #[schema(format = "uri", example = "https://example.org/hooks/orders")]
+    #[schema(format = "uri", example = "https://shop.example/hooks/orders")]
     url: String,
     /// Of which types of events; of all where it is empty or not there.
     #[schema(example = json!(["order.completed.v1", "order.failed.v1"]))]

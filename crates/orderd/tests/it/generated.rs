@@ -1,5 +1,6 @@
 //! Files that are kept in the repository but say what the code says: none may fall behind.
 
+mod examples;
 mod reference;
 
 use crate::harness::{Site, setting};
