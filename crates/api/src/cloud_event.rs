@@ -6,36 +6,63 @@ use domain::event::SOURCE;
 use domain::{Event, EventId, EventKind, Order, OrderId, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-struct CloudEvent<'a> {
+/// Something that happened to an order: a `CloudEvents` 1.0 object.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+pub(crate) struct CloudEvent<'a> {
+    /// Always `1.0`.
+    #[schema(example = "1.0")]
     specversion: &'static str,
+    /// Its name, for ever: drop those that you know.
     #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = "uuid")]
     id: EventId,
+    /// Where it comes from.
+    #[schema(example = "/orderd")]
     source: &'static str,
+    /// What happened.
+    #[schema(example = "order.completed.v1")]
     r#type: &'static str,
+    /// The order it happened to.
     #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = "uuid")]
     subject: OrderId,
+    /// When it became true.
     #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = DateTime)]
     time: Timestamp,
+    /// Always `application/json`.
+    #[schema(example = "application/json")]
     datacontenttype: &'static str,
-    /// Text that sorts, as the extension wants it.
+    /// Its place among the events of its order: text that sorts, as the extension wants it.
+    #[schema(pattern = "^[0-9]{10}$", example = "0000000001")]
     sequence: String,
+    /// The order, for whoever partitions.
     #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = "uuid")]
     partitionkey: OrderId,
+    /// The W3C trace of the request that caused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
+    /// What there is to say of it.
     data: Data<'a>,
 }
 
-#[derive(Serialize)]
-struct Data<'a> {
+/// What there is to say of an event.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventData)]
+pub(crate) struct Data<'a> {
+    /// The order it happened to.
     #[serde(serialize_with = "display")]
+    #[schema(value_type = String, format = "uuid")]
     order_id: OrderId,
     /// The order as it was placed, where it was just placed.
     #[serde(skip_serializing_if = "Option::is_none")]
     order: Option<OrderBody<'a>>,
-    /// What there is to say of it.
+    /// What there is to say beyond the order itself.
+    #[schema(value_type = Option<Object>)]
     detail: Option<&'a RawValue>,
 }
 

@@ -5,6 +5,7 @@
 
 mod access;
 mod admin;
+mod asyncapi;
 mod cached;
 mod catalogue;
 mod changing;
@@ -36,6 +37,7 @@ mod v1;
 mod bench;
 
 pub use access::{Owner, Peer, Proxies, Rate};
+pub use asyncapi::asyncapi;
 pub use cloud_event::cloud_event;
 pub use contracts::{BASKET, EVENT, RECEIPT};
 pub use dashboard::{Finding, Inside, ProviderState, SettingShown};

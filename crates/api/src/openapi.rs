@@ -14,6 +14,7 @@ mod shared;
 
 pub(crate) use answers::example;
 
+use crate::cloud_event::{CloudEvent, Data};
 use crate::problem;
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
@@ -39,7 +40,7 @@ use utoipa::OpenApi;
         (name = "operations", description = "Health, metrics, the cache, and documents"),
         (name = "admin", description = "Reset and seed; there are no such routes unless an admin password is configured"),
     ),
-    components(schemas(problem::Document))
+    components(schemas(problem::Document, CloudEvent, Data))
 )]
 pub(crate) struct Document;
 

@@ -33,6 +33,10 @@ pub(crate) struct IndexBody {
     orders: &'static str,
     /// Its description for programs.
     openapi: &'static str,
+    /// The description of events for programs.
+    asyncapi: &'static str,
+    /// Both for people.
+    docs: &'static str,
     /// What each problem means.
     problems: &'static str,
     /// Whether it takes requests.
@@ -50,6 +54,8 @@ pub(crate) async fn index(State(app): State<Arc<App>>) -> Response {
         version: app.settings.version,
         orders: "/v1/orders",
         openapi: "/openapi.json",
+        asyncapi: "/asyncapi.json",
+        docs: "/docs",
         problems: "/problems",
         health: "/readyz",
         metrics: "/metrics",

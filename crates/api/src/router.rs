@@ -8,7 +8,7 @@ use crate::v1::{
     batch, cache, dead_letters, events, fulfilment, idempotency_keys, orders, products, refunds,
     stock, tokens, webhooks,
 };
-use crate::{App, admin, contracts, dashboard, docs, operations};
+use crate::{App, admin, asyncapi, contracts, dashboard, docs, operations};
 use axum::Router;
 use axum::routing::{get, patch, post};
 use std::sync::{Arc, LazyLock};
@@ -87,6 +87,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
         .routes(routes!(operations::openapi_json))
+        .routes(routes!(asyncapi::show))
         .routes(routes!(docs::show))
         .routes(routes!(docs::asset))
         .routes(routes!(pages::list))

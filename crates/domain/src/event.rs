@@ -145,6 +145,43 @@ impl EventKind {
         self.row().2 == Told::Others
     }
 
+    /// What happened, in a sentence for people.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::OrderCreated => "An order was placed.",
+            Self::OrderLabelled => {
+                "A client of an older system gave an order a word of its own as its status."
+            }
+            Self::OrderHidden => "A client of an older system deleted an order from view.",
+            Self::OrderProcessing => "Fulfilment began.",
+            Self::StockReserved => "What it asks for is held.",
+            Self::PaymentAuthorised => "Its total is held of the customer's money.",
+            Self::PaymentCaptured => "Its total was taken.",
+            Self::StockCommitted => {
+                "What it asks for was taken out of a stock that is kept outside."
+            }
+            Self::OrderCompleted => "All of it is done.",
+            Self::TryFailed => "A call failed, and may be tried again.",
+            Self::PaymentDeclined => "The payment service does not want to.",
+            Self::CancelRequested => "A client does not want it any more.",
+            Self::OrderCompensating => "What was begun is being undone.",
+            Self::PaymentVoided => "The customer's money is let go of.",
+            Self::StockReleased => "What was held is let go of.",
+            Self::OrderFailed => "It could not be had; all undone.",
+            Self::OrderCancelled => "It was cancelled; all undone.",
+            Self::OrderNeedsReview => "Nobody but a person can say what happened.",
+            Self::OrderRedriven => "An operator has an order that failed tried anew.",
+            Self::OrderDecided => {
+                "An operator decided what becomes of an order that needed review."
+            }
+            Self::RefundRequested => "Money is to be given back.",
+            Self::PaymentRefunded => "Money was given back.",
+            Self::RefundFailed => "Money could not be given back.",
+            Self::OrderRefunded => "All of it was given back.",
+        }
+    }
+
     /// The table is in the order of the kinds; a test holds it to that.
     const fn row(self) -> &'static (Self, &'static str, Told) {
         &KINDS[self as usize]

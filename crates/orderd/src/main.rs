@@ -24,6 +24,7 @@ mod progress;
 mod providers;
 mod reset;
 mod restore;
+mod schema;
 mod seed;
 mod serve;
 mod stock;
@@ -126,6 +127,8 @@ enum Command {
     Bench(bench::Args),
     /// Show, check or begin a configuration
     Config(configuration::Args),
+    /// Print what programs can read of the API, of events or of the configuration
+    Schema(schema::Args),
     /// Look for what keeps orderd from working here, and say how to mend it
     Doctor(doctor::Args),
     /// Ask a running server whether it is ready
@@ -164,6 +167,7 @@ fn run(command: Command, globals: &Globals) -> anyhow::Result<ExitCode> {
         Command::Top(args) => wait_for(top::run(args, globals)),
         Command::Bench(args) => wait_for(bench::run(args, globals)),
         Command::Config(args) => configuration::run(&args, globals),
+        Command::Schema(args) => schema::run(&args),
         Command::Doctor(args) => wait_for(doctor::run(args, globals)),
         Command::Healthcheck(args) => wait_for(healthcheck::run(args, globals)),
         Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command())),

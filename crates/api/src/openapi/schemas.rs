@@ -97,6 +97,7 @@ fn words() -> Vec<(&'static str, &'static str, Vec<String>)> {
             "state",
             owned(&["waiting", "redriven", "discarded"]),
         ),
+        ("Event", "type", kinds(|kind| kind.is_public())),
         ("Failure", "reason", reasons.clone()),
         ("NewToken", "scope", scopes.clone()),
         ("NewWebhook", "events", kinds(|kind| kind.is_public())),

@@ -10,16 +10,16 @@ use std::fs;
 use std::path::Path;
 
 const OPENAPI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+const ASYNCAPI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/asyncapi.json");
 
 #[test]
-fn the_kept_openapi_document_is_the_served_one() {
+fn the_kept_documents_are_the_served_ones() {
     let server = Site::new(None).start().unwrap();
-    let answer = Client::connect(server.address)
-        .unwrap()
-        .get("/openapi.json")
-        .unwrap();
-    let document: Value = serde_json::from_slice(&answer.body).unwrap();
-    same(OPENAPI, &format!("{document:#}\n"));
+    for (kept, path) in [(OPENAPI, "/openapi.json"), (ASYNCAPI, "/asyncapi.json")] {
+        let answer = Client::connect(server.address).unwrap().get(path).unwrap();
+        let document: Value = serde_json::from_slice(&answer.body).unwrap();
+        same(kept, &format!("{document:#}\n"));
+    }
 }
 
 /// Compares a kept file with what it should be; `ORDERD_REWRITE=1` writes it instead.

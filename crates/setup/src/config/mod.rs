@@ -5,11 +5,13 @@
 //! the strongest to the weakest, and remembers where it was found.
 
 mod layers;
+mod schema;
 mod settings;
 mod sources;
 mod values;
 
 pub use layers::{ALIASES, encoded};
+pub use schema::schema;
 use settings::Database;
 pub use settings::{
     Anonymous, EventFormat, Fulfil, Lambda, LogFormat, PaymentProvider, RateLimit, Server,
