@@ -3,7 +3,7 @@
 
 use crate::App;
 use crate::extract;
-use crate::fields::{Faults, Fields, boolean};
+use crate::fields::{Faults, Fields, Wrong, boolean};
 use crate::layers::Context;
 use crate::placing;
 use crate::problem::{Code, Problem};
@@ -67,13 +67,11 @@ pub(crate) async fn reset(
     let (headers, body) = taken(&app, request).await?;
     let body = authorized(&app, &context, &headers, &body)?;
     let mut faults = Faults::default();
-    let force = match &body {
-        Some(Json::Object(_)) => {
-            let fields = Fields::of_body(body.as_ref().unwrap_or(&Json::Null))?;
-            fields.optional("force", &mut faults, boolean)
-        }
-        _ => None,
-    };
+    let fields = body.as_ref().map(Fields::of_body).transpose()?;
+    let force = fields.and_then(|fields| {
+        fields.optional("password", &mut faults, is_text);
+        fields.optional("force", &mut faults, boolean)
+    });
     let force = faults.check(Some(force.unwrap_or_default()))?;
     if !force {
         none_in_flight(&app).await?;
@@ -123,7 +121,7 @@ pub(crate) struct SeedBody {
     #[schema(minimum = 1, maximum = 100_000)]
     count: u32,
     /// The same number makes the same orders; another each time where absent.
-    random_seed: Option<u32>,
+    random_seed: Option<i64>,
     /// The password, where the header has none.
     password: Option<String>,
 }
@@ -181,6 +179,10 @@ fn asked(body: Option<&Json>) -> Result<(u64, u64), Problem> {
     };
     let refuse =
         |detail: &'static str| Problem::new(Code::ValidationFailed, detail).with_status(400);
+    let password = body.and_then(|body| body.get("password"));
+    if password.is_some_and(|it| *it != Json::Null && is_text(it).is_err()) {
+        return Err(refuse("'password' must be a string."));
+    }
     let Some(count) = count else {
         return Err(refuse(
             "Request body must include an integer 'count' value.",
@@ -194,9 +196,20 @@ fn asked(body: Option<&Json>) -> Result<(u64, u64), Problem> {
             "'count' must be at most 100000; ask more than once.",
         ));
     }
-    let random_seed =
-        number("random_seed").map_or_else(|| rand::random::<u32>().into(), i64::cast_unsigned);
+    let is_said = |body: &&Json| !matches!(body.get("random_seed"), None | Some(Json::Null));
+    let random_seed = match (body.filter(is_said), number("random_seed")) {
+        (None, _) => rand::random::<u32>().into(),
+        (Some(_), Some(number)) => number.cast_unsigned(),
+        (Some(_), None) => return Err(refuse("'random_seed' must be an integer.")),
+    };
     Ok((count.cast_unsigned(), random_seed))
+}
+
+fn is_text(value: &Json) -> Result<(), Wrong> {
+    match value {
+        Json::String(_) => Ok(()),
+        _ => Err(Wrong::new("wrong_type", "must be a string")),
+    }
 }
 
 /// Places demo order `number` of a seed as a basket, and labels it.

@@ -18,6 +18,12 @@ use utoipa_axum::routes;
 
 /// The HTTP face of orderd: every route, with the layer that is around all of them.
 pub fn router(app: Arc<App>) -> Router {
+    all_routes()
+        .with_state(Arc::clone(&app))
+        .layer(OutermostLayer(app))
+}
+
+fn all_routes() -> Router<Arc<App>> {
     let (documented, _) = routes().split_for_parts();
     let router = documented
         // The same routes under their other names: not in the document, which has one a thing.
@@ -43,8 +49,6 @@ pub fn router(app: Arc<App>) -> Router {
     let router = crate::bench::add_to(router);
 
     router
-        .with_state(Arc::clone(&app))
-        .layer(OutermostLayer(app))
 }
 
 fn routes() -> OpenApiRouter<Arc<App>> {

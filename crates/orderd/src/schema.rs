@@ -11,11 +11,11 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Of {
-    /// Every route, as OpenAPI 3.1
+    #[value(help = "Every route, as OpenAPI 3.1")]
     Openapi,
-    /// Every event, as AsyncAPI 3.0
+    #[value(help = "Every event, as AsyncAPI 3.0")]
     Asyncapi,
-    /// Every setting of orderd.toml, as JSON Schema
+    #[value(help = "Every setting of orderd.toml, as JSON Schema")]
     Config,
 }
 

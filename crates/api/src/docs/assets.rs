@@ -32,11 +32,8 @@ pub(super) fn all() -> &'static [Asset] {
 
 fn asset(name: &str, bytes: &'static [u8], is_gzipped: bool) -> Asset {
     let digest = Sha256::digest(bytes);
-    let digest: String = digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let (first, _) = digest.split_first_chunk().expect("it has 32 bytes");
+    let digest = format!("{:016x}", u64::from_be_bytes(*first));
     let etag = HeaderValue::from_str(&format!("\"{digest}\"")).expect("digits are ASCII");
     Asset {
         name: format!("{name}-{digest}.js"),

@@ -111,7 +111,7 @@ impl Found {
 pub(super) fn complete(operation: &mut Value, problems: &Problems) {
     let responses = members(operation, "responses");
     for (status, codes) in problems {
-        let response = &mut responses.entry(status.to_string()).or_insert(json!({}));
+        let response = responses.entry(status.to_string()).or_insert(json!({}));
         let words: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
         let said = response["description"].as_str().map(str::to_owned);
         let said = said.unwrap_or_else(|| reason(*status).to_owned());

@@ -52,6 +52,8 @@ pub(super) fn complete(schemas: &mut Value) {
         }
     }
     schemas["CatalogueProduct"]["properties"]["price"] = price();
+    let count = json!({ "type": "integer", "minimum": 1, "maximum": 100_000 });
+    schemas["Seed"] = json!({ "anyOf": [schemas["Seed"].take(), count] });
     schemas["StockChange"]["properties"]["change"]["not"] = json!({ "const": 0 });
     schemas["Resend"]["properties"]["event_id"]["pattern"] = UUID.into();
 }

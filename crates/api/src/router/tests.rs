@@ -1,4 +1,5 @@
-use super::{DOCUMENT, template};
+use super::{DOCUMENT, all_routes, template};
+use std::collections::BTreeSet;
 
 #[test]
 fn the_document_is_openapi_3_1_and_has_every_route() {
@@ -10,6 +11,9 @@ fn the_document_is_openapi_3_1_and_has_every_route() {
             "/",
             "/admin/reset",
             "/admin/seed",
+            "/asyncapi.json",
+            "/docs",
+            "/docs/{asset}",
             "/livez",
             "/metrics",
             "/openapi.json",
@@ -50,6 +54,51 @@ fn the_document_is_openapi_3_1_and_has_every_route() {
             "/v1/webhooks/{webhook_id}/rotate",
         ]
     );
+}
+
+/// Routes under a second name, and those that are not for clients.
+const NOT_DOCUMENTED: [&str; 5] = [
+    "/bench/",
+    // The answer to all other paths.
+    "/{*__private__axum_fallback}",
+    "/health",
+    "/healthz",
+    "/products/{product_id}/{*rest}",
+];
+
+#[test]
+fn every_route_of_the_router_is_in_the_document() {
+    let shown = format!("{:?}", all_routes());
+    let known: BTreeSet<&str> = DOCUMENT["paths"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(|it| &**it)
+        .collect();
+    let routes: Vec<&str> = shown
+        .split('"')
+        .filter(|word| word.starts_with('/'))
+        .collect();
+    for route in &routes {
+        let trimmed = if route.len() > 1 {
+            route.trim_end_matches('/')
+        } else {
+            route
+        };
+        let other = NOT_DOCUMENTED
+            .iter()
+            .any(|it| route == it || it.ends_with('/') && route.starts_with(it));
+        assert!(
+            known.contains(trimmed) || other,
+            "{route} is not in the document"
+        );
+    }
+    for path in known {
+        assert!(
+            routes.contains(&path),
+            "{path} is in the document, and no route"
+        );
+    }
 }
 
 #[test]

@@ -32,15 +32,15 @@ use utoipa::ToSchema;
 /// What the cursors of the list are bound to.
 const CURSORS: &str = "products";
 
-/// A product to make, or to be in another's place.
+/// A product to make.
 #[derive(ToSchema)]
 #[schema(as = NewProduct)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `read` reads")]
 pub(crate) struct NewProductBody {
-    /// What a line's `item_id` says. May be left out where the path says it.
+    /// What a line's `item_id` says.
     #[schema(min_length = 1, max_length = 128, example = "pen")]
-    product_id: Option<String>,
+    product_id: String,
     /// Its name for people.
     #[schema(min_length = 1, max_length = 200, example = "Fountain pen")]
     name: String,
@@ -52,6 +52,29 @@ pub(crate) struct NewProductBody {
     currency: Option<String>,
     /// How many there are; from then on they are counted, and no more is sold. Not said, the stock
     /// stays as it is.
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_u64, example = 100)]
+    stock: Option<u64>,
+}
+
+/// A product that is to be in the place of another.
+#[derive(ToSchema)]
+#[schema(as = ProductReplacement)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "says in the document what `read` reads")]
+pub(crate) struct ReplacementBody {
+    /// The id in the path, if it is said at all.
+    #[schema(min_length = 1, max_length = 128, example = "pen")]
+    product_id: Option<String>,
+    /// Its name for people.
+    #[schema(min_length = 1, max_length = 200, example = "Fountain pen")]
+    name: String,
+    /// The price of one, in minor units.
+    #[schema(minimum = 0, example = 4900)]
+    price_minor: i64,
+    /// Three upper-case letters; the configured default where absent.
+    #[schema(pattern = "^[A-Z]{3}$", example = "USD")]
+    currency: Option<String>,
+    /// How many there are. Not said, the stock stays as it is.
     #[schema(minimum = 0, maximum = 1_000_000_000_000_u64, example = 100)]
     stock: Option<u64>,
 }
@@ -280,7 +303,7 @@ fn shown(status: StatusCode, product: &Product, version: u32, stock: Option<Stoc
     path = "/v1/products/{product_id}",
     operation_id = "replace_product",
     tag = "products",
-    request_body = NewProductBody,
+    request_body = ReplacementBody,
     params(
         ("product_id" = String, Path, description = "The product"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is meant"),

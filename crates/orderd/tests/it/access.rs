@@ -104,6 +104,19 @@ async fn a_token_may_do_what_its_scope_says_on_every_route() {
 }
 
 #[tokio::test]
+async fn who_asks_for_health_need_not_say_who_he_is_not_even_rightly() {
+    let service = Service::with(|settings| settings.anonymous = Anonymous::None).await;
+    for _ in 0..10 {
+        for path in ["/livez", "/readyz", "/health", "/healthz"] {
+            let answer = with(&service, "wrong", "GET", path, "").await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        }
+    }
+    let answer = with(&service, "wrong", "GET", "/metrics", "").await;
+    answer.assert_problem(401, "unauthorized");
+}
+
+#[tokio::test]
 async fn without_a_token_everybody_may_do_what_the_operator_chose() {
     for (anonymous, read, write) in [
         (Anonymous::None, 401, 401),

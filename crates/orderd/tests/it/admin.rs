@@ -126,6 +126,21 @@ async fn a_count_that_is_none_is_refused_in_the_words_that_its_users_know() {
 }
 
 #[tokio::test]
+async fn what_is_no_object_resets_nothing_and_a_seed_that_is_no_number_makes_nothing() {
+    let service = Service::new().await;
+    service.place("k", ORDER).await;
+    let headers = [("x-admin-password", PASSWORD)];
+    for body in ["[null]", "7", "null"] {
+        let answer = service.send("POST", "/admin/reset", &headers, body).await;
+        answer.assert_problem(400, "invalid_body");
+    }
+    let body = r#"{"count": 1, "random_seed": {}}"#;
+    let answer = service.send("POST", "/admin/seed", &headers, body).await;
+    answer.assert_problem(400, "validation_failed");
+    assert_eq!(service.orders().await, 1);
+}
+
+#[tokio::test]
 async fn wrong_passwords_are_limited_and_right_ones_are_not() {
     let service = Service::new().await;
     let send = async |password: &str| {

@@ -22,6 +22,20 @@ fn the_kept_documents_are_the_served_ones() {
     }
 }
 
+#[test]
+fn what_a_command_prints_is_what_is_kept() {
+    let site = Site::new(None);
+    for (kept, name) in [(OPENAPI, "openapi"), (ASYNCAPI, "asyncapi")] {
+        let printed = site.output(&["schema", name]).stdout;
+        same(kept, str::from_utf8(&printed).unwrap());
+    }
+    let printed = site.output(&["schema", "config"]).stdout;
+    let schema: Value = serde_json::from_slice(&printed).unwrap();
+    let listen = &schema["properties"]["server"]["properties"]["listen"];
+    assert_eq!(listen["default"], "127.0.0.1:8080");
+    assert_eq!(site.output(&["schema", "nothing"]).status.code(), Some(2));
+}
+
 /// Compares a kept file with what it should be; `ORDERD_REWRITE=1` writes it instead.
 fn same(path: &str, should_be: &str) {
     if setting("ORDERD_REWRITE") == Some(1) {

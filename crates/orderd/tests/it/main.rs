@@ -36,6 +36,7 @@ mod on_dynamodb;
 mod on_queues;
 mod operations;
 mod orders;
+mod pages;
 mod process;
 mod products;
 mod proxy;
