@@ -1,5 +1,6 @@
 //! The servers that tests run against, for the chores and for tests that need one of their own.
 
+pub mod npm;
 pub mod servers;
 pub mod tools;
 

@@ -1,0 +1,172 @@
+//! `cargo xtask schema-check`: whether what the descriptions say is what the server does. Each is
+//! held against the rules of its own standard; then schemathesis makes requests of the API's
+//! description, right and wrong ones, and looks whether the answers are those described; then a
+//! browser opens the pages that show it.
+//!
+//! What it may not expect of the server, and why, is in `schema_check/schemathesis.toml`.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+use tempfile::TempDir;
+use xtask::finish;
+use xtask::npm::Packages;
+use xtask::servers::daemon::{Daemon, free_port};
+use xtask::tools::{Venv, from_debian, output};
+
+const SCHEMATHESIS: Venv = Venv {
+    name: "schemathesis",
+    packages: &[
+        "jsonschema==4.26.0",
+        "openapi-spec-validator==0.9.0",
+        "schemathesis==4.32.5",
+    ],
+};
+const ASYNCAPI: Packages = Packages {
+    name: "asyncapi",
+    packages: &["@asyncapi/parser@3.6.3"],
+};
+const BROWSER: Packages = Packages {
+    name: "playwright",
+    packages: &["playwright-core@1.65.1"],
+};
+/// What schemathesis does not try, and why.
+const EXCLUDED: [(&str, &str); 1] = [(
+    "stream_events",
+    "a stream has no end that it could wait for; orderd/tests/it/live.rs reads it",
+)];
+/// Cases an operation: as many as five minutes on one core allow.
+const CASES: &str = "100";
+const CASES_LONG: &str = "1000";
+/// The same cases in every run.
+const SEED: &str = "1";
+const USAGE: &str = "\
+Usage: cargo xtask schema-check [--long]
+  --long  1,000 cases an operation rather than 100";
+
+/// Checks every description, and prints how long it took.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    let cases = match arguments {
+        [] => CASES,
+        [long] if long == "--long" => CASES_LONG,
+        _ => bail!(USAGE),
+    };
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--locked", "--package", "orderd"]);
+    finish(build.current_dir(root))?;
+    let orderd = root.join("target/debug/orderd");
+    let scripts = root.join("xtask/src/schema_check");
+
+    documents(&orderd, &scripts)?;
+    let server = Server::start(&orderd)?;
+    pages(&server, &scripts)?;
+    requests(&server, &scripts, cases)
+}
+
+/// Whether each description is one by the rules of its standard.
+fn documents(orderd: &Path, scripts: &Path) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    for name in ["openapi", "asyncapi", "config"] {
+        let text = output(Command::new(orderd).args(["schema", name]))?;
+        fs::write(directory.path().join(format!("{name}.json")), text)?;
+    }
+    let python = SCHEMATHESIS.program("python")?;
+    let mut rules = Command::new(python);
+    rules.arg(scripts.join("documents.py"));
+    finish(
+        rules
+            .arg(directory.path())
+            .arg(scripts.join("../../../config.default.toml")),
+    )?;
+    let mut parser = ASYNCAPI.script(&scripts.join("asyncapi.mjs"))?;
+    finish(parser.arg(directory.path().join("asyncapi.json")))
+}
+
+/// Whether the pages for people load in a browser, ask no other host, and break no rule of theirs.
+fn pages(server: &Server, scripts: &Path) -> Result<()> {
+    let chromium = from_debian("chromium", &["chromium"])?;
+    let mut browser = BROWSER.script(&scripts.join("pages.mjs"))?;
+    finish(browser.arg(chromium).arg(server.url()))
+}
+
+/// Whether requests made of the description are answered as it says.
+fn requests(server: &Server, scripts: &Path, cases: &str) -> Result<()> {
+    let begun = Instant::now();
+    for (operation, why) in EXCLUDED {
+        println!("NOT TRIED: {operation}, since {why}");
+    }
+    let mut command = Command::new(SCHEMATHESIS.program("schemathesis")?);
+    command
+        .args(["run", &format!("{}/openapi.json", server.url())])
+        .args(["--no-color", "--seed", SEED, "--max-examples", cases])
+        .args(["--phases", "examples,coverage,fuzzing,stateful"])
+        .args([
+            "--header",
+            &format!("Authorization: Bearer {}", server.token),
+        ])
+        .args(
+            EXCLUDED
+                .iter()
+                .flat_map(|it| ["--exclude-operation-id", it.0]),
+        )
+        .env("OWN_TOKEN_ID", &server.token_id)
+        // Nothing is to be left beside the hooks.
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .current_dir(scripts);
+    finish(&mut command)?;
+    println!(
+        "{cases} cases an operation in {:.0} s",
+        begun.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+/// A running orderd in a directory of its own, whose payments never fail; killed when dropped.
+struct Server {
+    port: u16,
+    token: String,
+    token_id: String,
+    _daemon: Daemon,
+}
+
+impl Server {
+    fn start(orderd: &Path) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let token = token(orderd, &directory)?;
+        let port = free_port()?;
+        let mut command = Command::new(orderd);
+        command
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .env("ORDERD_SIMULATED_FAILURE_RATE", "0")
+            .env("ORDERD_SIMULATED_LATENCY_MS", "0")
+            .env("ORDERD_ADMIN_PASSWORD", "for this run and no other")
+            .current_dir(directory.path());
+        let is_ready = move |_| TcpStream::connect(("127.0.0.1", port)).is_ok();
+        let said = |name: &str| -> Result<String> {
+            let word = token[name].as_str();
+            Ok(word.context("a token has a secret and an id")?.to_owned())
+        };
+        Ok(Self {
+            port,
+            token: said("token")?,
+            token_id: said("token_id")?,
+            _daemon: Daemon::start(command, directory, "-KILL", is_ready)?,
+        })
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// A token that may do everything.
+fn token(orderd: &Path, directory: &TempDir) -> Result<Value> {
+    let mut command = Command::new(orderd);
+    command.args(["token", "create", "--scope", "admin", "--json"]);
+    let said = output(command.current_dir(directory.path()))?;
+    Ok(serde_json::from_str(&said)?)
+}
