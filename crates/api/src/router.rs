@@ -129,7 +129,10 @@ static TEMPLATES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     ];
     let documented = DOCUMENT["paths"].as_object();
     let documented = documented.into_iter().flatten().map(|(path, _)| &**path);
-    documented.chain(others).chain(dashboard::TEMPLATES).collect()
+    documented
+        .chain(others)
+        .chain(dashboard::TEMPLATES)
+        .collect()
 });
 
 /// The one spelling of a route's template; `other` for what is none.

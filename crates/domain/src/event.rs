@@ -179,6 +179,7 @@ impl EventKind {
             Self::PaymentRefunded => "Money was given back.",
             Self::RefundFailed => "Money could not be given back.",
             Self::OrderRefunded => "All of it was given back.",
+            Self::OrderNoted => "An operator wants the next one to know something.",
         }
     }
 

@@ -149,6 +149,6 @@ pub(super) fn examples() -> Value {
 /// A problem of this code as a client would see it.
 pub(crate) fn example(code: Code) -> Value {
     let problem = Problem::new(code, code.row().cause);
-    let json = problem.to_json("0198a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b");
+    let json = problem.to_json("0198a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", None);
     serde_json::from_slice(&json).expect("what was written as JSON can be read")
 }

@@ -12,6 +12,8 @@ const ALWAYS: [&str; 4] = [
 ];
 /// What an answer has where there is a limit.
 const LIMITED: [&str; 2] = ["RateLimit", "RateLimit-Policy"];
+/// What an answer has where its request belongs to a trace.
+const TRACED: [&str; 1] = ["traceparent"];
 
 /// Gives every response of an operation the fields that it has beside those its handler names.
 pub(super) fn complete(operation: &mut Value, is_health: bool) {
@@ -25,7 +27,8 @@ pub(super) fn complete(operation: &mut Value, is_health: bool) {
         let headers = members(response, "headers");
         let own: Vec<String> = headers.keys().cloned().collect();
         let own = own.iter().map(String::as_str);
-        let names = own.chain(ALWAYS).chain(limited.iter().copied());
+        let names = own.chain(ALWAYS).chain(TRACED);
+        let names = names.chain(limited.iter().copied());
         for name in names.chain(of_status.iter().copied()) {
             let known = json!({ "$ref": format!("#/components/headers/{name}") });
             headers.insert(name.to_owned(), known);
@@ -52,7 +55,7 @@ pub(super) fn components() -> Value {
 }
 
 /// Each field: its name, its pattern, what it says.
-const FIELDS: [(&str, &str, &str); 18] = [
+const FIELDS: [(&str, &str, &str); 19] = [
     (
         "Cache-Control",
         "^[a-z]",
@@ -130,6 +133,11 @@ const FIELDS: [(&str, &str, &str); 18] = [
         "Whether the answer was kept",
     ),
     ("X-Content-Type-Options", "^nosniff$", "`nosniff`"),
+    (
+        "traceparent",
+        "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        "The span of the request (W3C Trace Context), where it belongs to a trace",
+    ),
     (
         "X-Request-ID",
         "^[A-Za-z0-9._-]{1,128}$",

@@ -253,6 +253,7 @@ pub(crate) async fn rule(
 #[utoipa::path(
     post,
     path = "/v1/orders/{order_id}/notes",
+    operation_id = "note_order",
     tag = "orders",
     request_body = NoteBody,
     params(
@@ -260,7 +261,7 @@ pub(crate) async fn rule(
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is meant"),
     ),
     responses(
-        (status = 200, description = "The order as it is now: with a new version", body = OrderBody),
+        (status = 200, description = "The order as it is now: with a new version", body = OrderBody, headers(("ETag" = String, description = "Its version"))),
         (status = 404, description = "There is no such order", body = crate::problem::Document),
         (status = 412, description = "It has another version", body = crate::problem::Document),
     )
