@@ -16,6 +16,8 @@ const BESIDE: [&str; 6] = [
     "docs/llms.txt",
     "examples/README.md",
 ];
+/// Whose `runbook_url` leads to a page.
+const ALERTS: &str = "deploy/prometheus/rules.yml";
 const CONTENTS: &str = "docs/SUMMARY.md";
 
 /// What leads nowhere.
@@ -34,6 +36,15 @@ pub(super) fn check(root: &Path, pages: &[Page]) -> Result<Vec<String>> {
                 let path = path.display();
                 faults.push(format!("{path}:{line}: {link} leads nowhere: {why}"));
             }
+        }
+    }
+    let alerts = fs::read_to_string(root.join(ALERTS))?;
+    let pages = alerts
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("runbook_url: "));
+    for page in pages {
+        if let Err(why) = leads(root, Path::new("README.md"), page, &texts) {
+            faults.push(format!("{ALERTS}: {page} leads nowhere: {why}"));
         }
     }
     let contents = texts
