@@ -221,6 +221,8 @@ async fn orders(walk: &mut Walk) {
     let body = example_of("place_order", "by items of the catalogue");
     let placed = walk.send_body("place_order", &[], "", Some(body)).await;
     let id = placed.field("order_id");
+    walk.send("note_order", &[("order_id", &id)], "for the next one")
+        .await;
     walk.send("cancel_order", &[("order_id", &id)], "with a reason")
         .await;
     settle(&walk.service, &walk.worker).await;
