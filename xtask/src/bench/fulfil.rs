@@ -14,7 +14,10 @@ const WILLING: [(&str, &str); 2] = [
     ("ORDERD_SIMULATED_FAILURE_RATE", "0.0"),
     ("ORDERD_SIMULATED_LATENCY_MS", "0"),
 ];
+/// Counted up to a bound: good for whether it is nothing.
 const WAITING: &str = "orderd_outbox_pending ";
+const CREATED: &str = "orderd_orders_created_total ";
+const COMPLETED: &str = "orderd_orders_finished_total{status=\"completed\"} ";
 /// How often a sample is taken under load.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// How often it is looked how many orders wait.
@@ -80,15 +83,16 @@ impl Bench {
             &Rival::new(&server, 4, &["batch"]),
             &["--requests", &batches],
         )?;
-        let orders = bytes(waiting(&server)?);
+        let orders = bytes(ask(&server, CREATED)?);
         server.stop()?;
 
         let server = self.start(name, &[QUIET, WITHOUT_INDEX, WILLING[0], WILLING[1]])?;
-        let (begun, before) = (Instant::now(), bytes(waiting(&server)?));
-        while waiting(&server)? > 0 {
+        let (begun, before) = (Instant::now(), bytes(ask(&server, COMPLETED)?));
+        while ask(&server, WAITING)? > 0 {
             sleep(LOOK_EVERY);
         }
-        let rate = before / begun.elapsed().as_secs_f64();
+        let completed = bytes(ask(&server, COMPLETED)?) - before;
+        let rate = completed / begun.elapsed().as_secs_f64();
         let cpu_us = server.usage()?.cpu.as_secs_f64() * 1e6 / orders;
         let on_disk = bytes(server.stop()?) / orders;
         Ok(Driven {
@@ -171,7 +175,7 @@ impl Bench {
 struct Sample {
     at: Instant,
     created: f64,
-    waiting: f64,
+    completed: f64,
 }
 
 impl Sample {
@@ -179,8 +183,8 @@ impl Sample {
         let metrics = server.get("/metrics")?;
         Ok(Self {
             at: Instant::now(),
-            created: bytes(figure(&metrics, "orderd_orders_created_total ")?),
-            waiting: bytes(figure(&metrics, WAITING)?),
+            created: bytes(figure(&metrics, CREATED)?),
+            completed: bytes(figure(&metrics, COMPLETED)?),
         })
     }
 }
@@ -193,13 +197,13 @@ fn rates(samples: &[Sample]) -> Option<(f64, f64)> {
     let (first, last) = (samples.get(first + 1)?, samples.get(last)?);
     let seconds = last.at.duration_since(first.at).as_secs_f64();
     let created = last.created - first.created;
-    let fulfilled = created - (last.waiting - first.waiting);
+    let fulfilled = last.completed - first.completed;
     (seconds > 0.0).then(|| (created / seconds, fulfilled / seconds))
 }
 
-/// How many orders wait for their end.
-fn waiting(server: &Server) -> Result<u64> {
-    figure(&server.get("/metrics")?, WAITING)
+/// What a server says of one figure.
+fn ask(server: &Server, name: &str) -> Result<u64> {
+    figure(&server.get("/metrics")?, name)
 }
 
 fn figure(metrics: &str, name: &str) -> Result<u64> {

@@ -48,9 +48,11 @@ pub(crate) async fn a_reader_finds_no_tables(url: &str, words: &str) {
     let said = refused.err().expect("it is refused").to_string();
     assert!(said.contains(words), "{said}");
     let owner = open(url, Access::Own).await.unwrap();
+    let made = owner.stats().await.unwrap().schema_version;
     owner.close().await.unwrap();
     let reader = open(url, Access::Read).await.unwrap();
-    assert_eq!(reader.stats().await.unwrap().schema_version, 2);
+    let read = reader.stats().await.unwrap().schema_version;
+    assert!(read == made && made > 0, "{read} {made}");
 }
 
 /// One test a promise.
