@@ -5,12 +5,14 @@
 //!
 //! What it may not expect of the server, and why, is in `schema_check/schemathesis.toml`.
 
+use crate::deploy::built;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 use tempfile::TempDir;
 use xtask::finish;
@@ -42,6 +44,8 @@ const EXCLUDED: [(&str, &str); 1] = [(
 /// Cases an operation: as many as five minutes on one core allow.
 const CASES: &str = "100";
 const CASES_LONG: &str = "1000";
+/// How many processes make requests at once.
+const PARTS: usize = 2;
 /// The same cases in every run.
 const SEED: &str = "1";
 const USAGE: &str = "\
@@ -55,16 +59,13 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         [long] if long == "--long" => CASES_LONG,
         _ => bail!(USAGE),
     };
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--locked", "--package", "orderd"]);
-    finish(build.current_dir(root))?;
-    let orderd = root.join("target/debug/orderd");
+    let orderd = built(root)?;
     let scripts = root.join("xtask/src/schema_check");
 
     documents(&orderd, &scripts)?;
     let server = Server::start(&orderd)?;
     pages(&server, &scripts)?;
-    requests(&server, &scripts, cases)
+    requests(&orderd, &server, &scripts, cases)
 }
 
 /// Whether each description is one by the rules of its standard.
@@ -93,36 +94,64 @@ fn pages(server: &Server, scripts: &Path) -> Result<()> {
     finish(browser.arg(chromium).arg(server.url()))
 }
 
-/// Whether requests made of the description are answered as it says.
-fn requests(server: &Server, scripts: &Path, cases: &str) -> Result<()> {
+/// Whether requests made of the description are answered as it says. Half of the operations are tried
+/// by one process, half by another: making requests takes more time than answering them.
+fn requests(orderd: &Path, server: &Server, scripts: &Path, cases: &str) -> Result<()> {
     let begun = Instant::now();
     for (operation, why) in EXCLUDED {
         println!("NOT TRIED: {operation}, since {why}");
     }
-    let mut command = Command::new(SCHEMATHESIS.program("schemathesis")?);
-    command
-        .args(["run", &format!("{}/openapi.json", server.url())])
-        .args(["--no-color", "--seed", SEED, "--max-examples", cases])
-        .args(["--phases", "examples,coverage,fuzzing,stateful"])
-        .args([
-            "--header",
-            &format!("Authorization: Bearer {}", server.token),
-        ])
-        .args(
-            EXCLUDED
-                .iter()
-                .flat_map(|it| ["--exclude-operation-id", it.0]),
-        )
-        .env("OWN_TOKEN_ID", &server.token_id)
-        // Nothing is to be left beside the hooks.
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .current_dir(scripts);
-    finish(&mut command)?;
+    let operations = operations(orderd)?;
+    let program = SCHEMATHESIS.program("schemathesis")?;
+    let (url, token_id) = (server.url(), &server.token_id);
+    let token = format!("Authorization: Bearer {}", server.token);
+    let tried = |part: usize| {
+        let part = operations.iter().skip(part).step_by(PARTS);
+        let mut command = Command::new(&program);
+        command
+            .args(["run", &format!("{url}/openapi.json")])
+            .args(["--no-color", "--seed", SEED, "--max-examples", cases])
+            .args(["--phases", "examples,coverage,fuzzing,stateful"])
+            .args(["--header", &token])
+            .args(part.flat_map(|it| ["--include-operation-id", it]))
+            .env("OWN_TOKEN_ID", token_id)
+            // Nothing is to be left beside the hooks.
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .current_dir(scripts);
+        output(&mut command)
+    };
+    let tried = &tried;
+    let said: Vec<Result<String>> = thread::scope(|scope| {
+        let running: Vec<_> = (0..PARTS)
+            .map(|part| scope.spawn(move || tried(part)))
+            .collect();
+        let ended = running
+            .into_iter()
+            .map(|it| it.join().expect("it does not panic"));
+        ended.collect()
+    });
+    for said in said {
+        println!("{}", said?);
+    }
     println!(
         "{cases} cases an operation in {:.0} s",
         begun.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+/// The ids of all operations that are tried.
+fn operations(orderd: &Path) -> Result<Vec<String>> {
+    let document = output(Command::new(orderd).args(["schema", "openapi"]))?;
+    let document: Value = serde_json::from_str(&document)?;
+    let paths = document["paths"].as_object().context("there are paths")?;
+    let operations = paths
+        .values()
+        .filter_map(Value::as_object)
+        .flat_map(|it| it.values());
+    let ids = operations.filter_map(|it| it["operationId"].as_str());
+    let excluded = |id: &&str| EXCLUDED.iter().any(|(other, _)| id == other);
+    Ok(ids.filter(|id| !excluded(id)).map(str::to_owned).collect())
 }
 
 /// A running orderd in a directory of its own, whose payments never fail; killed when dropped.

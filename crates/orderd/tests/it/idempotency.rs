@@ -117,7 +117,8 @@ async fn a_key_can_be_looked_up() {
     assert_eq!(
         answer.body,
         format!(
-            "{{\"items\":[{{\"method\":\"POST\",\"route\":\"/v1/orders\",\"status\":201,\
+            "{{\"items\":[{{\"method\":\"POST\",\"route\":\"/v1/orders\",\
+             \"fingerprint\":\"f969ae9577258aa904be9c2bca749e39\",\"status\":201,\
              \"order_id\":\"{id}\",\"created_at\":\"2026-05-28T20:26:40.000Z\",\
              \"replays\":1,\"expires_at\":\"2026-06-27T20:26:40.000Z\"}}]}}"
         )
