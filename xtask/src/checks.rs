@@ -1,7 +1,7 @@
 //! Checks of the finished thing, some side by side: most of them wait, for orders, for an emulator or
 //! for a compiler.
 
-use crate::{book, browser, deploy, examples};
+use crate::{book, browser, deploy, examples, schema_check};
 use anyhow::{Result, bail, ensure};
 use std::path::Path;
 use std::thread::{self, ScopedJoinHandle};
@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 pub(crate) type Lane = &'static [Check];
 
 /// What users meet.
-const USED: [Lane; 2] = [
+const USED: [Lane; 3] = [
     &[("dashboard", |root| holds(browser::run(root, &[])))],
     &[
         ("book", |root| holds(book::run(root, &[]))),
         ("examples", |root| holds(examples::run(root, &[]))),
     ],
+    &[("descriptions", |root| holds(schema_check::run(root, &[])))],
 ];
 
 /// Everything that is deployed, and everything that users meet.
