@@ -1,4 +1,5 @@
-// The dashboard in Debian's Chromium, against a server of its own: `node run.mjs PATH-OF-ORDERD`.
+// The dashboard in a real browser, against a server of its own:
+// `node run.mjs PATH-OF-ORDERD PATH-OF-CHROMIUM`.
 // What is looked for stands in checks.mjs; each check is tried by itself, and all are told of.
 
 import { spawn } from "node:child_process";
@@ -89,39 +90,47 @@ function behindPrefix(server, prefix) {
   });
 }
 
-const [program, ...wanted] = process.argv.slice(2);
-if (!program) {
-  console.error("usage: node run.mjs PATH-OF-ORDERD [WORDS OF CHECKS]");
+const [program, chrome, ...wanted] = process.argv.slice(2);
+if (!chrome) {
+  console.error("usage: node run.mjs PATH-OF-ORDERD PATH-OF-CHROMIUM [WORDS OF CHECKS]");
   process.exit(2);
 }
 const server = new Server(program, await freePort());
-await server.start();
-const proxy = behindPrefix(server, "/x/orderd").listen(0, "127.0.0.1");
-await new Promise((done) => proxy.once("listening", done));
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: QUIET });
-const scene = { server, browser, prefixed: `http://127.0.0.1:${proxy.address().port}/x/orderd` };
-
+process.on("exit", () => server.process?.kill("SIGKILL"));
 let failed = 0;
-for (const [name, check] of checks) {
-  if (wanted.length && !wanted.some((word) => name.includes(word))) continue;
-  const began = performance.now();
-  let said = "";
-  try {
-    said = (await check(scene)) ?? "";
-  } catch (error) {
-    failed += 1;
-    said = "\n" + (error.stack ?? error);
-  }
-  const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(5);
-  console.log(`${said.startsWith("\n") ? "FAILED" : "ok    "} ${seconds} s  ${name}${said && ": " + said}`);
-}
-await browser.close();
-proxy.close();
-proxy.closeAllConnections();
-const { code } = await server.stop();
-rmSync(server.directory, { recursive: true });
-if (code !== 0) {
-  console.log(`FAILED the server ended with ${code}: ${server.errors}`);
+let browser;
+try {
+  await server.start();
+  const proxy = behindPrefix(server, "/x/orderd").listen(0, "127.0.0.1");
+  await new Promise((done) => proxy.once("listening", done));
+  browser = await chromium.launch({ executablePath: chrome, args: QUIET });
+  const scene = { server, browser, prefixed: `http://127.0.0.1:${proxy.address().port}/x/orderd` };
+  failed = await run(checks.filter(([name]) => !wanted.length || wanted.some((word) => name.includes(word))), scene);
+  const { code } = await server.stop();
+  if (code !== 0) throw new Error(`the server ended with ${code}: ${server.errors}`);
+} catch (error) {
+  console.log(`FAILED ${error.stack}`);
   failed += 1;
 }
+await browser?.close();
+rmSync(server.directory, { recursive: true, force: true });
 process.exit(failed ? 1 : 0);
+
+/** Runs checks one after the other; how many failed. */
+async function run(wanted, scene) {
+  if (!wanted.length) throw new Error("no check has such a name");
+  let failed = 0;
+  for (const [name, check] of wanted) {
+    const began = performance.now();
+    let word = "ok    ", said;
+    try {
+      said = await check(scene);
+    } catch (error) {
+      [word, said] = ["FAILED", "\n" + (error.stack ?? error)];
+      failed += 1;
+    }
+    const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(5);
+    console.log(`${word} ${seconds} s  ${name}${said ? ": " + said : ""}`);
+  }
+  return failed;
+}

@@ -15,12 +15,16 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<()> {
 
 /// Runs the checks with this binary.
 pub(crate) fn check(root: &Path, program: &Path, words: &[String]) -> Result<()> {
-    from_debian("chromium", &["chromium", "fonts-dejavu-core"])?;
+    let chromium = from_debian("chromium", &["chromium", "fonts-dejavu-core"])?;
     let npm = from_debian("npm", &["nodejs", "npm"])?;
     let tests = root.join("ui-tests");
     let quietly = ["ci", "--no-audit", "--no-fund", "--silent"];
     output(Command::new(npm).args(quietly).current_dir(&tests))?;
     let mut command = Command::new("node");
-    command.arg("run.mjs").arg(program).args(words);
+    command
+        .arg("run.mjs")
+        .arg(program)
+        .arg(chromium)
+        .args(words);
     finish(command.current_dir(&tests))
 }

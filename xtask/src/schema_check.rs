@@ -44,8 +44,6 @@ const EXCLUDED: [(&str, &str); 1] = [(
 /// Cases an operation: as many as five minutes on one core allow.
 const CASES: &str = "100";
 const CASES_LONG: &str = "1000";
-/// How many processes make requests at once.
-const PARTS: usize = 2;
 /// The same cases in every run.
 const SEED: &str = "1";
 const USAGE: &str = "\
@@ -101,28 +99,31 @@ fn requests(orderd: &Path, server: &Server, scripts: &Path, cases: &str) -> Resu
     for (operation, why) in EXCLUDED {
         println!("NOT TRIED: {operation}, since {why}");
     }
-    let operations = operations(orderd)?;
+    let parts = parts(orderd)?;
     let program = SCHEMATHESIS.program("schemathesis")?;
     let (url, token_id) = (server.url(), &server.token_id);
     let token = format!("Authorization: Bearer {}", server.token);
-    let tried = |part: usize| {
-        let part = operations.iter().skip(part).step_by(PARTS);
+    let tried = |part: &[String]| {
+        // It leaves notes where it runs.
+        let directory = tempfile::tempdir()?;
+        for name in ["schemathesis.toml", "hooks.py"] {
+            fs::copy(scripts.join(name), directory.path().join(name))?;
+        }
         let mut command = Command::new(&program);
         command
             .args(["run", &format!("{url}/openapi.json")])
             .args(["--no-color", "--seed", SEED, "--max-examples", cases])
             .args(["--phases", "examples,coverage,fuzzing,stateful"])
             .args(["--header", &token])
-            .args(part.flat_map(|it| ["--include-operation-id", it]))
+            .args(part.iter().flat_map(|it| ["--include-operation-id", it]))
             .env("OWN_TOKEN_ID", token_id)
-            // Nothing is to be left beside the hooks.
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .current_dir(scripts);
+            .current_dir(directory.path());
         output(&mut command)
     };
     let tried = &tried;
     let said: Vec<Result<String>> = thread::scope(|scope| {
-        let running: Vec<_> = (0..PARTS)
+        let running: Vec<_> = parts
+            .iter()
             .map(|part| scope.spawn(move || tried(part)))
             .collect();
         let ended = running
@@ -140,18 +141,25 @@ fn requests(orderd: &Path, server: &Server, scripts: &Path, cases: &str) -> Resu
     Ok(())
 }
 
-/// The ids of all operations that are tried.
-fn operations(orderd: &Path) -> Result<Vec<String>> {
+/// The ids of all operations that are tried, in two parts. Who empties the store and who fills it are
+/// in one: each would find the other's work.
+fn parts(orderd: &Path) -> Result<[Vec<String>; 2]> {
     let document = output(Command::new(orderd).args(["schema", "openapi"]))?;
     let document: Value = serde_json::from_str(&document)?;
     let paths = document["paths"].as_object().context("there are paths")?;
-    let operations = paths
-        .values()
-        .filter_map(Value::as_object)
-        .flat_map(|it| it.values());
-    let ids = operations.filter_map(|it| it["operationId"].as_str());
-    let excluded = |id: &&str| EXCLUDED.iter().any(|(other, _)| id == other);
-    Ok(ids.filter(|id| !excluded(id)).map(str::to_owned).collect())
+    let mut parts = [Vec::new(), Vec::new()];
+    for (path, methods) in paths {
+        for operation in methods.as_object().into_iter().flat_map(|it| it.values()) {
+            let Some(id) = operation["operationId"].as_str() else {
+                continue;
+            };
+            if EXCLUDED.iter().all(|(excluded, _)| id != *excluded) {
+                let is_second = !path.starts_with("/admin/") && parts[1].len() < parts[0].len();
+                parts[usize::from(is_second)].push(id.to_owned());
+            }
+        }
+    }
+    Ok(parts)
 }
 
 /// A running orderd in a directory of its own, whose payments never fail; killed when dropped.

@@ -210,6 +210,9 @@ impl Exchange {
             source: Who::source(&self.app, request),
             trace: self.trace,
         };
+        if let Some(parts) = &mut self.looking {
+            parts.extensions.insert(context.clone());
+        }
         request.extensions_mut().insert(context);
         Ok(())
     }

@@ -301,7 +301,7 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Counts how long an answer of the API took.
+    /// Counts how long a write took to be answered.
     pub(crate) fn took(&self, took: Duration) {
         self.took.note(took);
     }

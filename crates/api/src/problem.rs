@@ -161,7 +161,7 @@ impl Problem {
     pub(crate) fn to_json(&self, request_id: &str, trace: Option<Trace>) -> Vec<u8> {
         let row = self.code.row();
         let document = Document {
-            kind: format!("/problems/{}", row.code.replace('_', "-")),
+            kind: format!("/problems/{}", self.code.path()),
             title: row.title,
             status: self.status,
             detail: &self.detail,

@@ -161,7 +161,7 @@ impl Function {
             batch.line(&self.config.settings.lambda, begun, took_ms)
         );
         // The function may be put to sleep as soon as it has answered.
-        self.telemetry.flush_spans();
+        self.telemetry.flush_spans().await;
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = batch_item_failures;
         response

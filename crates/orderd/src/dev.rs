@@ -19,11 +19,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use store::Store;
 use tempfile::TempDir;
+use tokio::time::sleep;
 use tracing::info;
 
 /// The demo orders are the same at every start.
 const SEED: u64 = 1;
+
+/// How long a start waits for the demo orders, and how often it looks.
+const SETTLING_MAX: Duration = Duration::from_secs(4);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -100,7 +106,7 @@ async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Re
     serve::fulfilment::guard_payments(&config.settings)?;
     let listener = port::bind_near(config.settings.server.listen)?;
     let (cache, driver) = setup::cache::cache(config).await?;
-    let (_store, app) = serve::open(config, cache, None)
+    let (store, app) = serve::open(config, cache, None)
         .await
         .map_err(with_own_flag)?;
     let mut server = Server::start(config, app, driver).await?;
@@ -112,6 +118,7 @@ async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Re
     let target = Arc::new(target);
     let seeded = seed::demo(&target, args.orders, SEED).await?;
     // A line for each of them would only hide what follows, so logging begins here.
+    settled(&*store).await?;
     let telemetry = telemetry::start(&config.settings);
     banner::show(config, &server, storage, &telemetry);
     let orders = grouped(seeded.placed + seeded.already_there);
@@ -121,6 +128,17 @@ async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Re
         server.in_background(shop);
     }
     server.run(signals, &telemetry).await
+}
+
+/// Waits until what was placed has come to its end, but for what takes long.
+async fn settled(store: &dyn Store) -> anyhow::Result<()> {
+    for _ in 0..SETTLING_MAX.as_millis() / LOOK_EVERY.as_millis() {
+        if store.stats().await?.fulfil.count == 0 {
+            break;
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 /// The advice of an error in terms of `dev`, which chooses a directory and not a URL.

@@ -104,9 +104,14 @@ pub(crate) async fn demo(target: &Arc<Target>, count: u64, seed: u64) -> anyhow:
 pub(crate) async fn go_on(target: Arc<Target>, number: u64, seed: u64, every: Duration) {
     let mut tick = interval(every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_new = true;
     for number in number.. {
-        tick.tick().await;
+        // Those that an earlier run has placed are passed over at once.
+        if is_new {
+            tick.tick().await;
+        }
         let placed = place(Arc::clone(&target), seed, number..number + 1).await;
+        is_new = !matches!(placed, Ok((0, _)));
         if let Err(error) = placed {
             debug!("A demo order was not placed: {error:#}");
         }

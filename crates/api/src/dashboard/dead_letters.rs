@@ -91,12 +91,15 @@ fn groups_table(viewer: &Viewer, groups: &Tally) -> Markup {
     };
     html! {
         section #groups data-live {
-            @if groups.is_empty() {
-                p { "None waits: every order is done, or on its way." }
+            @if !groups.is_whole {
+                p { "There are more letters than were counted here; " code { "orderd dlq list" } " has them all." }
+            }
+            @if groups.waiting.is_empty() {
+                @if groups.is_whole { p { "None waits: every order is done, or on its way." } }
             } @else {
                 (table("Groups", &[Number("Waiting"), Text("Why"), Text("Where"), Text("Act")], &html! {
                     tbody {
-                        @for (why, by_step) in groups {
+                        @for (why, by_step) in &groups.waiting {
                             tr {
                                 td .number { (by_step.values().sum::<u64>()) }
                                 td { (reason(why)) }

@@ -9,8 +9,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use store::Stats;
 
-/// How long the store is still asked for figures that nobody looks at, where asking costs money.
+/// How long the store is still asked for figures that nobody looks at, and how often it is, where
+/// asking costs money.
 const WATCHED_MS: i64 = 10_000;
+const ASKED_EVERY_MS: i64 = 15_000;
+/// How old what the store said may be to be drawn.
+const FRESH_MS: i64 = 20_000;
 
 /// A stretch of time that charts can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,7 +96,8 @@ pub(super) struct Sample {
     pub(super) failed: Option<f64>,
     /// Of the reads through the cache, how many it answered: 0 to 1.
     pub(super) hits: Option<f64>,
-    pub(super) figures: Figures,
+    /// What the store said, if it was asked.
+    pub(super) figures: Option<Figures>,
 }
 
 /// The samples of one span.
@@ -106,7 +111,8 @@ struct Ring {
 /// What was counted, as time went by.
 pub(crate) struct History {
     rings: Mutex<[Ring; 3]>,
-    figures: Mutex<Figures>,
+    /// What the store said last, and when.
+    figures: Mutex<Option<(Timestamp, Figures)>>,
     /// When somebody looked last.
     looked_at: AtomicI64,
 }
@@ -137,26 +143,36 @@ impl History {
         ring.map_or_else(Vec::new, |ring| ring.samples.iter().cloned().collect())
     }
 
-    /// What the store said last.
-    pub(super) fn figures(&self) -> Figures {
-        *self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the store said last, if that is not long ago.
+    pub(super) fn figures(&self, now: Timestamp) -> Option<Figures> {
+        let figures = *self.said();
+        figures.and_then(|(at, figures)| {
+            let age_ms = now.as_millis() - at.as_millis();
+            (0..FRESH_MS).contains(&age_ms).then_some(figures)
+        })
     }
 
     /// Takes a sample, which is to be done once a second. Where asking the store is paid for, it is
-    /// asked only while somebody looks.
+    /// asked now and then, and only while somebody looks.
     pub(crate) async fn sample(&self, app: &App, store_is_free: bool) {
         let now = app.clock.now();
-        let watched = now.as_millis() - self.looked_at.load(Ordering::Relaxed) < WATCHED_MS;
-        if (store_is_free || watched)
+        let since = |millis: i64| now.as_millis() - millis;
+        let watched = since(self.looked_at.load(Ordering::Relaxed)) < WATCHED_MS;
+        let asked_at = self.said().map_or(0, |(at, _)| at.as_millis());
+        if (store_is_free || (watched && since(asked_at) >= ASKED_EVERY_MS))
             && let Ok(stats) = app.store.stats().await
         {
-            *self.figures.lock().unwrap_or_else(PoisonError::into_inner) = Figures::of(&stats, now);
+            *self.said() = Some((now, Figures::of(&stats, now)));
         }
         let counted = app.metrics.counted();
-        let figures = self.figures();
+        let figures = self.figures(now);
         for ring in &mut *self.rings() {
             ring.take(now, &counted, figures);
         }
+    }
+
+    fn said(&self) -> MutexGuard<'_, Option<(Timestamp, Figures)>> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn rings(&self) -> MutexGuard<'_, [Ring; 3]> {
@@ -165,7 +181,7 @@ impl History {
 }
 
 impl Ring {
-    fn take(&mut self, now: Timestamp, counted: &Counted, figures: Figures) {
+    fn take(&mut self, now: Timestamp, counted: &Counted, figures: Option<Figures>) {
         let (seconds, samples_max) = self.span.samples();
         let Some((since, before)) = &self.since else {
             self.since = Some((now, counted.clone()));
@@ -188,7 +204,13 @@ impl Ring {
 }
 
 impl Sample {
-    fn between(was: &Counted, is: &Counted, at: Timestamp, millis: i64, figures: Figures) -> Self {
+    fn between(
+        was: &Counted,
+        is: &Counted,
+        at: Timestamp,
+        millis: i64,
+        figures: Option<Figures>,
+    ) -> Self {
         let since = |was: u64, is: u64| is.saturating_sub(was);
         let completed = since(was.completed, is.completed);
         let failed = since(was.failed, is.failed);

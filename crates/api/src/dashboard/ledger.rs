@@ -22,6 +22,9 @@ use std::sync::Arc;
 /// How many orders a page has.
 const LIMIT: usize = 20;
 
+/// An order, and what it moved.
+type Book = (Order, Vec<Transfer>);
+
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     viewer: Viewer,
@@ -32,8 +35,7 @@ pub(super) async fn show(
     known.check()?;
     let list = List::parse(query.as_deref())?;
     let (orders, next) = list.page(&app, LIMIT).await?;
-    let transfers = try_join_all(orders.iter().map(|order| app.store.transfers(order.id))).await?;
-    let books: Vec<_> = orders.iter().zip(&transfers).collect();
+    let books = try_join_all(orders.into_iter().map(|order| book(&app, order))).await?;
 
     let page = Page {
         section: Section::Ledger,
@@ -41,7 +43,7 @@ pub(super) async fn show(
         moved_by: if is_first { "orders" } else { "" },
         content: html! {
             h1 { "Ledger" }
-            p { "Every movement is debited from one account and credited to another. These are the " (orders.len())
+            p { "Every movement is debited from one account and credited to another. These are the " (books.len())
                 " orders of this page; " code { "orderd verify" } " audits all of them." }
             (balances(&books))
             (table("Transfers", &TRANSFERS, &html! {
@@ -53,6 +55,18 @@ pub(super) async fn show(
         },
     };
     Ok(page.for_viewer(&viewer))
+}
+
+/// An order and its transfers. Something may be committed between the two reads, so what does not add
+/// up is read again.
+async fn book(app: &App, order: Order) -> Result<Book, store::Error> {
+    let transfers = app.store.transfers(order.id).await?;
+    if unbalanced(&order, &transfers).is_none() {
+        return Ok((order, transfers));
+    }
+    let order = app.store.order(order.id).await?.unwrap_or(order);
+    let transfers = app.store.transfers(order.id).await?;
+    Ok((order, transfers))
 }
 
 fn entries(viewer: &Viewer, order: &Order, transfers: &[Transfer]) -> Markup {
@@ -92,7 +106,7 @@ fn unbalanced(order: &Order, transfers: &[Transfer]) -> Option<String> {
     })
 }
 
-fn balances(books: &[(&Order, &Vec<Transfer>)]) -> Markup {
+fn balances(books: &[Book]) -> Markup {
     let mut balances: BTreeMap<(&str, &str), i64> = BTreeMap::new();
     let mut currencies: BTreeMap<&str, Currency> = BTreeMap::new();
     for transfer in books.iter().flat_map(|(_, transfers)| transfers.iter()) {

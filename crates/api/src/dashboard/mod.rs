@@ -42,7 +42,7 @@ use axum::routing::{get, post};
 use std::sync::Arc;
 
 /// The templates of all routes here, as labels of metrics.
-pub(crate) const TEMPLATES: [&str; 22] = [
+pub(crate) const TEMPLATES: [&str; 23] = [
     "/ui",
     "/ui/assets/{name}",
     "/ui/cache/flush",
@@ -65,6 +65,7 @@ pub(crate) const TEMPLATES: [&str; 22] = [
     "/ui/providers",
     "/ui/stock",
     "/ui/system",
+    "/ui/theme",
 ];
 
 /// The routes of the dashboard.
@@ -111,6 +112,7 @@ pub(crate) fn looking(request: &Request) -> Option<Box<Parts>> {
     let path = request.uri().path();
     (path == "/ui" || path.starts_with("/ui/")).then(|| {
         let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+        parts.method = request.method().clone();
         parts.uri = request.uri().clone();
         parts.headers = request.headers().clone();
         Box::new(parts)

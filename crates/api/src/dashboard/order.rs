@@ -4,6 +4,7 @@ use super::parts::{
     Column::{self, Number, Text},
     customer, money, notice, reason, reason_field, span, status, step, table, time,
 };
+use super::session::is_https;
 use super::shell::{Page, Section, Viewer};
 use crate::App;
 use crate::extract::{self, OrderPath, Query};
@@ -19,7 +20,7 @@ use axum::response::Response;
 use domain::letter::LetterState;
 use domain::order::Reason;
 use domain::transfer::{Asset, TransferKind};
-use domain::{Event, EventKind, Money, Order, Status, Transfer};
+use domain::{Event, EventKind, Letter, Money, Order, Status, Timestamp, Transfer};
 use maud::{Markup, html};
 use serde_json::Value;
 use std::sync::Arc;
@@ -305,18 +306,29 @@ pub(super) fn transfer_row(viewer: &Viewer, transfer: &Transfer, first: &Markup)
 
 fn letters_table(viewer: &Viewer, letters: &[Found]) -> Markup {
     html! {
-        @if !letters.is_empty() {
-            h2 { "Dead letters" }
-            ul #letters data-live {
-                @for Found { letter, .. } in letters {
-                    li {
-                        (time(domain::Timestamp::from_millis(letter.failed_at_ms), viewer.now)) " "
-                        b { (reason(&letter.reason)) } ": " (letter.error)
-                        " (" (super::dead_letters::state(letter.state)) ")"
-                        @if let Some(note) = &letter.note { " " (note) }
-                    }
-                }
+        section #letters data-live {
+            @if !letters.is_empty() {
+                h2 { "Dead letters" }
+                ul { @for Found { letter, .. } in letters { (letter_line(viewer, letter)) } }
             }
+        }
+    }
+}
+
+fn letter_line(viewer: &Viewer, letter: &Letter) -> Markup {
+    let note = letter
+        .note
+        .as_deref()
+        .and_then(|note| serde_json::from_str(note).ok());
+    let note: Value = note.unwrap_or(Value::Null);
+    let said = |name: &str| note.get(name).and_then(Value::as_str);
+    html! {
+        li {
+            (time(Timestamp::from_millis(letter.failed_at_ms), viewer.now)) " "
+            b { (reason(&letter.reason)) } ": " (letter.error)
+            " (" (super::dead_letters::state(letter.state)) ")"
+            @if let Some(why) = said("reason") { " “" (why) "”" }
+            @if let Some(actor) = said("actor") { " by " (actor) }
         }
     }
 }
@@ -329,9 +341,10 @@ fn for_programs(viewer: &Viewer, order: &Order, headers: &HeaderMap) -> Markup {
         .get(HOST)
         .and_then(|host| host.to_str().ok())
         .unwrap_or("localhost:8080");
+    let scheme = if is_https(headers) { "https" } else { "http" };
     html! {
         h2 { "For programs" }
-        p #curl .copy { code { "curl http://" (host) "/v1/orders/" (order.id) "/timeline" } }
+        p #curl .copy { code { "curl " (scheme) "://" (host) "/v1/orders/" (order.id) "/timeline" } }
         p {
             a href={ (viewer.root) "../v1/orders/" (order.id) } { "Order as JSON" } " · "
             a href={ (viewer.root) "../v1/orders/" (order.id) "/timeline" } { "Timeline as JSON" } " · "

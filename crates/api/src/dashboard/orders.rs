@@ -8,7 +8,7 @@ use super::session::back;
 use super::shell::{Page, Section, Viewer};
 use crate::App;
 use crate::problem::Problem;
-use crate::v1::orders::List;
+use crate::v1::orders::{List, visible};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use domain::{Order, OrderId, Status};
@@ -33,7 +33,10 @@ pub(super) async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let asked = filled_in(query.as_deref().unwrap_or_default());
-    if let Some(id) = id_in(&asked) {
+    // A customer may have such an id as well.
+    if let Some(id) = id_in(&asked)
+        && visible(&app, id).await?.is_some()
+    {
         return Ok(back(&format!("{}orders/{id}", viewer.root), None));
     }
     let list = List::parse(Some(&asked))?;
@@ -49,9 +52,7 @@ pub(super) async fn show(
             h1 { "Orders" }
             (filter(&viewer, &list))
             p .new { button #new .plain hidden { "Show new orders" } }
-            @if orders.is_empty() {
-                p { "No order is like that." }
-            }
+            div #none data-live { @if orders.is_empty() { p { "No order is like that." } } }
             (table("Orders", &HEAD, &html! {
                 tbody #orders data-live=[is_first.then_some("rows")] { (rows(&viewer, &orders)) }
             }))

@@ -1,7 +1,7 @@
 //! The first page: how it goes, now and lately, and the newest orders.
 
 use super::chart::{Chart, Line, figure};
-use super::history::{Sample, Span};
+use super::history::{Sample, Span, real};
 use super::orders::rows;
 use super::parts::{
     Column::{Number, Text},
@@ -47,47 +47,53 @@ pub(super) async fn show(
         moved_by: "always",
         content: html! {
             h1 { "Overview" }
-            (tiles(&app))
+            (tiles(&viewer, &app))
             (charts(&viewer, &app, shown))
             h2 { "Newest orders" }
-            @if newest.is_empty() {
-                p { "None yet. Place one: " code {
-                    "orderd order create --customer ada --item pen=2"
-                } }
-            } @else {
-                (table("Newest orders", &super::orders::HEAD, &html! {
-                    tbody #newest data-live="rows" { (rows(&viewer, &newest)) }
-                }))
+            div #none data-live {
+                @if newest.is_empty() {
+                    p { "None yet. Place one: " code { "orderd order create --customer ada --line pen:2" } }
+                }
             }
+            (table("Newest orders", &super::orders::HEAD, &html! {
+                tbody #newest data-live="rows" { (rows(&viewer, &newest)) }
+            }))
         },
     };
     Ok(page.for_viewer(&viewer))
 }
 
-fn tiles(app: &App) -> Markup {
+fn tiles(viewer: &Viewer, app: &App) -> Markup {
     let samples = app.history.samples(Span::Minutes);
     let recent = &samples[samples.len().saturating_sub(RATE_S)..];
     let minute = &samples[samples.len().saturating_sub(60)..];
-    let figures = app.history.figures();
+    let figures = app.history.figures(viewer.now);
     let percent = |share: Option<f64>| {
         share.map_or_else(|| "–".to_owned(), |share| figure(share * 100.0) + " %")
     };
     let ms = |ms: Option<f64>| ms.map_or_else(|| "–".to_owned(), |ms| figure(ms) + " ms");
+    let count = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), |it| it.to_string());
+    let late = figures.map_or_else(String::new, |it| match it.oldest_ms {
+        0 => "none is late".to_owned(),
+        late => format!("oldest due for {}", span(late)),
+    });
     let failed = mean(minute.iter().filter_map(|it| it.failed));
     html! {
         dl #tiles .tiles data-live {
             (tile("Orders a second", &figure(mean(recent.iter().map(|it| it.orders)).unwrap_or(0.0)), ""))
             (tile("Writes answered within", &ms(worst(recent)), "99 of 100, last 10 s"))
-            (tile("Waiting", &figures.waiting.to_string(), &if figures.oldest_ms > 0 {
-                format!("oldest due for {}", span(figures.oldest_ms))
-            } else {
-                "none is late".to_owned()
-            }))
+            (tile("Waiting", &count(figures.map(|it| it.waiting)), &late))
             (tile("Orders that failed", &percent(failed), "last minute"))
-            (tile("Dead letters", &figures.letters.to_string(), if figures.letters > 0 { "wait for you" } else { "" }))
+            (tile("Dead letters", &count(figures.map(|it| it.letters)), if figures.is_some_and(|it| it.letters > 0) { "wait for you" } else { "" }))
             (tile("Reads from the cache", &percent(mean(minute.iter().filter_map(|it| it.hits))), "last minute"))
         }
     }
+}
+
+/// Whether orders are driven to their end by this process.
+fn works_here(app: &App) -> bool {
+    app.inside()
+        .is_none_or(|inside| !inside.providers().is_empty())
 }
 
 fn tile(name: &str, value: &str, more: &str) -> Markup {
@@ -131,20 +137,24 @@ fn charts(viewer: &Viewer, app: &App, shown: Span) -> Markup {
             }
         }
         div #charts .charts data-live {
-            (chart("Orders a second", "", 1.0, &[
-                line("placed", |it| Some(it.orders)),
-                line("completed", |it| Some(it.completed)),
-            ]))
+            // What workers elsewhere do, this process does not know.
+            @if works_here(app) {
+                (chart("Orders a second", "", 1.0, &[
+                    line("placed", |it| Some(it.orders)),
+                    line("completed", |it| Some(it.completed)),
+                ]))
+            } @else {
+                (chart("Orders a second", "", 1.0, &[line("placed", |it| Some(it.orders))]))
+            }
             (chart("Writes answered", " ms", 1.0, &[
                 line("99 of 100 within", |it| it.slow_ms),
                 line("half within", |it| it.median_ms),
             ]))
             (chart("Waiting", "", 10.0, &[
-                line("wakes", |it| Some(super::history::real(it.figures.waiting))),
+                line("wakes", |it| it.figures.map(|it| real(it.waiting))),
             ]))
             (chart("Oldest due for", " s", 1.0, &[
-                #[expect(clippy::cast_precision_loss, reason = "three figures are shown")]
-                line("oldest", |it| Some(it.figures.oldest_ms as f64 / 1_000.0)),
+                line("oldest", |it| it.figures.map(|it| real(it.oldest_ms.unsigned_abs()) / 1_000.0)),
             ]))
             (chart("Orders that failed", " %", 10.0, &[
                 line("failed", |it| it.failed.map(|share| share * 100.0)),
@@ -163,8 +173,8 @@ fn charts(viewer: &Viewer, app: &App, shown: Span) -> Markup {
                             td .number { (figure(it.orders)) }
                             td .number { (figure(it.completed)) }
                             td .number { (it.slow_ms.map_or_else(|| "–".to_owned(), figure)) }
-                            td .number { (it.figures.waiting) }
-                            td .number { (it.figures.letters) }
+                            td .number { (it.figures.map_or(0, |it| it.waiting)) }
+                            td .number { (it.figures.map_or(0, |it| it.letters)) }
                         }
                     }
                 }

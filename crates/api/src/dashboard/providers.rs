@@ -32,7 +32,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, viewer: Viewer) -> Result<
                         @for it in &providers {
                             tr {
                                 td { (it.name) }
-                                td { (it.address) }
+                                td { @if viewer.may_write() { (it.address) } @else { "–" } }
                                 td {
                                     @match it.open_for_ms {
                                         None => span .status.completed { span aria-hidden="true" { "●" } " closed" },

@@ -13,26 +13,38 @@ use maud::html;
 
 /// Makes `answer`, which is that of a problem, a page, if whoever asked wants one.
 pub(crate) fn page(app: &App, parts: &Parts, problem: &Problem, answer: &mut Response) {
+    // A token that is worth nothing is not to be sent again: each time counts as a wrong one.
+    if matches!(problem.status(), 401 | 429)
+        && let Some(forgotten) = session::forget_what_is_held(app, &parts.headers)
+    {
+        answer.headers_mut().append(SET_COOKIE, forgotten);
+    }
     let accepts = parts.headers.get(ACCEPT).and_then(|it| it.to_str().ok());
     if !accepts.is_some_and(|accepts| accepts.contains("text/html")) {
         return;
     }
     let viewer = Viewer::of(app, parts);
     let mut page = if problem.status() == 401 {
-        let mut page = sign_in(&viewer, Some(problem.detail()));
-        let forgotten = session::forget(app, &parts.headers);
-        page.headers_mut().append(SET_COOKIE, forgotten);
-        page
+        sign_in(&viewer, Some(problem.detail()))
     } else {
         explained(&viewer, problem)
     };
+    let kept: Vec<_> = answer
+        .headers()
+        .get_all(SET_COOKIE)
+        .iter()
+        .cloned()
+        .collect();
     answer.headers_mut().remove(CONTENT_LENGTH);
     answer.headers_mut().extend(page.headers_mut().drain());
+    for cookie in kept {
+        answer.headers_mut().append(SET_COOKIE, cookie);
+    }
     *answer.body_mut() = std::mem::take(page.body_mut());
 }
 
 fn explained(viewer: &Viewer, problem: &Problem) -> Response {
-    let path = problem.code().as_str().replace('_', "-");
+    let path = problem.code().path();
     let page = Page {
         section: Section::Nowhere,
         title: problem.title(),

@@ -12,7 +12,7 @@ use crate::extract;
 use crate::problem::{Code, Problem};
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -63,18 +63,29 @@ impl Theme {
     }
 }
 
-/// Has the token of a browser's cookie speak for it, as the header of any other client does. On
-/// paths of the dashboard only: a cookie is sent by the browser, whoever makes it ask.
+/// Has the token of a browser's cookie speak for it, as the header of any other client does. For
+/// reads everywhere, so that links lead on; for more on paths of the dashboard only, whose forms
+/// carry a secret: a cookie is sent by the browser, whoever makes it ask.
 pub(crate) fn lend_token(app: &App, request: &mut Request) {
-    let path = request.uri().path();
-    if !path.starts_with("/ui/") || request.headers().contains_key(AUTHORIZATION) {
+    let headers = request.headers();
+    if !headers.contains_key(COOKIE) || headers.contains_key(AUTHORIZATION) {
         return;
     }
-    let lent = cookie(request.headers(), &name(app))
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !reads && !request.uri().path().starts_with("/ui/") {
+        return;
+    }
+    let lent = cookie(headers, &name(app))
         .and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
     if let Some(value) = lent {
         request.headers_mut().insert(AUTHORIZATION, value);
     }
+}
+
+/// The cookie that takes the place of a token's, where the browser has one.
+pub(super) fn forget_what_is_held(app: &App, headers: &HeaderMap) -> Option<HeaderValue> {
+    let held = cookie(headers, &name(app)).is_some();
+    held.then(|| forget(app, headers))
 }
 
 /// The name of the cookie that holds the token for this store.
@@ -104,16 +115,34 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         })
 }
 
-/// A cookie that only this site is sent, and no script reads.
-fn set(name: &str, value: &str, seconds: u32, headers: &HeaderMap) -> HeaderValue {
+/// To whom a cookie is sent.
+#[derive(Clone, Copy)]
+enum SentTo {
+    /// This site's own pages only: not who comes by a link from elsewhere.
+    Ours,
+    /// Whoever comes by a link, too.
+    Links,
+}
+
+/// A cookie that no script reads.
+fn set(
+    name: &str,
+    value: &str,
+    seconds: u32,
+    (sent_to, headers): (SentTo, &HeaderMap),
+) -> HeaderValue {
+    let site = match sent_to {
+        SentTo::Ours => "Strict",
+        SentTo::Links => "Lax",
+    };
     let secure = if is_https(headers) { "; Secure" } else { "" };
     let text =
-        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={site}{secure}");
     HeaderValue::from_str(&text).expect("names, tokens and numbers are ASCII")
 }
 
 /// Whether the browser came by HTTPS, as the proxy in front says.
-fn is_https(headers: &HeaderMap) -> bool {
+pub(super) fn is_https(headers: &HeaderMap) -> bool {
     let proto = headers.get("x-forwarded-proto");
     proto.is_some_and(|proto| proto.as_bytes() == b"https")
 }
@@ -124,7 +153,7 @@ pub(super) fn csrf(headers: &HeaderMap) -> (Box<str>, Option<HeaderValue>) {
         return (secret.into(), None);
     }
     let secret = format!("{:032x}", rand::random::<u128>());
-    let cookie = set(CSRF, &secret, SIGNED_IN_S, headers);
+    let cookie = set(CSRF, &secret, SIGNED_IN_S, (SentTo::Links, headers));
     (secret.into(), Some(cookie))
 }
 
@@ -196,7 +225,13 @@ pub(super) async fn sign_in(
     };
     match known {
         Ok(_identity) => {
-            let cookie = set(&name(&app), form.get("token"), SIGNED_IN_S, &headers);
+            let name = name(&app);
+            let cookie = set(
+                &name,
+                form.get("token"),
+                SIGNED_IN_S,
+                (SentTo::Ours, &headers),
+            );
             Ok(back(viewer.root, Some(cookie)))
         }
         Err(problem) if problem.status() == 401 => Ok(refused::sign_in(
@@ -219,8 +254,8 @@ pub(super) async fn sign_out(
 }
 
 /// The cookie that takes the token's place.
-pub(super) fn forget(app: &App, headers: &HeaderMap) -> HeaderValue {
-    set(&name(app), "", 0, headers)
+fn forget(app: &App, headers: &HeaderMap) -> HeaderValue {
+    set(&name(app), "", 0, (SentTo::Ours, headers))
 }
 
 /// Remembers how pages are to look.
@@ -232,7 +267,7 @@ pub(super) async fn choose_theme(
     let headers = request.headers().clone();
     let form = Form::read(&app, request).await?;
     let theme = Theme::parse(form.get("theme")).unwrap_or_default();
-    let cookie = set(THEME, theme.as_str(), THEME_S, &headers);
+    let cookie = set(THEME, theme.as_str(), THEME_S, (SentTo::Links, &headers));
     let page = Page::after(viewer.root, form.get("page"));
     Ok(back(&page, Some(cookie)))
 }

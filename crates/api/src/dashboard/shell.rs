@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use axum::extract::FromRequestParts;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use domain::Timestamp;
 use domain::token::TokenScope;
@@ -75,7 +75,11 @@ impl Viewer {
         let context = parts.extensions.get::<Context>();
         Self {
             root: root(&parts.uri),
-            page: page(&parts.uri),
+            page: if parts.method == Method::GET {
+                page(&parts.uri)
+            } else {
+                Box::default()
+            },
             theme: Theme::of(&parts.headers),
             csrf,
             cookie,
@@ -233,6 +237,8 @@ fn footer(viewer: &Viewer) -> Markup {
             }))
             @if viewer.is_signed_in {
                 (viewer.form("logout", &html! { button .plain { "Sign out" } }))
+            } @else if !viewer.may_write() {
+                a href={ (root) "login" } { "Sign in" }
             }
         }
     }

@@ -43,13 +43,16 @@ fn asset(name: &str, bytes: &'static [u8], is_gzipped: bool) -> Asset {
     }
 }
 
-/// What was compressed.
-pub(super) fn unpacked(gzipped: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::new();
-    GzDecoder::new(gzipped)
-        .read_to_end(&mut plain)
-        .expect("a test has unpacked it");
-    plain
+/// The viewer for whoever takes nothing compressed: unpacked once, and kept.
+pub(super) fn unpacked() -> &'static [u8] {
+    static PLAIN: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut plain = Vec::new();
+        GzDecoder::new(ASSETS[0].bytes)
+            .read_to_end(&mut plain)
+            .expect("a test has unpacked it");
+        plain
+    });
+    &PLAIN
 }
 
 /// The page; for who runs no scripts, the list of operations.

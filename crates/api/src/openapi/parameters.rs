@@ -54,10 +54,7 @@ fn described(name: &str, is_in_query: bool) -> Option<(Value, Value)> {
         "product_id" | "item_id" => (text(ItemId::MAX, TEXT), json!("pen")),
         "customer_id" => (text(128, TEXT), json!("cust1")),
         "key" | "Idempotency-Key" => (text(KEY_MAX, KEY), json!("order-4711")),
-        "code" => {
-            let path = |code: Code| code.as_str().replace('_', "-");
-            (words(Code::ALL.map(path).into()), json!("not-found"))
-        }
+        "code" => (words(Code::ALL.map(Code::path).into()), json!("not-found")),
         "limit" => {
             let limit = json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 20 });
             (limit, json!(20))

@@ -491,6 +491,11 @@ impl Code {
         self.row().code
     }
 
+    /// What stands after `/problems/`.
+    pub(crate) fn path(self) -> String {
+        self.as_str().replace('_', "-")
+    }
+
     pub(crate) fn row(self) -> &'static Row {
         &ROWS[self as usize]
     }

@@ -111,3 +111,15 @@ fn a_route_has_one_template() {
     assert_eq!(template("/"), "/");
     assert_eq!(template("/wp-login.php"), "other");
 }
+
+#[test]
+fn every_page_is_counted_by_its_template() {
+    let shown = format!("{:?}", all_routes());
+    let pages = shown.split('"').filter(|word| word.starts_with("/ui"));
+    let mut count = 0;
+    for page in pages.filter(|page| *page != "/ui/{*rest}") {
+        assert_ne!(template(page), "other", "{page}");
+        count += 1;
+    }
+    assert!(count > 20, "{count}");
+}

@@ -28,13 +28,21 @@ use utoipa::ToSchema;
 
 /// The most letters that one request looks at, whatever it asks for.
 const SCAN_MAX: usize = 10_000;
+/// The most letters that are read at once.
+const READ_MAX: usize = 1_000;
 /// The most orders that one request brings back.
 const REDRIVE_MAX: u64 = 1_000;
-/// How many letters wait, by their reason, then by their step.
-pub(crate) type Tally = BTreeMap<String, BTreeMap<String, u64>>;
+/// How many letters wait, as far as they were looked at.
+#[derive(Default)]
+pub(crate) struct Tally {
+    /// By their reason, then by their step.
+    pub(crate) waiting: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Whether all letters were looked at.
+    pub(crate) is_whole: bool,
+}
 
 /// The most letters that are counted by what went wrong.
-pub(crate) const TALLIED_MAX: usize = 1_000;
+const TALLIED_MAX: usize = 1_000;
 /// What the cursors of the list are bound to.
 const CURSORS: &str = "dead-letters";
 
@@ -425,15 +433,15 @@ pub(crate) async fn tally(app: &App) -> Result<Tally, Problem> {
         reason: None,
         states: States::One(LetterState::Waiting),
     };
-    let (letters, _) = find(app, &wanted, None, TALLIED_MAX).await?;
-    let mut tally = Tally::new();
+    let (letters, next) = find(app, &wanted, None, TALLIED_MAX).await?;
+    let mut tally = Tally {
+        is_whole: next.is_none(),
+        ..Tally::default()
+    };
     for Found { letter, .. } in letters {
         let step = letter.step.unwrap_or_default();
-        *tally
-            .entry(letter.reason)
-            .or_default()
-            .entry(step)
-            .or_default() += 1;
+        let steps = tally.waiting.entry(letter.reason).or_default();
+        *steps.entry(step).or_default() += 1;
     }
     Ok(tally)
 }
@@ -450,7 +458,7 @@ async fn find(
         let query = RecordQuery {
             kind: RecordKind::Letter,
             after,
-            limit: LIMIT_MAX,
+            limit: READ_MAX,
         };
         let page = app.store.list(query).await?;
         for (id, record) in page.items {

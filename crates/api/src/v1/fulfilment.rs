@@ -110,6 +110,7 @@ pub(crate) struct RulingBody {
 /// What somebody wants the next one to know.
 #[derive(ToSchema)]
 #[schema(as = NewNote)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `note` reads")]
 pub(crate) struct NoteBody {
     /// In a sentence or two; kept in the timeline.
@@ -283,19 +284,14 @@ pub(crate) async fn note(
     what["note"] = note.as_str().into();
 
     let order = changing::order(&app, id, &preconditions, |order| {
-        if !order.fulfil {
-            // Nobody fulfils it, so nobody is to be woken.
-            let changes = changing::moment(&app, |moment| {
-                fulfil::note(Case::new(order), what.clone(), moment).changes
-            });
-            return Ok(WriteSet {
-                claim: None,
-                changes,
-            });
-        }
-        let act =
-            |case, moment: &mut fulfil::Moment<'_>| Ok(fulfil::note(case, what.clone(), moment));
-        Ok(changing::operated(&app, Case::new(order), act)?)
+        // Nobody is woken by it: an order that waits for its next try goes on waiting.
+        let changes = changing::moment(&app, |moment| {
+            fulfil::note(Case::new(order), what.clone(), moment).changes
+        });
+        Ok(WriteSet {
+            claim: None,
+            changes,
+        })
     })
     .await?;
 

@@ -1,7 +1,7 @@
 //! Looks now and then whether what must never change can still not be changed, and shows it as a metric.
 //!
 //! Only the check that looks at the schema runs here: it costs the same however many orders there are.
-//! Each of the others reads every order, and is `orderd verify`\'s, which runs beside a server.
+//! Each of the others reads every order, and is `orderd verify`'s, which runs beside a server.
 
 use api::App;
 use std::sync::Arc;

@@ -63,7 +63,15 @@ fn cookie(answer: &Answer, name: &str) -> String {
     let cookies = answer.headers.get_all("set-cookie").iter();
     let mut cookies = cookies.map(|it| it.to_str().unwrap());
     let cookie = cookies.find(|it| it.starts_with(name)).unwrap();
-    assert!(cookie.contains("; HttpOnly; SameSite=Strict"), "{cookie}");
+    let site = if name == "orderd_session_" {
+        "Strict"
+    } else {
+        "Lax"
+    };
+    assert!(
+        cookie.contains(&format!("; HttpOnly; SameSite={site}")),
+        "{cookie}"
+    );
     cookie.split(';').next().unwrap().to_owned()
 }
 
@@ -319,9 +327,12 @@ async fn where_strangers_may_not_look_a_token_lets_a_browser_in() {
     let page = look(&service, "/ui/orders", &session).await;
     assert_eq!(page.status, 200);
     assert!(page.body.contains("Sign out"), "{}", page.body);
-    // It opens the dashboard only: a browser sends cookies whoever makes it ask.
-    let elsewhere = look(&service, "/v1/orders", &session).await;
-    elsewhere.assert_problem(401, "unauthorized");
+    // Elsewhere it lets read only: a browser sends cookies whoever makes it ask.
+    assert_eq!(look(&service, "/v1/orders", &session).await.status, 200);
+    let headers = [("cookie", &*session), ("idempotency-key", "k")];
+    let placing = service.send("POST", "/v1/orders", &headers, ORDER).await;
+    placing.assert_problem(401, "unauthorized");
+    assert_eq!(look(&service, "/ui", &session).await.status, 303);
 
     let signed_out = press(&service, "/ui/logout", &session, "").await;
     assert!(cookie(&signed_out, "orderd_session_").ends_with('='));
@@ -373,9 +384,42 @@ async fn a_token_that_was_revoked_is_forgotten_by_the_browser() {
     let revoke = Request::delete(format!("/v1/tokens/{id}")).header("host", "orderd");
     let revoke = revoke.extension(Owner).body(Body::empty()).unwrap();
     assert_eq!(service.send_as_is(revoke).await.status, 204);
-    let refused = look(&service, "/ui/", &session).await;
-    assert_eq!(refused.status, 401);
-    assert!(cookie(&refused, "orderd_session_").ends_with('='));
+    // Each of a page's requests counts as a wrong token until the browser forgets it.
+    for path in ["/ui/", "/ui/live"] {
+        let headers = [("cookie", &*session)];
+        let refused = service.send("GET", path, &headers, "").await;
+        assert_eq!(refused.status, 401);
+        assert!(cookie(&refused, "orderd_session_").ends_with('='));
+    }
+    // Whoever comes by a link from elsewhere has sent none, and keeps it.
+    let without = look(&service, "/ui/", "").await;
+    let forgotten = without.headers.get_all("set-cookie").iter();
+    let mut forgotten = forgotten.filter(|it| it.to_str().unwrap().starts_with("orderd_session"));
+    assert_eq!((without.status, forgotten.next()), (401, None));
+}
+
+#[tokio::test]
+async fn strangers_may_choose_a_theme() {
+    let service = Service::with(|settings| settings.anonymous = Anonymous::None).await;
+    let chosen = press(&service, "/ui/theme", "", "theme=dark&page=login").await;
+    assert_eq!(
+        (chosen.status, chosen.header("location")),
+        (303, Some("./login"))
+    );
+}
+
+#[tokio::test]
+async fn a_customer_may_have_an_id_like_an_orders() {
+    let service = Service::new().await;
+    let customer = "019e72e2-8400-7001-8000-0000000000aa";
+    let order = ORDER.replace("cust1", customer);
+    let id = service.place("k", &order).await.field("order_id");
+    let listed = look(&service, &format!("/ui/orders?customer_id={customer}"), "").await;
+    assert!(
+        listed.status == 200 && listed.body.contains(&id),
+        "{}",
+        listed.body
+    );
 }
 
 #[tokio::test]

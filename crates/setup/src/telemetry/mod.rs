@@ -38,9 +38,10 @@ impl Telemetry {
     }
 
     /// Sends the spans that were recorded so far: for a process that is put to sleep between requests.
-    pub fn flush_spans(&self) {
+    /// A collector that is away holds up nobody for long.
+    pub async fn flush_spans(&self) {
         if let Some(traces) = &self.traces {
-            traces.flush();
+            traces.flush().await;
         }
     }
 

@@ -15,10 +15,14 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span as Recording};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tracing::warn;
 
 /// How long a stop waits for spans to be sent.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
+/// How long a process that is put to sleep afterwards waits for them.
+const SEND_MAX: Duration = Duration::from_millis(500);
 /// What this service is called, unless the environment says otherwise.
 const NAME: &str = "orderd";
 
@@ -60,10 +64,15 @@ impl Traces {
         Arc::new(Otel(self.0.tracer(NAME)))
     }
 
-    /// Sends what was recorded so far.
-    pub(super) fn flush(&self) {
-        if let Err(error) = self.0.force_flush() {
-            warn!("Could not send spans: {error}");
+    /// Sends what was recorded so far, waiting no longer than [`SEND_MAX`].
+    pub(super) async fn flush(&self) {
+        let provider = self.0.clone();
+        // It waits as threads do, and others have work to do on this one.
+        let sent = spawn_blocking(move || provider.force_flush());
+        match timeout(SEND_MAX, sent).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => warn!("Could not send spans: {error}"),
+            Ok(Err(_)) | Err(_) => warn!("Could not send spans in time"),
         }
     }
 
