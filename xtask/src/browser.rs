@@ -4,7 +4,7 @@ use anyhow::Result;
 use std::path::Path;
 use std::process::Command;
 use xtask::finish;
-use xtask::tools::{from_debian, output};
+use xtask::tools::{from_debian, on_path, output};
 
 /// Runs the checks whose names hold one of `words`, or all; with `ORDERD_PICTURES` in the
 /// environment, those of the documentation are taken anew.
@@ -15,7 +15,11 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<()> {
 
 /// Runs the checks with this binary.
 pub(crate) fn check(root: &Path, program: &Path, words: &[String]) -> Result<()> {
-    let chromium = from_debian("chromium", &["chromium", "fonts-dejavu-core"])?;
+    // Ubuntu has no package of it, but its machines for workflows have the other one.
+    let chromium = match on_path("google-chrome") {
+        Some(chrome) => chrome,
+        None => from_debian("chromium", &["chromium", "fonts-dejavu-core"])?,
+    };
     let npm = from_debian("npm", &["nodejs", "npm"])?;
     let tests = root.join("ui-tests");
     let quietly = ["ci", "--no-audit", "--no-fund", "--silent"];

@@ -1,7 +1,7 @@
 //! Checks of the finished thing, some side by side: most of them wait, for orders, for an emulator or
 //! for a compiler.
 
-use crate::{book, browser, deploy, examples, schema_check};
+use crate::{book, browser, deploy, examples, schema_check, vendor};
 use anyhow::{Result, bail, ensure};
 use std::path::Path;
 use std::thread::{self, ScopedJoinHandle};
@@ -17,7 +17,12 @@ const USED: [Lane; 3] = [
         ("book", |root| holds(book::run(root, &[]))),
         ("examples", |root| holds(examples::run(root, &[]))),
     ],
-    &[("descriptions", |root| holds(schema_check::run(root, &[])))],
+    &[
+        ("viewer of the documents", |root| {
+            holds(vendor::run(root, &[]))
+        }),
+        ("descriptions", |root| holds(schema_check::run(root, &[]))),
+    ],
 ];
 
 /// Everything that is deployed, and everything that users meet.
