@@ -7,6 +7,7 @@
 
 const TRIES = 8; // about a minute in all
 const TIMEOUT_MS = 5_000; // for one try
+const AFTER_MAX_S = 60; // Retry-After is heeded, but not for ever
 
 export class Refused extends Error {
   constructor(problem) {
@@ -27,7 +28,7 @@ export async function placeOrder(url, order, { key, token }) {
       const answer = await fetch(`${url}/v1/orders`, { method: "POST", headers, body, signal });
       if (answer.ok) return await answer.json();
       problem = await problemOf(answer);
-      after = Number(answer.headers.get("Retry-After")) || 0;
+      after = Math.min(Number(answer.headers.get("Retry-After")) || 0, AFTER_MAX_S);
     } catch (lost) {
       // No answer, or a torn one: the order may be there.
       problem = { code: "no_answer", detail: String(lost), retryable: true };
@@ -40,22 +41,25 @@ export async function placeOrder(url, order, { key, token }) {
   throw new Refused(problem);
 }
 
-// The problem document; where a proxy answered with a page of its own, one in its place.
+// The problem document; where a proxy answered with a page or JSON of its own, one in its place.
 async function problemOf(answer) {
   const text = await answer.text();
   try {
-    return JSON.parse(text);
+    const problem = JSON.parse(text);
+    if (typeof problem?.code === "string") return problem;
   } catch {
-    const retryable = [408, 429, 500, 502, 503, 504].includes(answer.status);
-    return { code: "not_ours", detail: `HTTP ${answer.status}`, retryable };
+    // A page: as what has no code.
   }
+  const retryable = [408, 429, 500, 502, 503, 504].includes(answer.status);
+  return { code: "not_ours", detail: `HTTP ${answer.status}`, retryable };
 }
 
 // In Node, `node place_order.mjs URL KEY ORDER_JSON`.
 if (typeof process !== "undefined" && process.argv[1]?.endsWith("place_order.mjs")) {
   const [url, key, order] = process.argv.slice(2);
+  const token = process.env.ORDERD_TOKEN;
   try {
-    console.log(JSON.stringify(await placeOrder(url, JSON.parse(order), { key })));
+    console.log(JSON.stringify(await placeOrder(url, JSON.parse(order), { key, token })));
   } catch (error) {
     console.error(`refused: ${error.message}`);
     process.exitCode = 1;

@@ -6,7 +6,9 @@ The key names what the customer wanted, not the request: keep it with the cart *
 process that dies in the middle asks again under the same one, and gets the same order.
 """
 
+import http.client
 import json
+import os
 import random
 import sys
 import time
@@ -15,6 +17,8 @@ import urllib.request
 
 TRIES = 8  # about a minute in all
 TIMEOUT = 5  # seconds for one try
+AFTER_MAX = 60.0  # seconds: Retry-After is heeded, but not for ever
+LOST = (OSError, ValueError, http.client.HTTPException)  # no answer, or a torn one
 
 
 class Refused(Exception):
@@ -42,8 +46,8 @@ def place_order(url, order, key, token=None):
             if not problem.get("retryable"):
                 raise Refused(problem) from None
             wanted = answer.headers.get("Retry-After", "")
-            after = float(wanted) if wanted.isdigit() else 0.0
-        except (OSError, ValueError) as lost:  # no answer, or a torn one: the order may be there
+            after = min(float(wanted), AFTER_MAX) if wanted.isdecimal() else 0.0
+        except LOST as lost:  # the order may be there
             problem = {"code": "no_answer", "detail": str(lost), "retryable": True}
         if tried + 1 < TRIES:
             # Full jitter, so that clients that failed together do not come back together.
@@ -52,17 +56,20 @@ def place_order(url, order, key, token=None):
 
 
 def problem_of(answer):
-    """The problem document; where a proxy answered with a page of its own, one in its place."""
+    """The problem document; where a proxy answered with a page or JSON of its own, one in its place."""
     try:
-        return json.loads(answer.read())
-    except (OSError, ValueError):
-        passing = answer.code in (408, 429, 500, 502, 503, 504)
-        return {"code": "not_ours", "detail": f"HTTP {answer.code}", "retryable": passing}
+        problem = json.loads(answer.read())
+    except LOST:
+        problem = None
+    if isinstance(problem, dict) and isinstance(problem.get("code"), str):
+        return problem
+    passing = answer.code in (408, 429, 500, 502, 503, 504)
+    return {"code": "not_ours", "detail": f"HTTP {answer.code}", "retryable": passing}
 
 
 if __name__ == "__main__":
     try:
         url, key, order = sys.argv[1:]
-        print(json.dumps(place_order(url, json.loads(order), key)))
+        print(json.dumps(place_order(url, json.loads(order), key, os.environ.get("ORDERD_TOKEN"))))
     except Refused as refused:
         sys.exit(f"refused: {refused}")

@@ -66,5 +66,10 @@ func main() {
 		}
 		response.WriteHeader(http.StatusNoContent) // and not before it is done: all else has it sent again
 	}
-	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Args[1], http.HandlerFunc(receive)))
+	server := &http.Server{
+		Addr: "127.0.0.1:" + os.Args[1], Handler: http.HandlerFunc(receive),
+		// For who connects and sends nothing, or reads nothing.
+		ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+	}
+	log.Fatal(server.ListenAndServe())
 }

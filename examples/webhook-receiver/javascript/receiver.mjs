@@ -7,7 +7,9 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
-const SECRET = Buffer.from(process.env.WEBHOOK_SECRET.replace(/^whsec_/, ""), "base64");
+const SECRET = Buffer.from((process.env.WEBHOOK_SECRET ?? "").replace(/^whsec_/, ""), "base64");
+// Anybody can sign with nothing.
+if (SECRET.length === 0) throw new Error("WEBHOOK_SECRET is not one: it is what `orderd webhook create` printed");
 const TOLERANCE_S = 5 * 60;
 const BODY_MAX = 64 * 1024;
 const seen = new Set(); // in earnest: a unique column in your database, written in the transaction of what you do

@@ -15,7 +15,9 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-SECRET = base64.b64decode(os.environ["WEBHOOK_SECRET"].removeprefix("whsec_"))
+SECRET = base64.b64decode(os.environ.get("WEBHOOK_SECRET", "").removeprefix("whsec_"))
+if not SECRET:  # anybody can sign with nothing
+    sys.exit("WEBHOOK_SECRET is not one: it is what `orderd webhook create` printed")
 TOLERANCE = 5 * 60  # seconds
 BODY_MAX = 64 * 1024
 turn = threading.Lock()  # events of several orders come at once
@@ -24,7 +26,7 @@ seen = set()  # in earnest: a unique column in your database, written in the tra
 
 def is_genuine(headers, body):
     message_id, sent_at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    if not sent_at.isdigit() or abs(time.time() - int(sent_at)) > TOLERANCE:
+    if not sent_at.isdecimal() or abs(time.time() - int(sent_at)) > TOLERANCE:
         return False
     signed = f"{message_id}.{sent_at}.".encode() + body
     wanted = b"v1," + base64.b64encode(hmac.digest(SECRET, signed, hashlib.sha256))
@@ -34,11 +36,13 @@ def is_genuine(headers, body):
 
 
 class Receiver(BaseHTTPRequestHandler):
+    timeout = 10  # seconds for who connects and sends nothing
+
     def do_POST(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > BODY_MAX:
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > BODY_MAX:
             return self.answer(413)
-        body = self.rfile.read(length)
+        body = self.rfile.read(int(length))
         if not is_genuine(self.headers, body):
             return self.answer(401)
         with turn:

@@ -21,6 +21,16 @@ pub(super) enum Fate {
     Busy,
     /// What is in between answers with a page of its own, which is no problem document.
     BadGateway,
+    /// The same, in JSON.
+    JsonGateway,
+    /// The same, in JSON that is no object.
+    NullGateway,
+    /// The server does it, and the line is cut within its answer: after the head and half the body.
+    Torn,
+    /// The same, within the first line of the answer.
+    TornHead,
+    /// The line is cut within the body of a refusal.
+    TornBusy,
     /// All is well.
     Passes,
     /// The answer is a stream, and is cut after so many of its empty lines.
@@ -98,14 +108,31 @@ fn serve(
     };
     match fate {
         Fate::Hangs => drop(client.read(&mut [0; 64])),
-        Fate::Busy => answer(client, "503 Service Unavailable", BUSY_HEAD, BUSY_BODY)?,
-        Fate::BadGateway => answer(
-            client,
-            "502 Bad Gateway",
-            "Content-Type: text/html\r\n",
-            "<h1>502</h1>",
-        )?,
+        Fate::Busy => answer(client, UNAVAILABLE, BUSY_HEAD, BUSY_BODY)?,
+        Fate::TornBusy => {
+            let mut torn = Vec::new();
+            answer(&mut torn, UNAVAILABLE, BUSY_HEAD, BUSY_BODY)?;
+            client.write_all(&torn[..half_of_body(&torn)?])?;
+        }
+        Fate::BadGateway => {
+            let html = "Content-Type: text/html\r\n";
+            answer(client, "502 Bad Gateway", html, "<h1>502</h1>")?;
+        }
+        Fate::JsonGateway => {
+            let body = r#"{"message":"Service Unavailable"}"#;
+            answer(client, UNAVAILABLE, JSON_HEAD, body)?;
+        }
+        Fate::NullGateway => answer(client, UNAVAILABLE, JSON_HEAD, "null")?,
         Fate::Cut => drop(forward(&sent, port, "")?.read_to_end(&mut Vec::new())),
+        Fate::Torn | Fate::TornHead => {
+            let mut whole = Vec::new();
+            forward(&sent, port, "")?.read_to_end(&mut whole)?;
+            let end = match fate {
+                Fate::Torn => half_of_body(&whole)?,
+                _ => "HTTP/1.1 2".len(),
+            };
+            client.write_all(&whole[..end])?;
+        }
         Fate::FailsAfterCommit => {
             let mut server = forward(&sent, port, "X-Debug-Fail-After-Commit: true\r\n")?;
             std::io::copy(&mut server, &mut client)?;
@@ -118,10 +145,19 @@ fn serve(
     Ok(client.shutdown(Shutdown::Both)?)
 }
 
+/// Where an answer is torn.
+fn half_of_body(answer: &[u8]) -> Result<usize> {
+    let head = answer.windows(4).position(|it| it == b"\r\n\r\n");
+    let head = head.context("an answer has a head")? + 4;
+    Ok(head.midpoint(answer.len()))
+}
+
+const UNAVAILABLE: &str = "503 Service Unavailable";
+const JSON_HEAD: &str = "Content-Type: application/json\r\n";
 const BUSY_HEAD: &str = "Content-Type: application/problem+json\r\nRetry-After: 1\r\n";
 const BUSY_BODY: &str = r#"{"code":"unavailable","status":503,"retryable":true,"detail":"busy"}"#;
 
-fn answer(mut client: &TcpStream, status: &str, head: &str, body: &str) -> Result<()> {
+fn answer(mut client: impl Write, status: &str, head: &str, body: &str) -> Result<()> {
     let length = body.len();
     let connection = "Connection: close";
     write!(
@@ -179,7 +215,8 @@ fn read(client: &TcpStream) -> Result<Sent> {
 /// Sends a request on, with more headers; gives the line on which its answer comes.
 fn forward(sent: &Sent, port: u16, more: &str) -> Result<TcpStream> {
     let mut server = TcpStream::connect(("127.0.0.1", port))?;
-    let own = ["connection", "keep-alive"];
+    // The server knows no token: that one is brought is looked at here.
+    let own = ["connection", "keep-alive", "authorization"];
     let is_own = |line: &&String| {
         let name = line.split(':').next().unwrap_or_default();
         !own.iter().any(|it| name.eq_ignore_ascii_case(it))

@@ -9,7 +9,7 @@ use std::path::Path;
 /// A fault: in which example, what stands there, and what a person might have written.
 struct Fault(&'static str, &'static str, &'static str, &'static str);
 
-const FAULTS: [Fault; 16] = [
+const FAULTS: [Fault; 22] = [
     Fault(
         "python/place_order.py",
         "another key each time",
@@ -19,13 +19,13 @@ const FAULTS: [Fault; 16] = [
     Fault(
         "python/place_order.py",
         "no retry without an answer",
-        "except (OSError, ValueError) as lost:",
+        "except LOST as lost:",
         "except ZeroDivisionError as lost:",
     ),
     Fault(
         "python/place_order.py",
         "Retry-After is not read",
-        "float(wanted) if wanted.isdigit() else 0.0",
+        "min(float(wanted), AFTER_MAX) if wanted.isdecimal() else 0.0",
         "0.0",
     ),
     Fault(
@@ -33,6 +33,30 @@ const FAULTS: [Fault; 16] = [
         "all is retried",
         "if not problem.get(\"retryable\"):",
         "if False:",
+    ),
+    Fault(
+        "python/place_order.py",
+        "a torn answer is no lost one",
+        "(OSError, ValueError, http.client.HTTPException)",
+        "(OSError, ValueError)",
+    ),
+    Fault(
+        "python/place_order.py",
+        "any object is a problem document",
+        " and isinstance(problem.get(\"code\"), str)",
+        "",
+    ),
+    Fault(
+        "javascript/place_order.mjs",
+        "any JSON is a problem document",
+        "if (typeof problem?.code === \"string\") return",
+        "return",
+    ),
+    Fault(
+        "go/place_order.go",
+        "any JSON is a problem document",
+        " || problem.Code == \"\"",
+        "",
     ),
     Fault(
         "javascript/place_order.mjs",
@@ -55,8 +79,8 @@ const FAULTS: [Fault; 16] = [
     Fault(
         "go/place_order.go",
         "Retry-After is not waited for",
-        "time.Sleep(after + ",
-        "time.Sleep(0*after + ",
+        "time.After(after + ",
+        "time.After(0*after + ",
     ),
     Fault(
         "curl/place_order.sh",
@@ -87,6 +111,18 @@ const FAULTS: [Fault; 16] = [
         "the id is not signed",
         "f\"{message_id}.{sent_at}.\"",
         "f\"{sent_at}.\"",
+    ),
+    Fault(
+        "webhook-receiver/python/receiver.py",
+        "it starts without a secret",
+        "if not SECRET:",
+        "if False:",
+    ),
+    Fault(
+        "webhook-receiver/javascript/receiver.mjs",
+        "it starts without a secret",
+        "SECRET.length === 0",
+        "false",
     ),
     Fault(
         "webhook-receiver/javascript/receiver.mjs",

@@ -20,6 +20,8 @@ use xtask::servers::daemon::free_port;
 
 /// How long an order may take to be completed, and told.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long nothing more has to come, once all that is expected did.
+const SILENCE: Duration = Duration::from_millis(300);
 /// Beyond what any receiver bears.
 const OLD_S: u64 = 3_600;
 
@@ -34,6 +36,7 @@ pub(super) fn receives(site: &Site, program: impl Fn() -> Result<Command>) -> Re
         &json!({ "url": format!("{url}/hook") }).to_string(),
     )?;
     ensure!(status == 201, "the webhook: {status} {body}");
+    needs_a_secret(port, program()?)?;
     let webhook: Value = serde_json::from_str(&body)?;
     let secret = webhook["secret"].as_str().context("it has a secret")?;
     let mut command = program()?;
@@ -65,6 +68,29 @@ pub(super) fn receives(site: &Site, program: impl Fn() -> Result<Command>) -> Re
     Ok(format!(
         "{heard} events, verified; forged, old and repeated ones refused"
     ))
+}
+
+/// Whether it does not start with an empty secret, with which anybody can sign.
+fn needs_a_secret(port: u16, mut program: Command) -> Result<()> {
+    program
+        .arg(port.to_string())
+        .env("WEBHOOK_SECRET", "whsec_");
+    program.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = Ended(program.spawn()?);
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.0.try_wait()? {
+            ensure!(
+                !status.success(),
+                "without a secret it ends, and is content"
+            );
+            return Ok(());
+        }
+        let listens = TcpStream::connect(("127.0.0.1", port)).is_ok();
+        ensure!(!listens, "it starts without a secret");
+        ensure!(begun.elapsed() < PATIENCE, "without a secret it hangs");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Places an order; gives how many of its events were told until it was completed.
@@ -133,6 +159,13 @@ impl Forger {
                 &|_| other.clone(),
                 false,
             ),
+            attempt(
+                "a signature of an empty key",
+                "f0",
+                now,
+                &|_| signed(&[], "f0", now, body),
+                false,
+            ),
             attempt("no signature", "f2", now, &|_| String::new(), false),
             attempt(
                 "half a signature",
@@ -171,17 +204,29 @@ impl Forger {
             let taken = (200..300).contains(&status);
             ensure!(taken == attempt.taken, "{}: {status}", attempt.what);
         }
-        let mut heard = 0;
-        while let Ok(line) = lines.recv_timeout(Duration::from_millis(300)) {
-            heard += usize::from(line == "forged by-hand");
+        let (mut heard, begun) = (0, Instant::now());
+        loop {
+            let left = match heard {
+                0 | 1 => PATIENCE.saturating_sub(begun.elapsed()),
+                _ => SILENCE,
+            };
+            match lines.recv_timeout(left) {
+                Ok(line) => heard += usize::from(line == "forged by-hand"),
+                Err(_) => break,
+            }
         }
         ensure!(heard == 2, "of two genuine ones {heard} were dealt with");
         Ok(())
     }
 
     fn sign(&self, id: &str, at: u64, body: &str) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("any length is a key");
-        mac.update(format!("{id}.{at}.{body}").as_bytes());
-        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+        signed(&self.key, id, at, body)
     }
+}
+
+/// A signature, as webhooks have it.
+fn signed(key: &[u8], id: &str, at: u64, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length is a key");
+    mac.update(format!("{id}.{at}.{body}").as_bytes());
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }

@@ -205,7 +205,8 @@ fn the_kept_events_are_those_there_are() {
          `order.created.v1`), `data.detail` what there is to say of others. A type with another meaning would be\n\
          `.v2`; fields may be added.\n\n\
          Those that are told are in [live updates](../using/live-updates.md), [webhooks](../using/webhooks.md) and\n\
-         [topics](../queues.md); the others only in the order's own timeline.\n\n\
+         [topics](../queues.md); the others only in the order's own timeline. For programs they are described in\n\
+         [asyncapi.json](../asyncapi.json), also served at `/asyncapi.json`.\n\n\
          | type | told | |\n|---|---|---|\n",
     );
     for (kind, what) in EventKind::all().zip(docs) {
