@@ -204,23 +204,29 @@ impl Forger {
             let taken = (200..300).contains(&status);
             ensure!(taken == attempt.taken, "{}: {status}", attempt.what);
         }
-        let (mut heard, begun) = (0, Instant::now());
-        loop {
-            let left = match heard {
-                0 | 1 => PATIENCE.saturating_sub(begun.elapsed()),
-                _ => SILENCE,
-            };
-            match lines.recv_timeout(left) {
-                Ok(line) => heard += usize::from(line == "forged by-hand"),
-                Err(_) => break,
-            }
-        }
+        let heard = heard(lines, 2);
         ensure!(heard == 2, "of two genuine ones {heard} were dealt with");
         Ok(())
     }
 
     fn sign(&self, id: &str, at: u64, body: &str) -> String {
         signed(&self.key, id, at, body)
+    }
+}
+
+/// How many are dealt with: waits for so many, and then whether there are more.
+fn heard(lines: &Receiver<String>, expected: usize) -> usize {
+    let (mut heard, begun) = (0, Instant::now());
+    loop {
+        let left = if heard < expected {
+            PATIENCE.saturating_sub(begun.elapsed())
+        } else {
+            SILENCE
+        };
+        match lines.recv_timeout(left) {
+            Ok(line) => heard += usize::from(line == "forged by-hand"),
+            Err(_) => return heard,
+        }
     }
 }
 
