@@ -2,6 +2,7 @@
 //! says that the checks are blind.
 
 use super::{EXAMPLES, Site, side_by_side};
+use crate::deploy::walkthrough::curl;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::Path;
@@ -157,6 +158,9 @@ pub(super) fn run(site: &Site, root: &Path, is_wanted: impl Fn(&str) -> bool) ->
             println!("{path}, {what}: NOT SEEN");
         }
     }
+    // Without a server every fault would be seen.
+    let (status, _) = curl(&site.url(), "GET /livez", &[], "").context("the server is gone")?;
+    ensure!(status == 200, "the server is not well: {status}");
     ensure!(blind == 0, "{blind} planted faults were not seen");
     Ok(())
 }
