@@ -2,7 +2,7 @@
 //! book can be built.
 //!
 //! A fenced block is run if it says `console` (lines `$ command`, and under each what it prints) or `sh` (a
-//! script, which has to succeed). A page is run from its top to its end in a shell and a directory of its
+//! script, each command of which has to succeed). A page is run from its top to its end in a shell and a directory of its
 //! own, in which the clone's entries are linked. What cannot run here says so in its first line, with the
 //! reason: `console,not-run: needs Docker`. More such words are in `page`, and how output is compared in
 //! `expect`.

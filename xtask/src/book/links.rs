@@ -101,13 +101,31 @@ fn links(text: &str) -> Vec<(usize, String)> {
                 break;
             };
             rest = more;
-            let link = link.split(' ').next().unwrap_or_default();
-            if !link.is_empty() && !link.contains("://") && !link.starts_with("mailto:") {
-                links.push((number, link.to_owned()));
-            }
+            links.push((number, link.split(' ').next().unwrap_or_default()));
+        }
+        links.extend(pictures(line).into_iter().map(|link| (number, link)));
+    }
+    let is_ours = |it: &str| !it.is_empty() && !it.contains("://") && !it.starts_with("mailto:");
+    links.retain(|(_, link)| is_ours(link));
+    let owned = links.into_iter();
+    owned
+        .map(|(number, link)| (number, link.to_owned()))
+        .collect()
+}
+
+/// What a line of HTML shows: the one of `src`, and each of `srcset`.
+fn pictures(line: &str) -> Vec<&str> {
+    let mut pictures = Vec::new();
+    for attribute in ["src=\"", "srcset=\""] {
+        for after in line.split(attribute).skip(1) {
+            let value = after.split('"').next().unwrap_or_default();
+            let each = value
+                .split(',')
+                .filter_map(|it| it.split_whitespace().next());
+            pictures.extend(each);
         }
     }
-    links
+    pictures
 }
 
 /// What headings are called in links: as GitHub and mdBook name them.
@@ -177,8 +195,9 @@ mod tests {
         let leads = |link| leads(root.path(), Path::new("a.md"), link, &BTreeMap::new()).is_ok();
         assert!(leads("there.md") && leads("there.md#one") && leads("./there.md"));
         assert!(!leads("gone.md") && !leads("there.md#two"));
-        let text = "[a](b.md) [c](https://d) [e](#f)\n```\n[g](h)\n```\n";
+        let text = "[a](b.md) [c](https://d) [e](#f)\n```\n[g](h)\n```\n\
+            <source srcset=\"i.png, j.png 2x\"><img src=\"k.png\" alt=\"l\">\n";
         let found: Vec<String> = links(text).into_iter().map(|(_, link)| link).collect();
-        assert_eq!(found, ["b.md", "#f"]);
+        assert_eq!(found, ["b.md", "#f", "k.png", "i.png", "j.png"]);
     }
 }

@@ -16,7 +16,10 @@ use xtask::tools::{below_target, output};
 
 const VERSION: &str = "0.5.4";
 /// What is beside the pages: for mdBook, and for programs that read.
-const BESIDE: [&str; 3] = ["book.toml", "llms.txt", "openapi.json"];
+const BESIDE: [&str; 3] = ["book.toml", "asyncapi.json", "openapi.json"];
+/// The pages for programs that read, by its links to them.
+const LIST: &str = "docs/llms.txt";
+const PICTURES: &str = "docs/pictures";
 /// What pages of the book have parts of.
 const INCLUDED: &str = "examples";
 
@@ -34,9 +37,7 @@ pub(super) fn book(root: &Path, pages: &[Page]) -> Result<Duration> {
     output(build.arg("--dest-dir").arg(std::path::absolute(&book)?))?;
     for page in pages.iter().filter(|it| it.path.starts_with("docs/")) {
         let name = page.path.trim_start_matches("docs/");
-        let name = name
-            .replace("README.md", "index.md")
-            .replace(".md", ".html");
+        let name = as_html(name);
         if name != "SUMMARY.html" {
             let text = fs::read_to_string(book.join(&name)).context(name.clone())?;
             ensure!(!text.contains("{{#"), "{name}: something is not included");
@@ -57,8 +58,39 @@ fn copied(root: &Path, pages: &[Page], source: &Path) -> Result<()> {
         let name = Path::new("docs").join(name);
         fs::copy(root.join(&name), source.join(&name))?;
     }
+    let list = fs::read_to_string(root.join(LIST))?;
+    fs::write(source.join(LIST), for_readers_of_html(&list))?;
+    fs::create_dir_all(source.join(PICTURES))?;
+    for picture in fs::read_dir(root.join(PICTURES))? {
+        let picture = picture?;
+        let to = source.join(PICTURES).join(picture.file_name());
+        fs::copy(picture.path(), to)?;
+    }
     let included = fs::canonicalize(root.join(INCLUDED))?;
     Ok(symlink(included, source.join(INCLUDED))?)
+}
+
+/// What mdBook makes of a page, by its name.
+fn as_html(page: &str) -> String {
+    let page = page.replace("README.md", "index.md");
+    page.replace(".md", ".html")
+}
+
+/// A text whose links lead to what mdBook makes of pages.
+fn for_readers_of_html(text: &str) -> String {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, link, after)) = next_link(rest) {
+        let is_ours = !link.contains("://");
+        let link = if is_ours {
+            as_html(link)
+        } else {
+            link.to_owned()
+        };
+        parts.push(format!("{before}]({link})"));
+        rest = after;
+    }
+    parts.concat() + rest
 }
 
 /// A page whose links out of the book lead to the repository, or are words.
@@ -67,7 +99,8 @@ fn readable(page: &Page, repository: Option<&str>) -> String {
     let mut parts = Vec::new();
     let mut rest = page.text.as_str();
     while let Some((before, link, after)) = next_link(rest) {
-        let target = normal(&directory.join(link.split('#').next().unwrap_or_default()));
+        let (file, anchor) = link.split_at(link.find('#').unwrap_or(link.len()));
+        let target = normal(&directory.join(file));
         let is_outside =
             !link.contains("://") && !link.starts_with('#') && !target.starts_with("docs");
         let (words, start) = before
@@ -75,7 +108,7 @@ fn readable(page: &Page, repository: Option<&str>) -> String {
             .map_or(("", before), |(a, b)| (a, b));
         parts.push(match repository {
             Some(repository) if is_outside => {
-                format!("{before}]({repository}/{})", target.display())
+                format!("{before}]({repository}/{}{anchor})", target.display())
             }
             None if is_outside => format!("{words}{start}"),
             _ => format!("{before}]({link})"),
@@ -120,8 +153,17 @@ mod tests {
         let page = Page::read("docs/using/p.md".to_owned(), text);
         assert_eq!(
             readable(&page, Some("https://host/blob/main")),
-            "[a](b.md), [c](https://host/blob/main/x/y.md) and [d](https://e)."
+            "[a](b.md), [c](https://host/blob/main/x/y.md#z) and [d](https://e)."
         );
         assert_eq!(readable(&page, None), "[a](b.md), c and [d](https://e).");
+    }
+
+    #[test]
+    fn a_list_of_pages_leads_to_what_is_made_of_them() {
+        let text = "[a](b/c.md#d), [e](f/README.md), [g](h.json), [i](https://j/k.md)";
+        assert_eq!(
+            for_readers_of_html(text),
+            "[a](b/c.html#d), [e](f/index.html), [g](h.json), [i](https://j/k.md)"
+        );
     }
 }

@@ -126,12 +126,13 @@ fn options(words: &str) -> Result<Block, &str> {
     Ok(block)
 }
 
-/// A script is one step.
+/// A script is one step, each command of which has to succeed; in a shell below that of the page, which
+/// would end with the first that fails. What it sets ends with it.
 fn script(line: usize, lines: &[(usize, &str)]) -> Step {
     let lines: Vec<&str> = lines.iter().map(|(_, line)| *line).collect();
     Step {
         line,
-        command: lines.join("\n"),
+        command: format!("(set -euo pipefail\n{}\n)", lines.join("\n")),
         prints: Vec::new(),
     }
 }

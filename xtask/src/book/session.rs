@@ -267,3 +267,23 @@ impl Drop for Session {
         end(&mut self.shell, "-KILL");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::page::Page;
+    use super::*;
+
+    #[test]
+    fn a_script_fails_with_any_of_its_commands_and_the_shell_goes_on() {
+        let root = tempfile::tempdir().unwrap();
+        let mut session = Session::start(root.path(), Path::new("/bin/true")).unwrap();
+        let mut succeeds = |script: &str| {
+            let page = Page::read("x.md".to_owned(), &format!("```sh\n{script}\n```\n"));
+            session.run(&page.blocks[0].steps[0], false).is_ok()
+        };
+        assert!(!succeeds("false\ntrue"));
+        assert!(!succeeds("false | true"));
+        assert!(!succeeds("echo $not_set"));
+        assert!(succeeds("true | cat\ntrue # and no more"));
+    }
+}
