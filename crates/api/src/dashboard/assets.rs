@@ -2,6 +2,7 @@
 //! keeps them for good.
 
 use crate::extract::TextPath;
+use crate::pages::FOR_EVER;
 use crate::problem::{Code, Problem};
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -9,8 +10,6 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::sync::LazyLock;
-
-const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// A file that pages link to.
 pub(super) struct Asset {
@@ -57,7 +56,7 @@ pub(super) async fn show(TextPath(name): TextPath) -> Result<Response, Problem> 
         .ok_or_else(|| Problem::new(Code::NotFound, "The dashboard has no such file."))?;
     let headers = [
         (CONTENT_TYPE, asset.media_type.clone()),
-        (CACHE_CONTROL, IMMUTABLE),
+        (CACHE_CONTROL, FOR_EVER),
     ];
     Ok((headers, asset.text).into_response())
 }

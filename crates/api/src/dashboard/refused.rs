@@ -4,9 +4,10 @@ use super::parts::notice;
 use super::session;
 use super::shell::{Page, Section, Viewer};
 use crate::App;
+use crate::pages::Form;
 use crate::problem::Problem;
 use axum::http::StatusCode;
-use axum::http::header::{ACCEPT, CONTENT_LENGTH, SET_COOKIE};
+use axum::http::header::{CONTENT_LENGTH, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::response::Response;
 use maud::html;
@@ -19,8 +20,7 @@ pub(crate) fn page(app: &App, parts: &Parts, problem: &Problem, answer: &mut Res
     {
         answer.headers_mut().append(SET_COOKIE, forgotten);
     }
-    let accepts = parts.headers.get(ACCEPT).and_then(|it| it.to_str().ok());
-    if !accepts.is_some_and(|accepts| accepts.contains("text/html")) {
+    if Form::of(&parts.headers) != Form::Html {
         return;
     }
     let viewer = Viewer::of(app, parts);

@@ -4,6 +4,7 @@ use super::assets::{ICON, SCRIPT, STYLE};
 use super::session::{self, Theme};
 use crate::App;
 use crate::layers::Context;
+use crate::pages::HTML;
 use crate::problem::Problem;
 use axum::extract::FromRequestParts;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE};
@@ -15,7 +16,6 @@ use domain::token::TokenScope;
 use maud::{DOCTYPE, Markup, html};
 use std::sync::Arc;
 
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 /// Everything from here, nothing inline.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \

@@ -2,6 +2,7 @@
 //! starts it. None of it asks any other host for anything.
 
 use super::Asset;
+use crate::pages::HTML;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +12,6 @@ use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::sync::LazyLock;
 
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 /// The viewer makes styles as it goes, and its icons are `data:`; scripts are files of ours.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
