@@ -8,6 +8,7 @@ mod placing;
 mod report;
 pub(crate) mod server;
 
+use crate::compiled;
 use anyhow::{Context as _, Result, bail};
 use report::{Goal, Row};
 use serde_json::Value;
@@ -493,28 +494,14 @@ fn row(what: impl Into<String>, goal: Goal, seen: f64, unit: &'static str) -> Ro
 
 /// Builds the binary that is measured, with the hidden routes that show the ceilings.
 pub(crate) fn build(root: &Path) -> Result<PathBuf> {
-    built(root, "orderd", &["-p", "orderd", "--features", "bench"])
+    built(root, "orderd", "orderd", &["--features", "bench"])
 }
 
-/// Builds what these arguments say; where the program `name` of it is.
-fn built(root: &Path, name: &str, arguments: &[&str]) -> Result<PathBuf> {
-    let output = Command::new("cargo")
-        .args(["build", "--profile", SHIPPED])
-        .args(arguments)
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(root)
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        bail!("the build failed");
-    }
-    let messages = String::from_utf8(output.stdout)?;
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == name)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .context("cargo named no executable")
+/// Builds what these arguments say; where the program `name` of `package` is.
+fn built(root: &Path, package: &str, name: &str, arguments: &[&str]) -> Result<PathBuf> {
+    let shipped = ["build", "--profile", SHIPPED, "--package", package];
+    let programs = compiled::programs(root, &[&shipped, arguments].concat())?;
+    Ok(compiled::one(&programs, package, name)?.path.clone())
 }
 
 fn ms(duration: Duration) -> f64 {

@@ -13,7 +13,7 @@ mod made;
 mod page;
 mod session;
 
-use crate::deploy::built;
+use crate::compiled;
 use anyhow::{Context, Result, ensure};
 use page::{Block, Page};
 use session::Session;
@@ -45,7 +45,7 @@ pub(crate) fn run(root: &Path, words: &[String]) -> Result<()> {
     ] {
         from_debian(program, &[package])?;
     }
-    let orderd = built(root)?;
+    let orderd = compiled::orderd(root)?;
     let ran = run_all(root, &orderd, &wanted);
     faults.extend(ran.iter().flat_map(|ran| ran.faults.clone()));
     report(&wanted, &ran);

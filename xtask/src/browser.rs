@@ -1,5 +1,6 @@
 //! `cargo xtask ui-check`: the dashboard in a real browser, by the checks in `ui-tests/`.
 
+use crate::compiled;
 use anyhow::Result;
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +10,7 @@ use xtask::tools::{from_debian, on_path, output};
 /// Runs the checks whose names hold one of `words`, or all; with `ORDERD_PICTURES` in the
 /// environment, those of the documentation are taken anew.
 pub(crate) fn run(root: &Path, words: &[String]) -> Result<()> {
-    let program = crate::deploy::built(root)?;
+    let program = compiled::orderd(root)?;
     check(root, &program, words)
 }
 

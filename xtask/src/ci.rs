@@ -1,8 +1,8 @@
 //! All that a change must pass, step after step. What a step looks for is in its own file or in
 //! the tool that it calls.
 
+use crate::compiled::{self, Program};
 use crate::promises::Promises;
-
 use crate::{checks, supply, tidy};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
@@ -15,15 +15,19 @@ use xtask::servers::{Extent, Servers};
 
 type Step = (&'static str, fn(&Path) -> Result<()>);
 
-const STEPS: [Step; 7] = [
+/// What is quick to say no.
+const FIRST: [Step; 5] = [
     ("fmt", |root| cargo(root, &["fmt", "--all", "--check"])),
     ("tidy", tidy::run),
     ("deny", supply::run),
     ("clippy", clippy),
+    ("build", |root| compiled::all(root).map(drop)),
+];
+/// What is run with what was built, beside the checks that are patient.
+const THEN: [Step; 3] = [
     ("test", |root| test(root, &["--all".to_owned()])),
     ("doc", doc),
-    // Last, so that what it could not run is seen.
-    ("checks", checks::all),
+    ("checks", checks::prompt),
 ];
 
 /// What is the same wherever orders are, or can be tried in a file only.
@@ -69,40 +73,61 @@ pub(crate) const FUNCTION: &str = "target/function/function.zip";
 
 /// Runs every step, also after one failed, and prints a table of them.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    let mut results = Vec::new();
-    for (name, step) in STEPS {
+    let begun = Instant::now();
+    let mut results: Vec<Ran> = FIRST
+        .iter()
+        .map(|(name, step)| Ran::of(name, || step(root)))
+        .collect();
+    let patient = checks::Patient::start()?;
+    println!("\nThe patient checks go on beside what follows; they are shown at the end.");
+    let then = THEN.map(|(name, step)| Ran::of(name, || step(root)));
+    results.extend(then);
+    // Last, so that what could not be run is seen.
+    results.push(Ran::of("patient checks", || patient.join()));
+    summary(&results, begun.elapsed())
+}
+
+/// What became of a step.
+struct Ran {
+    name: &'static str,
+    passed: bool,
+    took: Duration,
+}
+
+impl Ran {
+    /// Runs a step.
+    fn of(name: &'static str, step: impl FnOnce() -> Result<()>) -> Self {
         println!("\n=== {name}");
         let begun = Instant::now();
-        let result = step(root);
+        let result = step();
         let took = begun.elapsed();
         if let Err(error) = &result {
             println!("{name}: {error:#}");
         }
+        let passed = result.is_ok();
         println!(
             "=== {name}: {} in {:.1} s",
-            word(result.is_ok()),
+            word(passed),
             took.as_secs_f64()
         );
-        results.push((name, result.is_ok(), took));
+        Self { name, passed, took }
     }
-    summary(&results)
 }
 
-fn summary(results: &[(&str, bool, Duration)]) -> Result<()> {
-    println!("\n{:<12} {:<6} {:>9}", "step", "", "seconds");
-    for (name, passed, took) in results {
+fn summary(results: &[Ran], total: Duration) -> Result<()> {
+    println!("\n{:<15} {:<6} {:>9}", "step", "", "seconds");
+    for Ran { name, passed, took } in results {
         println!(
-            "{name:<12} {:<6} {:>9.1}",
+            "{name:<15} {:<6} {:>9.1}",
             word(*passed),
             took.as_secs_f64()
         );
     }
-    let total: Duration = results.iter().map(|(_, _, took)| took).sum();
-    println!("{:<12} {:<6} {:>9.1}", "total", "", total.as_secs_f64());
+    println!("{:<15} {:<6} {:>9.1}", "total", "", total.as_secs_f64());
     let failed: Vec<_> = results
         .iter()
-        .filter(|(_, ok, _)| !ok)
-        .map(|(name, _, _)| *name)
+        .filter(|ran| !ran.passed)
+        .map(|ran| ran.name)
         .collect();
     ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
     Ok(())
@@ -112,9 +137,8 @@ const fn word(passed: bool) -> &'static str {
     if passed { "ok" } else { "FAILED" }
 }
 
-/// Every test of the workspace. The planted bugs are compiled in, so that the harnesses can show
-/// that they catch them; none is on unless `ORDERD_MUTANT` names it. With `--all` a test that cannot
-/// run here fails rather than being skipped.
+/// Every test of the workspace; those through the front door on every backend. With `--all` a test
+/// that cannot run here fails rather than being skipped.
 pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
     let (all, more): (Vec<&String>, Vec<&String>) = more.iter().partition(|it| *it == "--all");
     let extent = if all.is_empty() {
@@ -122,32 +146,26 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
     } else {
         Extent::All
     };
+    let programs = compiled::all(root)?;
+    let front_door_tests = compiled::one(&programs, "orderd", "it")?;
     let servers = Servers::start(extent)?;
     let mut promises = Promises::new(front_door(root)?);
     let mut backends = vec!["sqlite"];
-    let mut tests = |backend, what: &[&str], skipped: &[&str], url: Option<&str>| {
-        let mut command = Command::new(env!("CARGO"));
+    let mut tests = |backend, mut command: Command, skipped: &[&str], url: Option<&str>| {
         command
-            .args([
-                "test",
-                "--locked",
-                "--features",
-                "orderd/aws,orderd/mutants",
-            ])
-            .args(what)
-            .arg("--")
             .args(more.iter().filter(|it| **it != "--"))
             .args(skipped.iter().flat_map(|it| ["--skip", it]))
             .envs(servers.variables.iter().cloned())
             .envs(url.map(|url| ("ORDERD_TEST_DATABASE_URL", url)))
-            .env("ORDERD_TEST_LAMBDA", root.join(FUNCTION))
-            .current_dir(root);
+            .env("ORDERD_TEST_LAMBDA", root.join(FUNCTION));
         promises.run(backend, &mut command)
     };
-    let mut results = vec![tests("sqlite", &["--workspace"], &ONLY_SHARED, None)];
+    let mut everything = Command::new(env!("CARGO"));
+    everything.arg("test").args(compiled::ALL).arg("--");
+    everything.current_dir(root);
+    let mut results = vec![tests("sqlite", everything, &ONLY_SHARED, None)];
     for (backend, url) in &servers.databases {
         println!("\n=== the front door, with orders in {backend}");
-        let front_door = ["--package", "orderd", "--test", "it"];
         let mut skipped = ONLY_A_FILE.to_vec();
         if *backend == "dynamodb" {
             zip_function(root)?;
@@ -156,30 +174,29 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
         } else {
             skipped.extend(ONLY_AWS);
         }
-        results.push(tests(backend, &front_door, &skipped, Some(url)));
+        let command = front_door_tests.command();
+        results.push(tests(backend, command, &skipped, Some(url)));
         backends.push(backend);
     }
     if !servers.second_opinion.is_empty() {
         println!("\n=== a second opinion on AWS, from moto");
-        results.push(second_opinion(root, &servers));
+        results.push(second_opinion(&programs, &servers));
     }
     println!("\n{}", promises.table(&backends));
     results.into_iter().collect()
 }
 
 /// The contract of a store, and topics and queues, on an emulator that others wrote.
-fn second_opinion(root: &Path, servers: &Servers) -> Result<()> {
+fn second_opinion(programs: &[Program], servers: &Servers) -> Result<()> {
     println!("NOT RUN on moto: {}", SIDE_BY_SIDE.join(", "));
     let tests = |package: &str, which: &str| {
-        let mut command = Command::new(env!("CARGO"));
+        let mut command = compiled::one(programs, package, "it")?.command();
         command
-            .args(["test", "--locked", "--features", "aws,mutants"])
-            .args(["--package", package, "--test", "it", "--", which])
+            .arg(which)
             .args(SIDE_BY_SIDE.iter().flat_map(|it| ["--skip", it]))
             .envs(servers.variables.iter().cloned())
             .envs(servers.second_opinion.iter().cloned())
-            .env("ORDERD_TEST_DATABASE_URL", "dynamodb://test")
-            .current_dir(root);
+            .env("ORDERD_TEST_DATABASE_URL", "dynamodb://test");
         finish(&mut command)
     };
     tests("store", "dynamodb::")?;

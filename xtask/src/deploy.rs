@@ -10,14 +10,11 @@ pub(crate) mod walkthrough;
 
 use crate::checks::{self, Check, Lane, Outcome};
 use anyhow::Result;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use xtask::finish;
+use std::path::Path;
 
 /// What goes on side by side, since most of it waits: for an emulator, or for a compiler.
 pub(crate) const LANES: [Lane; 4] = [
-    &[
+    Lane::prompt(&[
         ("dockerfiles", lint::dockerfiles),
         ("compose files", lint::compose),
         ("workflows", lint::workflows),
@@ -26,13 +23,13 @@ pub(crate) const LANES: [Lane; 4] = [
         ("alerts", lint::alerts),
         ("nginx", nginx::check),
         ("function behind a gateway", terraform::walk),
-    ],
-    &[
+    ]),
+    Lane::patient(&[
         ("policies", lint::policies),
         ("terraform", terraform::check),
-    ],
-    &[("terraform on emulators", terraform::apply)],
-    &[("image", image::check)],
+    ]),
+    Lane::prompt(&[("terraform on emulators", terraform::apply)]),
+    Lane::patient(&[("image", image::check)]),
 ];
 /// Takes ten minutes and more, so it has to be asked for by name.
 const LONG: Check = ("release", image::released);
@@ -40,17 +37,4 @@ const LONG: Check = ("release", image::released);
 /// Runs the checks whose names hold one of `arguments`, or all, and prints a table.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     checks::run(root, &LANES, Some(LONG), arguments)
-}
-
-/// The binary as the tests have it, which they have built, and the function of Lambda beside it; or the
-/// one that `ORDERD_BINARY` names.
-pub(crate) fn built(root: &Path) -> Result<PathBuf> {
-    if let Some(chosen) = std::env::var_os("ORDERD_BINARY") {
-        return Ok(fs::canonicalize(chosen)?);
-    }
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["test", "--no-run", "--quiet", "--locked", "--workspace"]);
-    command.args(["--features", "orderd/aws,orderd/mutants"]);
-    finish(command.current_dir(root))?;
-    Ok(root.join("target/debug/orderd"))
 }

@@ -8,7 +8,7 @@ mod lossy;
 mod planted;
 mod receivers;
 
-use crate::deploy::built;
+use crate::compiled;
 use crate::deploy::server::Server;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
@@ -97,7 +97,12 @@ fn start(root: &Path) -> Result<Server> {
         ("ORDERD_SIMULATED_FAILURE_RATE", "0"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Server::start_at(free_port()?, &built(root)?, &["serve"], &settings)
+    Server::start_at(
+        free_port()?,
+        &compiled::orderd(root)?,
+        &["serve"],
+        &settings,
+    )
 }
 
 /// Where it is, and what the examples need to be run.

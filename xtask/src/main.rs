@@ -5,6 +5,7 @@ mod book;
 mod browser;
 mod checks;
 mod ci;
+mod compiled;
 mod deploy;
 mod examples;
 mod locust;
@@ -32,8 +33,10 @@ Usage: cargo xtask <chore>
                 of their paths; with --planted also whether planted faults in them are seen
   book [PAGES]  whether every command in README.md and docs/ does what the page says, every link leads
                 somewhere, and the book can be built; PAGES are words of their paths
-  schema-check [--long]  whether the descriptions of the API, of events and of the configuration say
-                what the server does; requests are made of them
+  schema-check  whether the descriptions of the API, of events and of the configuration say what the
+                server does; requests are made of them
+  checks [--patient]  what looks at the finished thing: the five above; with --patient what of it can
+                be slow, which `ci` runs beside the tests
   vendor [VERSION]  whether the viewer of the documentation is the one that its README names; with
                 VERSION fetches that one
   tidy          the rules that no compiler holds: dependencies, layout, sources";
@@ -65,7 +68,8 @@ fn run(arguments: &[String]) -> Result<()> {
         Some(("ui-check", rest)) => browser::run(root, rest),
         Some(("examples", rest)) => examples::run(root, rest),
         Some(("book", rest)) => book::run(root, rest),
-        Some(("schema-check", rest)) => schema_check::run(root, rest),
+        Some(("schema-check", [])) => schema_check::run(root),
+        Some(("checks", rest)) => checks::chore(root, rest),
         Some(("vendor", rest)) => vendor::run(root, rest),
         Some(("tidy", [])) => tidy::run(root),
         _ => bail!("not a chore: {:?}\n{USAGE}", arguments.join(" ")),

@@ -5,8 +5,8 @@
 //!
 //! What it may not expect of the server, and why, is in `schema_check/schemathesis.toml`.
 
-use crate::deploy::built;
-use anyhow::{Context, Result, bail};
+use crate::compiled;
+use anyhow::{Context, Result};
 use serde_json::Value;
 use std::fs;
 use std::net::TcpStream;
@@ -41,29 +41,20 @@ const EXCLUDED: [(&str, &str); 1] = [(
     "stream_events",
     "a stream has no end that it could wait for; orderd/tests/it/live.rs reads it",
 )];
-/// Cases an operation: as many as five minutes on one core allow.
-const CASES: &str = "100";
-const CASES_LONG: &str = "1000";
+/// Cases an operation.
+const CASES: &str = "1000";
 /// The same cases in every run.
 const SEED: &str = "1";
-const USAGE: &str = "\
-Usage: cargo xtask schema-check [--long]
-  --long  1,000 cases an operation rather than 100";
 
 /// Checks every description, and prints how long it took.
-pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
-    let cases = match arguments {
-        [] => CASES,
-        [long] if long == "--long" => CASES_LONG,
-        _ => bail!(USAGE),
-    };
-    let orderd = built(root)?;
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let orderd = compiled::orderd(root)?;
     let scripts = root.join("xtask/src/schema_check");
 
     documents(&orderd, &scripts)?;
     let server = Server::start(&orderd)?;
     pages(&server, &scripts)?;
-    requests(&orderd, &server, &scripts, cases)
+    requests(&orderd, &server, &scripts)
 }
 
 /// Whether each description is one by the rules of its standard.
@@ -94,7 +85,7 @@ fn pages(server: &Server, scripts: &Path) -> Result<()> {
 
 /// Whether requests made of the description are answered as it says. Half of the operations are tried
 /// by one process, half by another: making requests takes more time than answering them.
-fn requests(orderd: &Path, server: &Server, scripts: &Path, cases: &str) -> Result<()> {
+fn requests(orderd: &Path, server: &Server, scripts: &Path) -> Result<()> {
     let begun = Instant::now();
     for (operation, why) in EXCLUDED {
         println!("NOT TRIED: {operation}, since {why}");
@@ -112,7 +103,7 @@ fn requests(orderd: &Path, server: &Server, scripts: &Path, cases: &str) -> Resu
         let mut command = Command::new(&program);
         command
             .args(["run", &format!("{url}/openapi.json")])
-            .args(["--no-color", "--seed", SEED, "--max-examples", cases])
+            .args(["--no-color", "--seed", SEED, "--max-examples", CASES])
             .args(["--phases", "examples,coverage,fuzzing,stateful"])
             .args(["--header", &token])
             .args(part.iter().flat_map(|it| ["--include-operation-id", it]))
@@ -135,7 +126,7 @@ fn requests(orderd: &Path, server: &Server, scripts: &Path, cases: &str) -> Resu
         println!("{}", said?);
     }
     println!(
-        "{cases} cases an operation in {:.0} s",
+        "{CASES} cases an operation in {:.0} s",
         begun.elapsed().as_secs_f64()
     );
     Ok(())

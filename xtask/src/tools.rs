@@ -2,13 +2,9 @@
 
 use crate::finish;
 use anyhow::{Context, Result, ensure};
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// One at a time: checks run side by side, and installers lock each other out.
-static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// Programs from the Python Package Index, in a virtual environment of their own.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +21,7 @@ impl Venv {
     /// # Errors
     /// Where there is no Python with `venv`, or the packages cannot be had.
     pub fn program(&self, name: &str) -> Result<PathBuf> {
-        let _turn = turn();
+        let _turn = turn()?;
         let environment = below_target(self.name);
         let installed = environment.join("installed");
         let wanted = self.packages.join("\n");
@@ -43,8 +39,13 @@ impl Venv {
     }
 }
 
-fn turn() -> MutexGuard<'static, ()> {
-    INSTALLING.lock().unwrap_or_else(PoisonError::into_inner)
+/// One at a time, in all processes, until what this gives is dropped: checks run side by side, and
+/// installers lock each other out.
+fn turn() -> Result<File> {
+    fs::create_dir_all(below_target(""))?;
+    let file = File::create(below_target("installing.lock"))?;
+    file.lock()?;
+    Ok(file)
 }
 
 /// A directory for what chores make.
@@ -69,7 +70,7 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
 /// # Errors
 /// Where it is not there, and cannot be installed.
 pub fn from_debian(program: &str, packages: &[&str]) -> Result<PathBuf> {
-    let _turn = turn();
+    let _turn = turn()?;
     if let Some(found) = on_path(program) {
         return Ok(found);
     }

@@ -13,7 +13,7 @@ use crate::{port, seed};
 use anyhow::Context;
 use setup::config::{self, Config, Flag};
 use setup::exit::Exit;
-use setup::telemetry;
+use setup::telemetry::{self, Telemetry};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -71,7 +71,9 @@ pub(crate) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
         Some(_) => Storage::Temporary(&file),
         None => Storage::Durable(&file),
     };
-    serve::runtime(&config.settings)?.block_on(serve(args, &config, storage))
+    // A line for each demo order would only hide what follows.
+    let telemetry = telemetry::start_quietly(&config.settings);
+    serve::runtime(&config.settings)?.block_on(serve(args, &config, storage, &telemetry))
 }
 
 /// Where the database goes. A temporary directory is removed when its guard is dropped, which is
@@ -100,13 +102,18 @@ fn flags(args: &Args, file: &str) -> Vec<Flag> {
     flags.into_iter().chain(listen).collect()
 }
 
-async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Result<ExitCode> {
+async fn serve(
+    args: &Args,
+    config: &Config,
+    storage: Storage<'_>,
+    telemetry: &Telemetry,
+) -> anyhow::Result<ExitCode> {
     let signals = Signals::install()?;
     serve::guard_access(config).await?;
     serve::fulfilment::guard_payments(&config.settings)?;
     let listener = port::bind_near(config.settings.server.listen)?;
     let (cache, driver) = setup::cache::cache(config).await?;
-    let (store, app) = serve::open(config, cache, None)
+    let (store, app) = serve::open(config, cache, telemetry.tracer())
         .await
         .map_err(with_own_flag)?;
     let mut server = Server::start(config, app, driver).await?;
@@ -117,17 +124,16 @@ async fn serve(args: &Args, config: &Config, storage: Storage<'_>) -> anyhow::Re
     };
     let target = Arc::new(target);
     let seeded = seed::demo(&target, args.orders, SEED).await?;
-    // A line for each of them would only hide what follows, so logging begins here.
     settled(&*store).await?;
-    let telemetry = telemetry::start(&config.settings);
-    banner::show(config, &server, storage, &telemetry);
+    telemetry.speak();
+    banner::show(config, &server, storage, telemetry);
     let orders = grouped(seeded.placed + seeded.already_there);
     info!("{orders} demo orders are there to be looked at");
     if let Some(every) = Duration::from_secs(1).checked_div(args.rate) {
         let shop = seed::go_on(target, args.orders, SEED, every);
         server.in_background(shop);
     }
-    server.run(signals, &telemetry).await
+    server.run(signals, telemetry).await
 }
 
 /// Waits until what was placed has come to its end, but for what takes long.

@@ -21,12 +21,9 @@ const GONE_AFTER: Duration = Duration::from_millis(500);
 impl Bench {
     /// The gain on each server that there is here.
     pub(super) fn placing_on_servers(&self) -> Result<Vec<Row>> {
-        let example = ["-p", "store", "--example", "placing_rate"];
-        let program = built(
-            &self.root,
-            "placing_rate",
-            &[&example[..], &["--features", "store/mutants"]].concat(),
-        )?;
+        let name = "placing_rate";
+        let example = ["--example", name, "--features", "store/mutants"];
+        let program = built(&self.root, "store", name, &example)?;
         let mut rows = Vec::new();
         for (name, scheme, goals) in [
             (

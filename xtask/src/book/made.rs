@@ -125,7 +125,7 @@ fn next_link(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, link, after))
 }
 
-/// mdBook, compiled here if it is not there: without its server and its search, a minute on two cores.
+/// mdBook, compiled here if it is not there: without its server and its search, and as quickly as can be.
 fn mdbook() -> Result<PathBuf> {
     let tools = below_target("tools");
     let mdbook = tools.join("bin/mdbook");
@@ -137,7 +137,7 @@ fn mdbook() -> Result<PathBuf> {
         println!("Installing mdbook {VERSION}");
         let mut install = Command::new(env!("CARGO"));
         install.args(["install", "mdbook", "--version", VERSION, "--locked"]);
-        install.args(["--quiet", "--no-default-features", "--root"]);
+        install.args(["--quiet", "--debug", "--no-default-features", "--root"]);
         finish(install.arg(&tools))?;
     }
     Ok(mdbook)

@@ -1,6 +1,7 @@
 //! What can be said of the files without running what they describe.
 
-use super::{Outcome, built};
+use super::Outcome;
+use crate::compiled;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -129,7 +130,7 @@ pub(super) fn workflows(root: &Path) -> Result<Outcome> {
 /// Whether systemd understands the units, and what it thinks of how they are confined.
 pub(super) fn units(root: &Path) -> Result<Outcome> {
     let analyze = from_debian("systemd-analyze", &["systemd"])?;
-    let orderd = built(root)?;
+    let orderd = compiled::orderd(root)?;
     let directory = tempfile::tempdir()?;
     let mut units = Vec::new();
     for name in ["orderd.service", "orderd.socket"] {
@@ -159,7 +160,7 @@ pub(super) fn units(root: &Path) -> Result<Outcome> {
 
 /// The settings of a machine of one's own, and what makes one of it unattended.
 pub(super) fn configuration(root: &Path) -> Result<Outcome> {
-    let orderd = built(root)?;
+    let orderd = compiled::orderd(root)?;
     let mut check = Command::new(orderd);
     check.args(["config", "check", "--config"]);
     output(check.arg(root.join("deploy/systemd/orderd.toml")))?;

@@ -1,8 +1,9 @@
 //! nginx in front of the binary, with the sites of `deploy/nginx`.
 
+use super::Outcome;
 use super::server::Server;
 use super::walkthrough::{self, curl};
-use super::{Outcome, built};
+use crate::compiled;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -20,7 +21,7 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 /// The walk-throughs, a stream of events, retries while the server is away, and what is too large.
 pub(super) fn check(root: &Path) -> Result<Outcome> {
     let nginx = from_debian("nginx", &["nginx-light"])?;
-    let orderd = built(root)?;
+    let orderd = compiled::orderd(root)?;
     let mut server = Server::start(&orderd, &["serve"])?;
     let ports = Ports {
         plain: free_port()?,

@@ -2,8 +2,8 @@
 //! applied on two emulators of AWS, of which neither does all of it.
 
 use super::server::Server;
-use super::{Outcome, built, walkthrough};
-use crate::ci;
+use super::{Outcome, walkthrough};
+use crate::{ci, compiled};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -173,7 +173,7 @@ pub(super) fn walk(root: &Path) -> Result<Outcome> {
     let Some(terraform) = Terraform::find(root) else {
         return Ok(missing());
     };
-    let orderd = built(root)?;
+    let orderd = compiled::orderd(root)?;
     ci::zip_function(root)?;
     let ministack = MINISTACK.start()?;
     let api = free_port()?;

@@ -18,6 +18,7 @@ use prost::Message;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -322,6 +323,25 @@ fn what_others_trace_is_handed_on_where_nothing_is_traced_here() {
     }
     assert_eq!(others.asked("/v1/traces").len(), 0);
     server.kill();
+}
+
+#[test]
+fn dev_is_traced_from_its_first_order_on() {
+    let others = Others::start();
+    let site = site(&others, true);
+    let mut dev = site.command("dev");
+    dev.args(["--listen", "127.0.0.1:0", "--orders", "1", "--rate", "0"]);
+    dev.envs(site.environment.iter().map(|(name, value)| (name, value)));
+    let mut dev = dev.stderr(Stdio::piped()).spawn().unwrap();
+    others.wait(&site, "the demo order is recorded", |others| {
+        count(others, "POST /v1/orders/batch") > 0 && count(others, "fulfil") > 0
+    });
+    dev.kill().unwrap();
+    let said = String::from_utf8(dev.wait_with_output().unwrap().stderr).unwrap();
+    assert!(
+        !said.contains("completed"),
+        "no line for a demo order: {said}"
+    );
 }
 
 #[test]

@@ -15,16 +15,18 @@ use crate::config::{LogFormat, Settings};
 use domain::trace::Tracer;
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use traces::Traces;
-use tracing::Level;
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Keeps logging alive; when dropped, what was logged is brought to stderr.
 pub struct Telemetry {
     /// Whether log lines are JSON.
     pub json: bool,
+    is_quiet: Arc<AtomicBool>,
     sink: Arc<Sink>,
     /// `None` where nobody collects them.
     traces: Option<Traces>,
@@ -35,6 +37,11 @@ impl Telemetry {
     #[must_use]
     pub fn tracer(&self) -> Option<Arc<dyn Tracer>> {
         self.traces.as_ref().map(Traces::tracer)
+    }
+
+    /// Ends the quiet of [`start_quietly`].
+    pub fn speak(&self) {
+        self.is_quiet.store(false, Ordering::Relaxed);
     }
 
     /// Sends the spans that were recorded so far: for a process that is put to sleep between requests.
@@ -61,9 +68,18 @@ impl Drop for Telemetry {
     }
 }
 
-/// Starts logging as `settings` say, and tracing as the environment does. Only the first call of a process has an effect.
+/// Starts logging as `settings` say, and tracing as the environment does. Only the first call of a
+/// process has an effect.
 #[must_use]
 pub fn start(settings: &Settings) -> Telemetry {
+    let telemetry = start_quietly(settings);
+    telemetry.speak();
+    telemetry
+}
+
+/// As [`start`], but nothing is logged below a warning until [`Telemetry::speak`].
+#[must_use]
+pub fn start_quietly(settings: &Settings) -> Telemetry {
     let targets: Targets = settings
         .log
         .level
@@ -75,7 +91,9 @@ pub fn start(settings: &Settings) -> Telemetry {
         LogFormat::Pretty => false,
     };
     let sink = Sink::start(std::io::stderr());
-    let registry = tracing_subscriber::registry().with(targets);
+    let is_quiet = Arc::new(AtomicBool::new(true));
+    let quiet = Quiet(Arc::clone(&is_quiet));
+    let registry = tracing_subscriber::registry().with(targets).with(quiet);
     let started = if json {
         registry
             .with(json::Lines::new(Arc::clone(&sink)))
@@ -86,7 +104,21 @@ pub fn start(settings: &Settings) -> Telemetry {
     };
     drop(started);
     let traces = Traces::start();
-    Telemetry { json, sink, traces }
+    Telemetry {
+        json,
+        is_quiet,
+        sink,
+        traces,
+    }
+}
+
+/// Drops what is below a warning, while it is so.
+struct Quiet(Arc<AtomicBool>);
+
+impl<S: Subscriber> Layer<S> for Quiet {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        is_urgent(*event.metadata().level()) || !self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Whether lines of this level are brought to stderr at once.
