@@ -35,10 +35,10 @@ Usage: cargo xtask <chore>
                 somewhere, and the book can be built; PAGES are words of their paths
   schema-check  whether the descriptions of the API, of events and of the configuration say what the
                 server does; requests are made of them
-  checks [--patient]  what looks at the finished thing: the five above; with --patient what of it can
-                be slow, which `ci` runs beside the tests
   vendor [VERSION]  whether the viewer of the documentation is the one that its README names; with
                 VERSION fetches that one
+  checks [--patient]  the six above, side by side; with --patient what of them may be slow, which `ci`
+                runs beside the tests
   tidy          the rules that no compiler holds: dependencies, layout, sources";
 
 fn main() -> ExitCode {
