@@ -65,6 +65,20 @@ async function everyPage(scene) {
     `idempotency?key=seed-1-1`, missing, "login"];
 }
 
+/** Orders and reads that go up and down, for so many seconds: as long as charts show the demo's first orders. */
+async function traffic(scene, seconds) {
+  for (let second = 0; second < seconds; second++) {
+    const next = new Promise((done) => setTimeout(done, 1_000));
+    const count = Math.round(5 + 4 * Math.sin(second / 8));
+    await Promise.all(Array.from({ length: count }, async (_, number) => {
+      const order = await scene.server.ask("POST", "/v1/orders",
+        { customer_id: `c${number}`, lines: [{ item_id: "tea", quantity: 1 }] });
+      for (let read = 0; read < 4; read++) await scene.server.ask("GET", `/v1/orders/${order.order_id}`);
+    }));
+    await next;
+  }
+}
+
 export const checks = [
   ["every page in both themes, for everybody (axe), with nothing inline", async (scene) => {
     let looked = 0;
@@ -315,8 +329,7 @@ export const checks = [
 
   ["pictures for the documentation", async (scene) => {
     if (!process.env.ORDERD_PICTURES) return "not asked for (ORDERD_PICTURES=1)";
-    // Charts with something in them.
-    await new Promise((done) => setTimeout(done, 60_000));
+    await traffic(scene, 125);
     const { letters } = await someOrders(scene);
     for (const colorScheme of ["light", "dark"]) {
       const { context, page } = await open(scene, { colorScheme, viewport: { width: 1200, height: 800 } });

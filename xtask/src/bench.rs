@@ -4,6 +4,7 @@
 //! table goes to the screen and to `bench/results/<date>.md`. It passes and fails nothing.
 
 mod fulfil;
+mod pages;
 mod placing;
 mod report;
 pub(crate) mod server;
@@ -260,9 +261,10 @@ impl Bench {
         let on_disk = bytes(server.stop()?) / bytes(orders);
         let again = self.start(&format!("full {what}"), &[QUIET, WITHOUT_WORKER, index])?;
         let started = ms(again.started_in);
+        let many = report::figure(bytes(orders));
+        let page = pages::slowest(&again, &format!("{many} orders, {what}"))?;
         again.stop()?;
 
-        let many = report::figure(bytes(orders));
         Ok(vec![
             row(
                 format!("on disk, an order of one line with its wake, {what}"),
@@ -282,6 +284,7 @@ impl Bench {
                 started,
                 " ms",
             ),
+            page,
         ])
     }
 
