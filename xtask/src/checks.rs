@@ -2,7 +2,8 @@
 //! for a compiler.
 //!
 //! Some are patient: however slow the machine, they say the same. `ci` starts those before the tests and
-//! joins them at its end; at the lowest priority they take what the tests leave, which is a third.
+//! joins them at its end; at the lowest priority they take what the tests leave, which is a quarter. (What
+//! compiles is not among them: it writes so much that databases wait.)
 
 use crate::{book, browser, deploy, examples, schema_check, vendor};
 use anyhow::{Context, Result, bail, ensure};

@@ -29,7 +29,7 @@ pub(crate) const LANES: [Lane; 4] = [
         ("terraform", terraform::check),
     ]),
     Lane::prompt(&[("terraform on emulators", terraform::apply)]),
-    Lane::patient(&[("image", image::check)]),
+    Lane::prompt(&[("image", image::check)]),
 ];
 /// Takes ten minutes and more, so it has to be asked for by name.
 const LONG: Check = ("release", image::released);

@@ -16,6 +16,8 @@ const ORDERS: u64 = 500;
 const KILLS: u64 = 10;
 /// Every order has ended so long after the last fault.
 const END_MAX: Duration = Duration::from_mins(1);
+/// Nothing goes on where for so long none has ended.
+const STUCK_AFTER: Duration = Duration::from_mins(1);
 
 /// What goes wrong: shares of calls.
 struct Faults {
@@ -340,7 +342,12 @@ pub(crate) fn placing(key: &str, number: u64) -> Placing {
 
 /// Waits until nothing is left to do, or it takes too long; then checks everything.
 pub(crate) fn wait(site: &Site, since: Instant) -> End {
-    while waiting(site, "true") > 0 && since.elapsed() < END_MAX + Duration::from_mins(1) {
+    let mut last = (u64::MAX, Instant::now());
+    while last.0 > 0 && last.1.elapsed() < STUCK_AFTER {
+        let left = waiting(site, "true");
+        if left != last.0 {
+            last = (left, Instant::now());
+        }
         thread::sleep(Duration::from_millis(20)); // a poll, not a guess
     }
     End {
