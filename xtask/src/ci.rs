@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 use xtask::finish;
 use xtask::servers::{Extent, Servers};
@@ -151,13 +152,16 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
     let servers = Servers::start(extent)?;
     let mut promises = Promises::new(front_door(root)?);
     let mut backends = vec!["sqlite"];
+    // Twice the cores: of those at once some are harnesses, which wait for each other's end.
+    let at_once = (2 * thread::available_parallelism()?.get()).to_string();
     let mut tests = |backend, mut command: Command, skipped: &[&str], url: Option<&str>| {
         command
             .args(more.iter().filter(|it| **it != "--"))
             .args(skipped.iter().flat_map(|it| ["--skip", it]))
             .envs(servers.variables.iter().cloned())
             .envs(url.map(|url| ("ORDERD_TEST_DATABASE_URL", url)))
-            .env("ORDERD_TEST_LAMBDA", root.join(FUNCTION));
+            .env("ORDERD_TEST_LAMBDA", root.join(FUNCTION))
+            .env("RUST_TEST_THREADS", &at_once);
         promises.run(backend, &mut command)
     };
     let mut everything = Command::new(env!("CARGO"));
