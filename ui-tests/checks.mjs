@@ -155,6 +155,20 @@ export const checks = [
     throw new Error("of five orders none was completed");
   }],
 
+  ["the time until the next try is counted down", async (scene) => {
+    const { context, page, wrong } = await open(scene);
+    await page.goto(ui(scene));
+    // Where providers fail now and then, no order waits for long enough.
+    await page.evaluate(() => {
+      const left = document.createElement("small");
+      left.dataset.until = new Date(Date.now() + 5_000).toISOString();
+      document.querySelector("main").append(left);
+    });
+    for (const text of ["in 4 s", "in 2 s", "now"]) await page.locator("small[data-until]", { hasText: text }).waitFor();
+    assert.deepEqual(wrong, []);
+    await context.close();
+  }],
+
   ["rows change and come without anything shifting", async (scene) => {
     const { context, page } = await open(scene);
     await page.addInitScript(() => {

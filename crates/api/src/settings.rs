@@ -56,6 +56,8 @@ pub struct Settings {
     pub rate: Option<Rate>,
     /// Where webhooks may go.
     pub webhook_reach: Reach,
+    /// Where a trace is looked at, with `{trace_id}` for its id; empty for nowhere.
+    pub trace_url: String,
     /// The password of the admin routes; without one there are none.
     pub admin_password: Option<PasswordDigest>,
 }

@@ -126,7 +126,8 @@ pub(crate) fn follow(refunds: &mut Vec<Refund>, event: &Event) {
 }
 
 /// How much `refunds` gave back and are still to give back, in minor units.
-pub(crate) fn claimed(refunds: &[Refund]) -> i64 {
+#[must_use]
+pub fn claimed(refunds: &[Refund]) -> i64 {
     let claims = |refund: &&Refund| refund.state != RefundState::Failed;
     refunds
         .iter()

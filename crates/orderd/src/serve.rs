@@ -277,6 +277,7 @@ fn api_settings(settings: &Settings) -> api::Settings {
             0
         },
         webhook_reach: fulfilment::reach(settings),
+        trace_url: settings.telemetry.trace_url.clone(),
         idempotency_required: settings.idempotency.required,
         idempotency_mismatch_status: settings.idempotency.mismatch_status,
         retention: retention(settings),

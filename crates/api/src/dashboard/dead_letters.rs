@@ -182,7 +182,7 @@ fn acts(viewer: &Viewer, found: &Found) -> Markup {
             summary { "Discard" }
             (viewer.form("dead-letters/discard", &html! {
                 (id)
-                (super::parts::reason_field(&format!("why-{}", found.id), true))
+                (super::parts::reason_kept(&format!("why-{}", found.id), true, "kept with the letter"))
                 button .danger { "Discard" }
             }))
         }

@@ -18,9 +18,10 @@ use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use axum::response::Response;
 use domain::letter::LetterState;
-use domain::order::Reason;
+use domain::order::{Reason, Step};
+use domain::refund::claimed;
 use domain::transfer::{Asset, TransferKind};
-use domain::{Event, EventKind, Letter, Money, Order, Status, Timestamp, Transfer};
+use domain::{Event, EventKind, Letter, Money, Order, Refund, Status, Timestamp, Transfer};
 use maud::{Markup, html};
 use serde_json::Value;
 use std::sync::Arc;
@@ -52,8 +53,8 @@ pub(super) async fn show(
         content: html! {
             h1 { "Order " span .id { (text) } }
             @if let Some(done) = done { (notice("good", done)) }
-            (summary(&viewer, &order))
-            @if viewer.may_write() { (acts(&viewer, &order, &letters)) }
+            (summary(&viewer, &order, &events, &app.settings.trace_url))
+            @if viewer.may_write() { (acts(&viewer, &order, &events, &letters)) }
             h2 { "Timeline" }
             ol #timeline .timeline data-live { @for event in &events { (entry(&viewer, &order, event)) } }
             (lines(&order))
@@ -77,7 +78,7 @@ fn done(word: &str) -> Option<&'static str> {
     })
 }
 
-fn summary(viewer: &Viewer, order: &Order) -> Markup {
+fn summary(viewer: &Viewer, order: &Order, events: &[Event], trace_url: &str) -> Markup {
     let under_way = matches!(order.status, Status::Processing | Status::Compensating);
     html! {
         dl #summary .facts data-live {
@@ -87,6 +88,9 @@ fn summary(viewer: &Viewer, order: &Order) -> Markup {
             @if let (true, Some(next)) = (under_way, order.progress.step) {
                 div { dt { "Next" } dd { (step(next))
                     @if order.progress.tries > 0 { ", after " (order.progress.tries) " failed tries" } } }
+            }
+            @if let Some(at) = next_try(events) {
+                div { dt { "Next try" } dd { (time(at, viewer.now)) " " (countdown(at, viewer.now)) } }
             }
             @if let Some(failure) = &order.failure {
                 div { dt { "Given up" } dd { (reason(failure.reason.as_str())) " at “" (step(failure.step)) "”" } }
@@ -100,25 +104,71 @@ fn summary(viewer: &Viewer, order: &Order) -> Markup {
                 div { dt { "Refunded" } dd { (money(order.refunded_minor, order.currency)) } }
             }
             div { dt { "Placed" } dd { (time(order.created_at, viewer.now)) } }
-            div { dt { "Took" } dd {
-                (span(order.updated_at.as_millis() - order.created_at.as_millis()))
-                @if under_way { " so far" } } }
+            @if let Some(took) = took(order, events, viewer.now) { div { dt { "Took" } dd { (took) } } }
             div { dt { "Version" } dd { (order.version) } }
             @if let Some(trace) = &order.trace {
-                div { dt { "Trace" } dd .id { (trace.name()) } }
+                div { dt { "Trace" } dd .id { (trace_link(&trace.name().to_string(), trace_url)) } }
             }
             @if order.progress.round > 1 { div { dt { "Round" } dd { (order.progress.round) } } }
         }
     }
 }
 
+/// How long it took to drive an order to its end, or takes until now; what comes after the end (notes,
+/// refunds) is not its time. Nothing of an order that is only recorded, or ended elsewhere.
+fn took(order: &Order, events: &[Event], now: Timestamp) -> Option<String> {
+    use EventKind::{OrderCancelled, OrderCompleted, OrderFailed};
+    match order.status {
+        _ if !order.fulfil => None,
+        Status::Completed | Status::Failed | Status::Cancelled | Status::Refunded => {
+            let is_end =
+                |it: &&Event| matches!(it.kind, OrderCompleted | OrderFailed | OrderCancelled);
+            let end = events.iter().rfind(is_end)?;
+            Some(span(between(order.created_at, end.occurred_at)))
+        }
+        _ => Some(format!("{} so far", span(between(order.created_at, now)))),
+    }
+}
+
+const fn between(from: Timestamp, to: Timestamp) -> i64 {
+    to.as_millis() - from.as_millis()
+}
+
+/// When the call that failed last is made again, where nothing but notes came after its failure. A
+/// breaker that is open makes it later.
+fn next_try(events: &[Event]) -> Option<Timestamp> {
+    let newest = events.iter().rfind(|it| it.kind != EventKind::OrderNoted)?;
+    let wait_ms = payload(newest).get("again_in_ms")?.as_i64()?;
+    Some(newest.occurred_at.plus_millis(wait_ms))
+}
+
+/// How long until then; a script goes on counting.
+fn countdown(at: Timestamp, now: Timestamp) -> Markup {
+    let seconds = (between(now, at).max(0) + 999) / 1_000;
+    html! { small data-until=(at) { @if seconds > 0 { "in " (seconds) " s" } @else { "now" } } }
+}
+
+/// The id of a trace, as a link where a setting says where traces are looked at.
+fn trace_link(id: &str, url: &str) -> Markup {
+    html! {
+        @if url.is_empty() { (id) }
+        @else { a href=(url.replace("{trace_id}", id)) rel="noreferrer" { (id) } }
+    }
+}
+
+/// What there is to say of an event; null where nothing is.
+fn payload(event: &Event) -> Value {
+    let text = event.payload.as_deref();
+    let json = text.and_then(|text| serde_json::from_str(text).ok());
+    json.unwrap_or(Value::Null)
+}
+
 /// What can be done now. Whatever cannot is not offered; the rules have the last word.
-fn acts(viewer: &Viewer, order: &Order, letters: &[Found]) -> Markup {
+fn acts(viewer: &Viewer, order: &Order, events: &[Event], letters: &[Found]) -> Markup {
     let path = format!("orders/{}", order.id);
-    let left = order.captured_minor.as_minor() - order.refunded_minor.as_minor();
+    let left = refundable(order, events);
     let waits = |found: &&Found| found.letter.state == LetterState::Waiting;
     let letter = letters.iter().rev().find(waits);
-    let may_cancel = order.fulfil && matches!(order.status, Status::Created | Status::Processing);
     html! {
         section #acts .acts aria-label="What can be done" data-live {
             @if let (Some(Found { id, .. }), true) = (letter, order.status != Status::NeedsReview) {
@@ -133,10 +183,13 @@ fn acts(viewer: &Viewer, order: &Order, letters: &[Found]) -> Markup {
                 (act("ruling", "Rule", &viewer.form(&format!("{path}/ruling"), &html! {
                     (reason_field("why-ruling", true))
                     button name="ruling" value="complete" { "Complete it" }
-                    button name="ruling" value="undo" { "Undo it" }
+                    // Whose money was taken is refunded.
+                    @if order.progress.step != Some(Step::Commit) {
+                        button name="ruling" value="undo" { "Undo it" }
+                    }
                 })))
             }
-            @if may_cancel {
+            @if is_cancellable(order) {
                 (act("cancel", "Cancel", &viewer.form(&format!("{path}/cancel"), &html! {
                     (reason_field("why-cancel", false))
                     button .danger { "Cancel the order" }
@@ -162,20 +215,34 @@ fn acts(viewer: &Viewer, order: &Order, letters: &[Found]) -> Markup {
     }
 }
 
+/// Whether its capture was not asked for yet.
+const fn is_cancellable(order: &Order) -> bool {
+    match (order.status, order.progress.step) {
+        (Status::Created, _) => order.fulfil,
+        (Status::Processing, Some(Step::Reserve)) => order.failure.is_none(),
+        (Status::Processing, Some(Step::Authorise)) => true,
+        _ => false,
+    }
+}
+
+/// How much of an order was neither given back nor is about to be, in minor units.
+fn refundable(order: &Order, events: &[Event]) -> i64 {
+    if order.status != Status::Completed {
+        return 0;
+    }
+    order.captured_minor.as_minor() - claimed(&Refund::told_by(events))
+}
+
 fn act(id: &str, title: &str, form: &Markup) -> Markup {
     html! { details #{ "act-" (id) } { summary { (title) } (form) } }
 }
 
 fn entry(viewer: &Viewer, order: &Order, event: &Event) -> Markup {
     let (tone, text) = said(event.kind);
-    let payload = event
-        .payload
-        .as_deref()
-        .and_then(|text| serde_json::from_str(text).ok());
-    let payload: Value = payload.unwrap_or(Value::Null);
+    let payload = payload(event);
     let word = |name: &str| payload.get(name).and_then(Value::as_str);
     let number = |name: &str| payload.get(name).and_then(Value::as_i64);
-    let after = event.occurred_at.as_millis() - order.created_at.as_millis();
+    let after = between(order.created_at, event.occurred_at);
     html! {
         li #{ "e" (event.sequence) } .(tone) {
             span .when { (time(event.occurred_at, viewer.now)) " " small { "+" (span(after)) } }
@@ -191,6 +258,7 @@ fn entry(viewer: &Viewer, order: &Order, event: &Event) -> Markup {
             @for name in ["detail", "error", "label", "note", "ruling"] {
                 @if let Some(text) = word(name) { p { (text) } }
             }
+            @if let Some(id) = word("effect_id") { p { "effect id " code { (id) } } }
             @if let Some(wait) = number("again_in_ms") { p { "tried again after " (span(wait)) } }
             @if let Some(actor) = word("actor") { p { "by " (actor) } }
             small .kind { (event.kind.as_str()) }
@@ -199,7 +267,7 @@ fn entry(viewer: &Viewer, order: &Order, event: &Event) -> Markup {
 }
 
 fn named(word: &str) -> String {
-    domain::order::Step::parse(word).map_or_else(|| word.to_owned(), |it| step(it).to_owned())
+    Step::parse(word).map_or_else(|| word.to_owned(), |it| step(it).to_owned())
 }
 
 /// What an event says to people, and whether that is good or bad.

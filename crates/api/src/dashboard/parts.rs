@@ -137,12 +137,16 @@ pub(super) fn pager(here: &str, filters: &str, is_first: bool, next: Option<&str
     }
 }
 
-/// A field of a form that says why something is done.
+/// A field of a form that says why something is done to an order.
 pub(super) fn reason_field(id: &str, required: bool) -> Markup {
+    reason_kept(id, required, "kept in the timeline")
+}
+
+/// A field of a form that says why something is done, and where that is kept.
+pub(super) fn reason_kept(id: &str, required: bool, kept: &str) -> Markup {
     html! {
         label for=(id) { "Reason" }
-        input #(id) name="reason" maxlength="200" required[required]
-            placeholder="kept in the timeline";
+        input #(id) name="reason" maxlength="200" required[required] placeholder=(kept);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What each answer of a provider leads to.
 
-use super::call::{Answer, Refused};
+use super::call::{Answer, Call, CallKind, Refused};
 use super::draft::{Draft, Moment};
 use super::{
     Case, Decision, Inventory, Rules, Then, ended, enter, refunding, resolve, review, undo, undone,
@@ -200,6 +200,7 @@ fn failed(
         "step": step.as_str(),
         "try": tries,
         "detail": detail,
+        "effect_id": Call::new(CallKind::of(step), &draft.case.order).effect_id(),
         "again_in_ms": wait_ms,
     });
     draft.event(EventKind::TryFailed, Some(payload));

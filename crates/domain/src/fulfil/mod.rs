@@ -238,7 +238,12 @@ fn review(mut draft: Draft<'_, '_>, detail: &str) -> Decision {
     order.status = Status::NeedsReview;
     order.progress.deadline_at = None;
     order.failure.get_or_insert_with(|| failure.clone());
-    draft.event(EventKind::OrderNeedsReview, Some(failure.to_json()));
+    let mut payload = failure.to_json();
+    // What to ask the provider for.
+    payload["effect_id"] = Call::new(CallKind::of(failure.step), order)
+        .effect_id()
+        .into();
+    draft.event(EventKind::OrderNeedsReview, Some(payload));
     draft.letter(&failure);
     draft.end(Then::Rest)
 }

@@ -4,7 +4,7 @@
 //! until it does. Where it says nothing for too long, the refund rests among the dead letters, is
 //! still pending, and goes on from there.
 
-use super::call::Answer;
+use super::call::{Answer, Call};
 use super::draft::{Draft, Moment};
 use super::operate::illegal;
 use super::{Case, Decision, Rules, Then};
@@ -123,12 +123,15 @@ fn failed(
     rules: &Rules,
 ) -> Decision {
     let tries = refund.tries + 1;
+    let wait_ms = rules.retry.wait(tries, draft.moment.random, after_ms);
+    let wait_ms = (tries < rules.tries_max_to_end).then_some(wait_ms);
     let mut payload = refund.became(detail);
     payload["step"] = "refund".into();
     payload["try"] = tries.into();
+    payload["effect_id"] = Call::refund(&draft.case.order, refund).effect_id().into();
+    payload["again_in_ms"] = wait_ms.into();
     draft.event(EventKind::TryFailed, Some(payload));
-    if tries < rules.tries_max_to_end {
-        let wait_ms = rules.retry.wait(tries, draft.moment.random, after_ms);
+    if let Some(wait_ms) = wait_ms {
         return draft.end(Then::Wait(wait_ms, detail.into()));
     }
     let letter = Letter::of_refund(&draft.case.order, tries, detail, draft.moment.now);

@@ -18,13 +18,13 @@ const PAGES: [&str; 8] = [
 ];
 const CSRF: &str = "0123456789abcdef0123456789abcdef";
 
-async fn look(service: &Service, path: &str, cookie: &str) -> Answer {
+pub(crate) async fn look(service: &Service, path: &str, cookie: &str) -> Answer {
     let headers = [("accept", "text/html"), ("cookie", cookie)];
     service.send("GET", path, &headers, String::new()).await
 }
 
 /// Sends a form as the page that it is on would.
-async fn press(service: &Service, path: &str, cookie: &str, fields: &str) -> Answer {
+pub(crate) async fn press(service: &Service, path: &str, cookie: &str, fields: &str) -> Answer {
     let cookie = format!("orderd_csrf={CSRF}; {cookie}");
     let headers = [
         ("accept", "text/html"),

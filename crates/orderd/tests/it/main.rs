@@ -10,6 +10,7 @@ mod aws;
 mod backend;
 mod bad_input;
 mod basket;
+mod books;
 mod cached;
 mod campaign;
 mod catalogue;

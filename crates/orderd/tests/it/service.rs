@@ -304,6 +304,7 @@ fn settings() -> Settings {
         },
         rate: None,
         webhook_reach: Reach::Any,
+        trace_url: String::new(),
         admin_password: Some(PasswordDigest::of(PASSWORD.as_bytes())),
     }
 }

@@ -10,7 +10,7 @@ pub use forms::parse_duration;
 use domain::Currency;
 use forms::{
     address, currency, duration, header, level, mismatch_status, networks, pause, queue, share,
-    topic, within,
+    topic, trace_url, within,
 };
 use http::HeaderName;
 use ipnet::IpNet;
@@ -68,6 +68,8 @@ pub struct Settings {
     pub simulated: Simulated,
     /// `[log]`
     pub log: Log,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
 }
 
 /// The listener and its limits.
@@ -450,6 +452,15 @@ pub struct Log {
     pub level: String,
     /// How it looks.
     pub format: LogFormat,
+}
+
+/// What is there to see of traces.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// Where a trace is looked at, with `{trace_id}` for its id; empty for nowhere.
+    #[serde(deserialize_with = "trace_url")]
+    pub trace_url: String,
 }
 
 /// How log lines look.

@@ -119,6 +119,14 @@
     seen();
   }
 
+  // How long until a time, for as long as it is on the page.
+  setInterval(() => {
+    for (const left of document.querySelectorAll("[data-until]")) {
+      const seconds = Math.ceil((Date.parse(left.dataset.until) - Date.now()) / 1000);
+      left.textContent = seconds > 0 ? "in " + seconds + " s" : "now";
+    }
+  }, 1000);
+
   for (const line of document.querySelectorAll(".copy")) {
     const button = document.createElement("button");
     button.className = "plain";

@@ -118,6 +118,17 @@ pub(super) fn queue<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String
     parsed(deserializer, parse, like)
 }
 
+/// Where a trace is looked at, or nothing.
+pub(super) fn trace_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let parse = |text: &str| {
+        let is_url = text.starts_with("https://") || text.starts_with("http://");
+        let names_trace = is_url && text.contains("{trace_id}");
+        (text.is_empty() || names_trace).then(|| text.to_owned())
+    };
+    let like = "a URL with {trace_id} in it such as https://tempo.example.com/trace/{trace_id}";
+    parsed(deserializer, parse, like)
+}
+
 pub(super) fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let parse = |text: &str| {
         // A lone word would be taken for the name of a module: `inof` for everything in `inof`.
