@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::v1::orders::List;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use domain::transfer::{Account, Asset, TransferKind};
+use domain::transfer::{Asset, TransferKind};
 use domain::{Currency, Money, Order, Transfer};
 use futures_util::future::try_join_all;
 use maud::{Markup, html};
@@ -44,7 +44,8 @@ pub(super) async fn show(
         content: html! {
             h1 { "Ledger" }
             p { "Every movement is debited from one account and credited to another. These are the " (books.len())
-                " orders of this page; " code { "orderd verify" } " audits all of them." }
+                " orders of this page, each held against its own transfers; " code { "orderd verify" }
+                " audits all of them." }
             (balances(&books))
             (table("Transfers", &TRANSFERS, &html! {
                 tbody #ledger data-live=[is_first.then_some("")] {
@@ -87,58 +88,56 @@ fn entries(viewer: &Viewer, order: &Order, transfers: &[Transfer]) -> Markup {
 }
 
 /// What does not add up in the books of an order, if anything.
-fn unbalanced(order: &Order, transfers: &[Transfer]) -> Option<String> {
-    let sum = |counts: fn(TransferKind) -> bool| -> u64 {
-        transfers
-            .iter()
-            .filter(|it| matches!(it.asset, Asset::Money(_)) && counts(it.kind))
-            .map(|it| it.amount)
-            .sum()
-    };
-    let taken = sum(|kind| matches!(kind, TransferKind::Posted(_) | TransferKind::Transfer));
-    let given_back = sum(|kind| kind == TransferKind::Reversal);
-    let says = |money: Money| u64::try_from(money.as_minor()).unwrap_or(0);
-    let agrees = taken == says(order.captured_minor) && given_back == says(order.refunded_minor);
+fn unbalanced(order: &Order, transfers: &[Transfer]) -> Option<Markup> {
+    let (taken, given_back) = moved(transfers);
+    let agrees = taken == order.captured_minor && given_back == order.refunded_minor;
+    let amount = |amount| money(amount, order.currency);
     (!agrees).then(|| {
-        format!(
-            "The order says that other amounts were taken or given back: {taken}, {given_back}."
-        )
+        html! {
+            "By its transfers " (amount(taken)) " were taken and " (amount(given_back))
+            " given back; the order says " (amount(order.captured_minor)) " and "
+            (amount(order.refunded_minor)) "."
+        }
     })
 }
 
+/// How much money transfers took, and gave back.
+fn moved(transfers: &[Transfer]) -> (Money, Money) {
+    let sum = |counts: fn(TransferKind) -> bool| {
+        let money = |it: &&Transfer| matches!(it.asset, Asset::Money(_)) && counts(it.kind);
+        let amounts = transfers.iter().filter(money).map(|it| it.amount);
+        let sum = amounts.fold(0, u64::saturating_add);
+        Money::from_minor(i64::try_from(sum).unwrap_or(i64::MAX))
+    };
+    (
+        sum(|kind| matches!(kind, TransferKind::Posted(_) | TransferKind::Transfer)),
+        sum(|kind| kind == TransferKind::Reversal),
+    )
+}
+
+/// What is left of the money that was taken, by the transfers and by the orders: two accounts of the
+/// same thing, of which neither follows from the other.
 fn balances(books: &[Book]) -> Markup {
-    let mut balances: BTreeMap<(&str, &str), i64> = BTreeMap::new();
-    let mut currencies: BTreeMap<&str, Currency> = BTreeMap::new();
-    for transfer in books.iter().flat_map(|(_, transfers)| transfers.iter()) {
-        let Asset::Money(currency) = &transfer.asset else {
-            continue;
-        };
-        if matches!(
-            transfer.kind,
-            TransferKind::Pending | TransferKind::Voided(_)
-        ) {
-            continue;
-        }
-        let amount = i64::try_from(transfer.amount).unwrap_or(i64::MAX);
-        let currency_word = currency.as_str();
-        currencies.insert(currency_word, *currency);
-        for (account, change) in [(transfer.debit, -amount), (transfer.credit, amount)] {
-            *balances
-                .entry((currency_word, account.as_str()))
-                .or_default() += change;
-        }
+    let mut left: BTreeMap<&str, (Currency, i64, i64)> = BTreeMap::new();
+    for (order, transfers) in books {
+        let (taken, given_back) = moved(transfers);
+        let less = |taken: Money, back: Money| taken.as_minor().saturating_sub(back.as_minor());
+        let (_, moved, said) =
+            left.entry(order.currency.as_str())
+                .or_insert((order.currency, 0, 0));
+        *moved = moved.saturating_add(less(taken, given_back));
+        *said = said.saturating_add(less(order.captured_minor, order.refunded_minor));
     }
+    let wrong = |(order, transfers): &&Book| unbalanced(order, transfers).is_some();
+    let wrong = books.iter().filter(wrong).count();
     html! {
         dl #balances .tiles data-live {
-            @for (word, currency) in &currencies {
-                @for account in [Account::Customers, Account::Sales] {
-                    @let balance = balances.get(&(*word, account.as_str())).copied().unwrap_or(0);
-                    div { dt { (account.as_str()) } dd { b { (money(Money::from_minor(balance), *currency)) } } }
-                }
-                @let sum: i64 = balances.iter().filter(|((it, _), _)| it == word).map(|(_, it)| *it).sum();
-                div { dt { "Sum" } dd { b { (money(Money::from_minor(sum), *currency)) } " "
-                    span { @if sum == 0 { "balanced" } @else { "▲ unbalanced" } } } }
+            @for (currency, moved, said) in left.into_values() {
+                div { dt { "Taken, by the transfers" } dd { b { (money(Money::from_minor(moved), currency)) } } }
+                div { dt { "Taken, by the orders" } dd { b { (money(Money::from_minor(said), currency)) } } }
             }
+            div { dt { "Orders that differ" } dd { b .failed[wrong > 0] { (wrong) }
+                @if wrong > 0 { span { "▲ marked below" } } } }
         }
     }
 }

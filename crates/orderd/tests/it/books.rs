@@ -1,11 +1,13 @@
-//! What the dashboard shows of one order.
+//! What the dashboard shows of one order and of its money.
 
 use crate::dashboard::{look, press};
 use crate::fulfilment::{Scripted, drain, order, place, settle};
 use crate::service::{DAY_MS, ORDER, Service};
 use domain::fulfil::{Answer, CallKind};
+use domain::{Change, Money, Order, OrderId, WriteSet};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use store::Committed;
 
 /// How long a provider that is away asks to be left alone.
 const AWAY_MS: i64 = 30_000;
@@ -161,6 +163,52 @@ async fn the_trace_of_an_order_is_a_link_where_traces_are_looked_at() {
         let placed = service.send("POST", "/v1/orders", &headers, ORDER).await;
         let page = page(&service, &placed.field("order_id")).await;
         assert!(page.contains(&shown), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_marks_an_order_that_says_other_than_its_transfers() {
+    let service = Service::new().await;
+    let (id, total) = priced(&service).await;
+    settle(&service, &drain(&service, Scripted::willing())).await;
+    let sound = look(&service, "/ui/ledger", "").await.body;
+    let tile =
+        |name: &str, amount: &str| format!("<dt>Taken, by the {name}</dt><dd><b>{amount}</b></dd>");
+    assert!(sound.contains(&tile("transfers", "3.00 USD")), "{sound}");
+    assert!(sound.contains(&tile("orders", "3.00 USD")), "{sound}");
+    assert!(
+        sound.contains("<dt>Orders that differ</dt><dd><b class=\"\">0</b></dd>"),
+        "{sound}"
+    );
+    assert!(!sound.contains('▲'), "{sound}");
+
+    let store = &service.app.store;
+    let order = store.order(OrderId::parse(&id).unwrap()).await.unwrap();
+    let order = order.unwrap();
+    let damaged = Change::Order {
+        was: order.version,
+        now: Box::new(Order {
+            version: order.version + 1,
+            captured_minor: Money::from_minor(total + 50),
+            ..order
+        }),
+    };
+    let write_set = WriteSet {
+        claim: None,
+        changes: vec![damaged],
+    };
+    assert_eq!(
+        store.commit(Arc::new(write_set)).await.unwrap(),
+        Committed::Done
+    );
+    let wrong = look(&service, "/ui/ledger", "").await.body;
+    for text in [
+        tile("transfers", "3.00 USD"),
+        tile("orders", "3.50 USD"),
+        "<dt>Orders that differ</dt><dd><b class=\"failed\">1</b>".to_owned(),
+        "▲ By its transfers 3.00 USD were taken and 0.00 USD given back; the order says 3.50 USD and 0.00 USD.".to_owned(),
+    ] {
+        assert!(wrong.contains(&text), "{text}: {wrong}");
     }
 }
 
