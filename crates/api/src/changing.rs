@@ -66,11 +66,15 @@ pub(crate) fn moment<T>(app: &App, decide: impl FnOnce(&mut Moment<'_>) -> T) ->
 
 /// Who did something, and why: what the order's timeline keeps of it.
 pub(crate) fn by(context: &Context, reason: Option<&str>) -> Value {
-    let actor = match context.principal.as_str() {
+    json!({ "actor": actor(context), "reason": reason })
+}
+
+/// The word for who asks.
+pub(crate) fn actor(context: &Context) -> &str {
+    match context.principal.as_str() {
         "" => "anonymous",
         principal => principal,
-    };
-    json!({ "actor": actor, "reason": reason })
+    }
 }
 
 /// The problem of whoever always comes second.

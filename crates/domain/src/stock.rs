@@ -1,10 +1,12 @@
-//! Stock: how many of an item there are, and how many of these are held for orders.
+//! Stock: how many of an item there are, and how many of these are held for orders; and a log of who
+//! changed that by hand, and why.
 //!
 //! A row is only ever moved by amounts, under the guard that nothing goes below zero and no more
 //! is held than is there: so nobody can read, decide on what was read, and sell what is gone.
 
 use crate::transfer::{Account, Asset, Subject, TransferKind};
-use crate::{Change, ItemId, Line, Refusal, Timestamp, Transfer};
+use crate::{Change, ItemId, Line, Record, RecordId, RecordKind, Refusal, Timestamp, Transfer};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -61,12 +63,69 @@ pub struct Adjustment {
     pub item_id: ItemId,
     /// What was there before, where it was counted.
     pub was: Option<Stock>,
+    /// The record of its log as it is, where there is one.
+    pub log: Option<Record>,
     /// How many came, or went.
     pub by: i64,
     /// Why.
     pub reason: Box<str>,
+    /// Who says so.
+    pub actor: Box<str>,
     /// The time it is.
     pub now: Timestamp,
+}
+
+/// The most adjustments that a log keeps: enough to see how a stock came about lately, and so few
+/// that the record stays small.
+pub const LOGGED_MAX: usize = 10;
+
+/// The last adjustments of an item, the newest first. Whose stock is counted has one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockLog {
+    /// The adjustments, [`LOGGED_MAX`] at most.
+    pub adjustments: Vec<Logged>,
+}
+
+/// An adjustment as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logged {
+    /// How many came, or went; 0 where a count found what was known.
+    pub by: i64,
+    /// How many were there then.
+    pub on_hand: u64,
+    /// Why.
+    pub reason: Box<str>,
+    /// Who said so.
+    pub actor: Box<str>,
+    /// When, in ms since 1970.
+    pub at_ms: i64,
+}
+
+impl StockLog {
+    /// The name of an item's log among the records.
+    #[must_use]
+    pub fn id(item_id: &ItemId) -> RecordId {
+        RecordId {
+            kind: RecordKind::StockLog,
+            id: item_id.as_str().into(),
+        }
+    }
+
+    /// The log in a record; an empty one where it holds none.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_default()
+    }
+
+    /// Writes the log of an item where the version `was` stands.
+    fn change(&self, item_id: &ItemId, was: u32) -> Change {
+        let body = serde_json::to_vec(self).expect("a log has only text and numbers");
+        Change::Record {
+            id: Self::id(item_id),
+            was,
+            body: Some(body.into()),
+        }
+    }
 }
 
 /// Decides what is written for an adjustment, and the stock that there is then.
@@ -78,8 +137,10 @@ pub fn adjusted(adjustment: Adjustment) -> Result<(Stock, Vec<Change>), Refusal>
         id,
         item_id,
         was,
+        log,
         by,
         reason,
+        actor,
         now,
     } = adjustment;
     let was_there = was.map(|was| was.on_hand);
@@ -92,6 +153,18 @@ pub fn adjusted(adjustment: Adjustment) -> Result<(Stock, Vec<Change>), Refusal>
             reserved: was.reserved,
         })?;
     let stock = Stock { on_hand, ..was };
+    let version = log.as_ref().map_or(0, |record| record.version);
+    let mut log = log.map_or_else(StockLog::default, |record| StockLog::read(&record.body));
+    let logged = Logged {
+        by,
+        on_hand,
+        reason: reason.clone(),
+        actor,
+        at_ms: now.as_millis(),
+    };
+    log.adjustments.insert(0, logged);
+    log.adjustments.truncate(LOGGED_MAX);
+    let logged = log.change(&item_id, version);
     let movement = Change::Stock(Movement {
         item_id: item_id.clone(),
         on_hand: by,
@@ -116,5 +189,6 @@ pub fn adjusted(adjustment: Adjustment) -> Result<(Stock, Vec<Change>), Refusal>
             occurred_at: now,
         })
     });
-    Ok((stock, [movement].into_iter().chain(transfer).collect()))
+    let changes = [movement].into_iter().chain(transfer).chain([logged]);
+    Ok((stock, changes.collect()))
 }

@@ -186,6 +186,8 @@ pub enum RecordKind {
     Letter,
     /// A webhook endpoint; its id is the endpoint's.
     Endpoint,
+    /// Who changed the stock of an item, and why; its id is the item's.
+    StockLog,
 }
 
 impl RecordKind {
@@ -198,6 +200,7 @@ impl RecordKind {
             Self::Token => "token",
             Self::Letter => "letter",
             Self::Endpoint => "endpoint",
+            Self::StockLog => "stock_log",
         }
     }
 }

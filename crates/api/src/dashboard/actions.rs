@@ -81,13 +81,14 @@ pub(super) async fn refund(
 
 pub(super) async fn adjust_stock(
     State(app): State<Arc<App>>,
+    context: Extension<Context>,
     viewer: Viewer,
     request: Request,
 ) -> Acted {
     let form = Form::read(&app, request).await?;
     let body = json!({ "change": number(form.get("change"))?, "reason": form.get("reason") });
     let item = TextPath(form.get("item_id").to_owned());
-    stock::adjust(State(app), item, call(&body)).await?;
+    stock::adjust(State(app), context, item, call(&body)).await?;
     Ok(back(&format!("{}products?done=stock", viewer.root), None))
 }
 

@@ -148,7 +148,7 @@ pub(crate) async fn create(
     let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
     let (product, count) = read(&app, &body, None)?;
     let was = stock::read(&app, &product.id).await?;
-    let (stock, changes) = counted(&app, &product.id, was, count)?;
+    let (stock, changes) = counted(&app, &context, &product.id, was, count).await?;
     let operation = Operation::CreateProduct;
     let new = New {
         changes,
@@ -205,8 +205,9 @@ fn read(app: &App, body: &Json, id: Option<&ItemId>) -> Result<(Product, Option<
 }
 
 /// What is written to have so many of a product, and the stock that there is then.
-fn counted(
+async fn counted(
     app: &App,
+    context: &Context,
     id: &ItemId,
     was: Option<Stock>,
     count: Option<u64>,
@@ -218,7 +219,7 @@ fn counted(
     if by == 0 && was.is_some() {
         return Ok((was, Vec::new()));
     }
-    let (stock, changes) = stock::moved(app, id, was, by, "said with the product")?;
+    let (stock, changes) = stock::moved(app, context, id, was, by, "said with the product").await?;
     Ok((Some(stock), changes))
 }
 
@@ -319,6 +320,7 @@ fn shown(status: StatusCode, product: &Product, version: u32, stock: Option<Stoc
 )]
 pub(crate) async fn replace(
     State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
     TextPath(id): TextPath,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -341,7 +343,7 @@ pub(crate) async fn replace(
             None => (new.clone(), 0),
         };
         let there = stock::read(&app, &id).await?;
-        let (stock, changes) = counted(&app, &id, there, count)?;
+        let (stock, changes) = counted(&app, &context, &id, there, count).await?;
         let mut write_set = catalogue::change(&id, was, Some(catalogue::encode(&product)));
         write_set.changes.extend(changes);
         if app.store.commit(Arc::new(write_set)).await? == Committed::Done {
@@ -484,15 +486,23 @@ pub(crate) async fn page(
     limit: usize,
     cursor: Option<&str>,
 ) -> Result<(Vec<(Product, u32)>, Option<String>), Problem> {
-    let after = cursor
-        .map(|text| cursor::open_text(&app.cursor_key, text, CURSORS))
-        .transpose()?;
+    let after = cursor.map(|text| opened(app, text)).transpose()?;
     let query = RecordQuery {
         kind: domain::RecordKind::Product,
         after,
         limit,
     };
     let page = app.store.list(query).await?;
-    let sealed = |after: Box<str>| cursor::seal(&app.cursor_key, after.as_bytes(), CURSORS);
-    Ok((catalogue::products(&page.items)?, page.next.map(sealed)))
+    let next = page.next.map(|after| sealed(app, &after));
+    Ok((catalogue::products(&page.items)?, next))
+}
+
+/// The id after which the page of a cursor begins.
+pub(crate) fn opened(app: &App, cursor: &str) -> Result<Box<str>, Problem> {
+    cursor::open_text(&app.cursor_key, cursor, CURSORS)
+}
+
+/// The cursor of the page that begins after an id.
+pub(crate) fn sealed(app: &App, after: &str) -> String {
+    cursor::seal(&app.cursor_key, after.as_bytes(), CURSORS)
 }

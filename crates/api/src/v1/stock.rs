@@ -3,17 +3,19 @@
 
 use super::orders::JSON;
 use crate::App;
-use crate::changing::{TRIES, crowded};
+use crate::changing::{TRIES, actor, crowded};
 use crate::extract::{self, TextPath};
 use crate::fields::{Faults, Fields, Wrong, text};
+use crate::layers::Context;
 use crate::problem::{Code, Problem};
 use crate::renderers::to_bytes;
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use domain::json::Json;
-use domain::stock::{Adjustment, adjusted};
-use domain::{Change, ItemId, Name, Refusal, Stock, WriteSet};
+use domain::stock::{Adjustment, StockLog, adjusted};
+use domain::{Change, ItemId, Name, Stock, WriteSet};
 use serde::Serialize;
 use std::sync::Arc;
 use store::Committed;
@@ -131,6 +133,7 @@ pub(crate) async fn show(
 )]
 pub(crate) async fn set(
     State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
     TextPath(item_id): TextPath,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -143,7 +146,8 @@ pub(crate) async fn set(
     fields.only(&["on_hand", "reason"], &mut faults);
     let (on_hand, reason) = faults.check(on_hand.zip(reason))?;
 
-    change(&app, &item_id, &reason, |was| difference_to(on_hand, was)).await
+    let difference = |was| difference_to(on_hand, was);
+    change(&app, &context, &item_id, &reason, difference).await
 }
 
 /// Change the stock of an item
@@ -162,6 +166,7 @@ pub(crate) async fn set(
 )]
 pub(crate) async fn adjust(
     State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
     TextPath(item_id): TextPath,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -174,12 +179,13 @@ pub(crate) async fn adjust(
     fields.only(&["change", "reason"], &mut faults);
     let (by, reason) = faults.check(by.zip(reason))?;
 
-    change(&app, &item_id, &reason, |_was| by).await
+    change(&app, &context, &item_id, &reason, |_was| by).await
 }
 
 /// Moves the stock by what `difference` makes of it as it is.
 async fn change(
     app: &App,
+    context: &Context,
     item_id: &ItemId,
     reason: &Name,
     difference: impl Fn(Stock) -> i64,
@@ -187,7 +193,7 @@ async fn change(
     for _ in 0..TRIES {
         let was = read(app, item_id).await?;
         let by = difference(was.unwrap_or_default());
-        let (stock, changes) = moved(app, item_id, was, by, reason.as_str())?;
+        let (stock, changes) = moved(app, context, item_id, was, by, reason.as_str()).await?;
         let write_set = WriteSet {
             claim: None,
             changes,
@@ -200,22 +206,27 @@ async fn change(
 }
 
 /// What is written where the stock of an item moves `by` so many, and the stock that there is then.
-pub(crate) fn moved(
+pub(crate) async fn moved(
     app: &App,
+    context: &Context,
     item_id: &ItemId,
     was: Option<Stock>,
     by: i64,
     reason: &str,
-) -> Result<(Stock, Vec<Change>), Refusal> {
+) -> Result<(Stock, Vec<Change>), Problem> {
+    let log = app.store.records(&[StockLog::id(item_id)]).await?;
     let now = app.clock.now();
-    adjusted(Adjustment {
+    let adjustment = Adjustment {
         id: app.ids.mint(now),
         item_id: item_id.clone(),
         was,
+        log: log.into_iter().flatten().next(),
         by,
         reason: reason.into(),
+        actor: actor(context).into(),
         now,
-    })
+    };
+    Ok(adjusted(adjustment)?)
 }
 
 /// How far a count is from what was there.

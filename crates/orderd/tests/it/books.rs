@@ -1,8 +1,9 @@
-//! What the dashboard shows of one order and of its money.
+//! What the dashboard shows of one order, of its money, and of the stock.
 
 use crate::dashboard::{look, press};
 use crate::fulfilment::{Scripted, drain, order, place, settle};
 use crate::service::{DAY_MS, ORDER, Service};
+use crate::stock::set_stock;
 use domain::fulfil::{Answer, CallKind};
 use domain::{Change, Money, Order, OrderId, WriteSet};
 use serde_json::{Value, json};
@@ -213,6 +214,71 @@ async fn the_ledger_marks_an_order_that_says_other_than_its_transfers() {
 }
 
 #[tokio::test]
+async fn what_is_counted_is_listed_in_the_catalogue_or_not() {
+    let service = Service::new().await;
+    for number in 0..20 {
+        let product = json!({ "name": "Ink", "price_minor": 100 }).to_string();
+        let path = format!("/v1/products/ink-{number:02}");
+        service.send("PUT", &path, &[], product).await;
+        set_stock(&service, &format!("ink-{number:02}-loose"), 40 + number).await;
+    }
+    let first = look(&service, "/ui/products", "").await.body;
+    let next = first.split("rel=\"next\" href=\"").nth(1).unwrap();
+    let next = next.split('"').next().unwrap();
+    let second = look(&service, &format!("/ui/{next}"), "").await.body;
+    assert!(!second.contains("rel=\"next\""), "{second}");
+    let ids = |page: &str| -> Vec<String> {
+        let cells = page.split("<td class=\"id\">").skip(1);
+        cells
+            .map(|cell| cell.split('<').next().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(ids(&first).len(), 25);
+    let mut expected: Vec<String> = (0..20)
+        .flat_map(|number| [format!("ink-{number:02}"), format!("ink-{number:02}-loose")])
+        .collect();
+    expected.sort();
+    assert_eq!([ids(&first), ids(&second)].concat(), expected);
+    assert!(
+        second.contains("not in the catalogue") && second.contains(">59<"),
+        "{second}"
+    );
+    assert!(second.contains("not counted, always to be had"), "{second}");
+}
+
+#[tokio::test]
+async fn an_items_last_changes_by_hand_say_who_and_why() {
+    let service = Service::new().await;
+    set_stock(&service, "pen", 5).await;
+    for number in 1..=9 {
+        let fields = format!("item_id=pen&change={number}&reason=delivery+{number}%2E");
+        let pressed = press(&service, "/ui/stock", "", &fields).await;
+        assert_eq!(pressed.status, 303, "{}", pressed.body);
+    }
+    let page = look(&service, "/ui/products", "").await.body;
+    for text in [
+        "<b>+5</b> to 5: stocktaking, by anonymous",
+        "<b>+9</b> to 50: delivery 9., by anonymous",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+
+    // Said with the product; and the oldest goes.
+    let pen = json!({ "name": "Pen", "price_minor": 150, "stock": 48 }).to_string();
+    service.send("PUT", "/v1/products/pen", &[], pen).await;
+    let page = look(&service, "/ui/products", "").await.body;
+    assert!(
+        page.contains("<b>-2</b> to 48: said with the product, by anonymous"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("stocktaking") && page.contains("delivery 1."),
+        "{page}"
+    );
+    assert_eq!(service.findings().await, []);
+}
+
+#[tokio::test]
 async fn what_the_rules_would_refuse_is_not_offered() {
     let service = Service::new().await;
     let (id, _) = priced(&service).await;
@@ -234,4 +300,15 @@ async fn what_the_rules_would_refuse_is_not_offered() {
     assert!(offers("placeholder=\"200\"").await, "100 are under way");
     press(&service, &path, "", "key=b&amount_minor=&reason=broken").await;
     assert!(!offers(refund).await, "all of it is under way");
+}
+
+#[tokio::test]
+async fn a_reason_is_kept_where_its_form_says() {
+    let service = Service::new().await;
+    let stock = look(&service, "/ui/products", "").await.body;
+    assert!(
+        stock.contains("placeholder=\"kept with the item\""),
+        "{stock}"
+    );
+    assert!(!stock.contains("kept in the timeline"), "{stock}");
 }

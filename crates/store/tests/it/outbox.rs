@@ -9,7 +9,7 @@ use domain::fulfil::{
 use domain::place::{Occasion, place};
 use domain::product::Prices;
 use domain::recorded;
-use domain::stock::{Adjustment, Movement, adjusted};
+use domain::stock::{Adjustment, Movement, StockLog, adjusted};
 use domain::text::Label;
 use domain::trace::Trace;
 use domain::transfer::{Asset, TransferKind};
@@ -64,8 +64,10 @@ pub(crate) async fn stocked(store: &dyn Store, ids: &Ids, by: i64) -> Committed 
         id: ids.mint(NOW),
         item_id: pen(),
         was: store.stock(&[pen()]).await.unwrap()[0],
+        log: store.records(&[StockLog::id(&pen())]).await.unwrap()[0].clone(),
         by,
         reason: "a test".into(),
+        actor: "a test".into(),
         now: NOW,
     };
     commit(store, adjusted(adjustment).unwrap().1).await
