@@ -150,3 +150,12 @@ async fn stock_is_counted_from_the_first_time_on_and_what_is_held_stays() {
         assert!(answer.field("detail").contains(field), "{}", answer.body);
     }
 }
+
+#[tokio::test]
+async fn first_counts_of_an_item_at_one_moment_are_not_added_up() {
+    let service = Service::new().await;
+    let count = || set_stock(&service, "pen", 5);
+    tokio::join!(count(), count(), count(), count());
+    assert_eq!(stock(&service, "pen").await["on_hand"], 5);
+    assert_eq!(service.findings().await, []);
+}
