@@ -1,8 +1,8 @@
 //! A store that fails when told to: for tests that put a fault at every call.
 
 use crate::{
-    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, Live,
-    OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, LetterQuery,
+    Live, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
 };
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
@@ -44,6 +44,12 @@ impl Faulty {
             fail_at: AtomicU64::new(fail_at),
             calls: AtomicU64::new(0),
         }
+    }
+
+    /// Fails a call that is still to come: the next is number 0.
+    pub fn plant(&self, ahead: u64) {
+        let fail_at = self.calls() + ahead;
+        self.fail_at.store(fail_at, Ordering::Relaxed);
     }
 
     /// How many calls there were.
@@ -137,6 +143,10 @@ impl Store for Faulty {
 
     async fn list(&self, query: RecordQuery) -> Result<RecordPage, Error> {
         self.call(self.inner.list(query)).await
+    }
+
+    async fn waiting_letters(&self, query: LetterQuery) -> Result<RecordPage, Error> {
+        self.call(self.inner.waiting_letters(query)).await
     }
 
     async fn audit(

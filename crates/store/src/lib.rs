@@ -91,6 +91,9 @@ pub trait Store: Send + Sync {
     /// A page of records of one kind, by their ids, byte for byte.
     async fn list(&self, query: RecordQuery) -> Result<RecordPage, Error>;
 
+    /// A page of the dead letters that wait for an operator, by their ids, byte for byte.
+    async fn waiting_letters(&self, query: LetterQuery) -> Result<RecordPage, Error>;
+
     /// A page of what violates `check`, from `after` on.
     async fn audit(
         &self,
@@ -213,6 +216,15 @@ pub struct RecordQuery {
     /// Only those after this id.
     pub after: Option<Box<str>>,
     /// The most records of a page, at least 1.
+    pub limit: usize,
+}
+
+/// Which of the dead letters that wait to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetterQuery {
+    /// Only those after this id.
+    pub after: Option<Box<str>>,
+    /// The most letters of a page, at least 1.
     pub limit: usize,
 }
 

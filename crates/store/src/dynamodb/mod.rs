@@ -20,8 +20,8 @@ pub(crate) use open::open;
 
 use crate::afterwards::{Afterwards, Journal};
 use crate::{
-    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, Live,
-    OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, LetterQuery,
+    Live, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
 };
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -122,6 +122,10 @@ impl Store for Dynamo {
 
     async fn list(&self, query: RecordQuery) -> Result<RecordPage, Error> {
         self.db.list(&query).await
+    }
+
+    async fn waiting_letters(&self, query: LetterQuery) -> Result<RecordPage, Error> {
+        self.db.waiting_letters(&query).await
     }
 
     async fn audit(

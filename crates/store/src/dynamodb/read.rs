@@ -7,14 +7,17 @@ use super::tables::{EVENTS_BY_ID, ORDERS_BY_CUSTOMER, ORDERS_BY_TIME, SHARDS};
 use crate::rows::{self, Columns, boxed, corrupt, parsed};
 use crate::server::pages::whole_order;
 use crate::write_sets::ENDPOINTS_MAX;
-use crate::{DeliveryQuery, Error, EventQuery, OrderQuery, Page, RecordPage, RecordQuery};
+use crate::{
+    DeliveryQuery, Error, EventQuery, LetterQuery, OrderQuery, Page, RecordPage, RecordQuery,
+};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use domain::idempotency::{Scope, Seen};
+use domain::letter::LetterState;
 use domain::{
-    Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Order, OrderId, Record, RecordId,
-    RecordKind, Stock, Transfer,
+    Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Letter, Order, OrderId, Record,
+    RecordId, RecordKind, Stock, Transfer,
 };
 use futures_util::future::try_join_all;
 use std::collections::HashMap;
@@ -315,6 +318,25 @@ impl Db {
         Ok(RecordPage { items, next })
     }
 
+    /// A page of the dead letters that wait for an operator, by their ids. No index says which do,
+    /// so letters in every state are read, and a page may hold fewer than asked for.
+    pub(super) async fn waiting_letters(&self, query: &LetterQuery) -> Result<RecordPage, Error> {
+        let all = RecordQuery {
+            kind: RecordKind::Letter,
+            after: query.after.clone(),
+            limit: query.limit.max(LETTERS_READ),
+        };
+        let Page { mut items, next } = self.list(&all).await?;
+        items.retain(|(_, record)| {
+            Letter::read(&record.body).is_some_and(|it| it.state == LetterState::Waiting)
+        });
+        let more = items.len() > query.limit;
+        items.truncate(query.limit);
+        let last = items.last().map(|(id, _)| id.clone());
+        let next = if more { last } else { next };
+        Ok(RecordPage { items, next })
+    }
+
     /// The ids and bodies of every endpoint.
     pub(super) async fn endpoints(&self) -> Result<Vec<(Box<str>, Record)>, Error> {
         let query = RecordQuery {
@@ -392,6 +414,8 @@ pub(super) async fn all_of(query: QueryFluentBuilder, limit: usize) -> Result<Ve
     }
 }
 
+/// How many letters are read at once to find those that wait.
+const LETTERS_READ: usize = 1_000;
 /// What sorts before every id of a record, and after.
 const FIRST: &str = " ";
 const LAST: char = char::MAX;

@@ -5,8 +5,8 @@ use super::{audit, outbox, read, reset, write};
 use crate::server::{At, Engine, Failure, Rows, is_duplicate};
 use crate::write_sets::{DELIVERIES_MAX, ENDPOINTS_MAX};
 use crate::{
-    Check, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, OrderQuery, Page,
-    RecordPage, RecordQuery, Stats,
+    Check, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, LetterQuery, OrderQuery,
+    Page, RecordPage, RecordQuery, Stats,
 };
 use async_trait::async_trait;
 use domain::idempotency::{Body, Scope, Seen};
@@ -126,6 +126,10 @@ impl Engine for MySql {
 
     async fn list(pool: &MySqlPool, query: &RecordQuery) -> Result<RecordPage, Error> {
         read::list(pool, query).await
+    }
+
+    async fn waiting_letters(pool: &MySqlPool, query: &LetterQuery) -> Result<RecordPage, Error> {
+        read::waiting_letters(pool, query).await
     }
 
     async fn audit(

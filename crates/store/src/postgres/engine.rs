@@ -5,8 +5,8 @@ use super::{audit, list, outbox, read, reset, write};
 use crate::server::{At, Engine, Failure, Rows};
 use crate::write_sets::{DELIVERIES_MAX, ENDPOINTS_MAX};
 use crate::{
-    Check, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, OrderQuery, Page,
-    RecordPage, RecordQuery, Stats,
+    Check, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, LetterQuery, OrderQuery,
+    Page, RecordPage, RecordQuery, Stats,
 };
 use async_trait::async_trait;
 use domain::idempotency::{Body, Scope, Seen};
@@ -113,6 +113,10 @@ impl Engine for Postgres {
 
     async fn list(pool: &PgPool, query: &RecordQuery) -> Result<RecordPage, Error> {
         read::list(pool, query).await
+    }
+
+    async fn waiting_letters(pool: &PgPool, query: &LetterQuery) -> Result<RecordPage, Error> {
+        read::waiting_letters(pool, query).await
     }
 
     async fn audit(

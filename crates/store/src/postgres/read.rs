@@ -4,8 +4,8 @@ use super::outbox::consumer;
 use super::rows::{self, Columns, Id, failed, number, optional, status_code, waiting};
 use crate::server::pages::{self, lines_at, whole_order};
 use crate::{
-    DeliveryQuery, Error, EventQuery, LETTERS_MAX, OrderQuery, Page, RecordPage, RecordQuery,
-    Stats, WAITING_MAX,
+    DeliveryQuery, Error, EventQuery, LETTERS_MAX, LetterQuery, OrderQuery, Page, RecordPage,
+    RecordQuery, Stats, WAITING_MAX,
 };
 use domain::idempotency::{Scope, Seen};
 use domain::{
@@ -249,6 +249,24 @@ pub(super) async fn list(pool: &PgPool, query: &RecordQuery) -> Result<RecordPag
     .bind(query.kind.as_str())
     .bind(query.after.as_deref().unwrap_or(""))
     // One more than asked for says whether there is a next page.
+    .bind(limit(query.limit.saturating_add(1)))
+    .fetch_all(pool)
+    .await
+    .map_err(failed)?;
+    pages::list(&rows, query.limit)
+}
+
+/// A page of the dead letters that wait for an operator, by their ids, byte for byte.
+pub(super) async fn waiting_letters(
+    pool: &PgPool,
+    query: &LetterQuery,
+) -> Result<RecordPage, Error> {
+    let rows = sqlx::query(
+        "select id, version, body from record_rows where kind = 'letter'
+           and position('\"state\":\"waiting\"'::bytea in body) > 0 and id > $1
+         order by id limit $2",
+    )
+    .bind(query.after.as_deref().unwrap_or(""))
     .bind(limit(query.limit.saturating_add(1)))
     .fetch_all(pool)
     .await

@@ -15,8 +15,8 @@ use crate::afterwards::{Afterwards, Journal};
 use crate::cache::Cache;
 use crate::write_sets::{ENDPOINTS_MAX, Subscriber};
 use crate::{
-    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, Live,
-    OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
+    Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LeaseClaim, Leased, LetterQuery,
+    Live, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store,
 };
 use async_trait::async_trait;
 use domain::idempotency::{Scope, Seen};
@@ -97,6 +97,9 @@ pub(crate) trait Engine: Database {
 
     /// A page of records of one kind, by their ids, byte for byte.
     async fn list(pool: &Pool<Self>, query: &RecordQuery) -> Result<RecordPage, Error>;
+
+    /// A page of the dead letters that wait for an operator, by their ids, byte for byte.
+    async fn waiting_letters(pool: &Pool<Self>, query: &LetterQuery) -> Result<RecordPage, Error>;
 
     /// A page of what violates `check`.
     async fn audit(
@@ -199,6 +202,10 @@ impl<E: Engine> Store for Server<E> {
 
     async fn list(&self, query: RecordQuery) -> Result<RecordPage, Error> {
         E::list(&self.inner.pool, &query).await
+    }
+
+    async fn waiting_letters(&self, query: LetterQuery) -> Result<RecordPage, Error> {
+        E::waiting_letters(&self.inner.pool, &query).await
     }
 
     async fn audit(

@@ -26,7 +26,7 @@ use crate::cache::Cache;
 use crate::open::{OpenError, Options};
 use crate::{
     Check, Committed, DeliveryQuery, Error, EventQuery, Finding, LIVE_MAX, LeaseClaim, Leased,
-    Live, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store, Which,
+    LetterQuery, Live, OrderQuery, Page, RecordPage, RecordQuery, Stats, Store, Which,
 };
 use apply::Hashes;
 use async_trait::async_trait;
@@ -248,6 +248,16 @@ impl Store for Sqlite {
     async fn list(&self, query: RecordQuery) -> Result<RecordPage, Error> {
         let memory = Arc::clone(&self.memory);
         blocking(move || memory.readers.with(|reader| records::list(reader, &query))).await
+    }
+
+    async fn waiting_letters(&self, query: LetterQuery) -> Result<RecordPage, Error> {
+        let memory = Arc::clone(&self.memory);
+        blocking(move || {
+            memory
+                .readers
+                .with(|reader| records::waiting_letters(reader, &query))
+        })
+        .await
     }
 
     async fn audit(

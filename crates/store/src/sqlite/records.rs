@@ -5,9 +5,9 @@
 //! before its answers, and one that was read before that is not kept after it.
 
 use super::rows::{failed, get, text};
-use crate::{Error, LETTERS_MAX, RecordPage, RecordQuery};
+use crate::{Error, LETTERS_MAX, LetterQuery, RecordPage, RecordQuery};
 use domain::{Record, RecordId, RecordKind};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Rows, params};
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -133,12 +133,36 @@ pub(super) fn list(connection: &Connection, query: &RecordQuery) -> Result<Recor
         .map_err(failed)?;
     let after = query.after.as_deref().unwrap_or("");
     // One more than asked for says whether there is a next page.
-    let mut rows = select
+    let rows = select
         .query(params![query.kind.as_str(), after, query.limit + 1])
         .map_err(failed)?;
-    let mut items: Vec<(Box<str>, Record)> = Vec::with_capacity(query.limit.min(1_000));
+    page(rows, query.limit)
+}
+
+/// A page of the dead letters that wait for an operator, by their ids.
+pub(super) fn waiting_letters(
+    connection: &Connection,
+    query: &LetterQuery,
+) -> Result<RecordPage, Error> {
+    let mut select = connection
+        .prepare_cached(
+            "select id, version, body from record_rows indexed by letters_waiting
+             where kind = 'letter' and instr(body, '\"state\":\"waiting\"') > 0 and id > ?1
+             order by id limit ?2",
+        )
+        .map_err(failed)?;
+    let after = query.after.as_deref().unwrap_or("");
+    let rows = select
+        .query(params![after, query.limit + 1])
+        .map_err(failed)?;
+    page(rows, query.limit)
+}
+
+/// A page of records: id, version, body.
+fn page(mut rows: Rows<'_>, limit: usize) -> Result<RecordPage, Error> {
+    let mut items: Vec<(Box<str>, Record)> = Vec::with_capacity(limit.min(1_000));
     while let Some(row) = rows.next().map_err(failed)? {
-        if items.len() == query.limit {
+        if items.len() == limit {
             let next = items.last().map(|(id, _)| id.clone());
             return Ok(RecordPage { items, next });
         }

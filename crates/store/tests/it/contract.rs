@@ -48,6 +48,7 @@ macro_rules! contract {
                 a_record_changes_only_from_the_version_that_is_there,
                 records_are_listed_by_id_in_pages,
                 a_record_that_was_read_is_read_as_it_is_now,
+                letters_that_wait_are_listed_by_id_whatever_was_settled_before_them,
                 a_sound_store_has_no_findings,
                 a_reset_removes_orders_and_keeps_records,
                 hostile_text_is_only_text,

@@ -1,8 +1,11 @@
 //! The promises about records: small things that are read and written whole.
 
-use domain::{Change, Record, RecordId, RecordKind, WriteSet};
+use crate::fixtures::{NOW, ids};
+use crate::outbox::commit;
+use domain::letter::LetterState;
+use domain::{Change, Letter, OrderId, Record, RecordId, RecordKind, WriteSet};
 use std::sync::Arc;
-use store::{Committed, Page, RecordQuery, Store};
+use store::{Committed, LetterQuery, Page, RecordQuery, Store};
 
 pub(crate) async fn a_record_changes_only_from_the_version_that_is_there(store: &dyn Store) {
     let id = RecordId {
@@ -101,6 +104,48 @@ pub(crate) async fn a_record_that_was_read_is_read_as_it_is_now(store: &dyn Stor
     let gone = record_change(RecordKind::Product, "pen", 20, None);
     store.commit(Arc::new(gone)).await.unwrap();
     assert_eq!(store.records(&ids).await.unwrap(), [None]);
+}
+
+pub(crate) async fn letters_that_wait_are_listed_by_id_whatever_was_settled_before_them(
+    store: &dyn Store,
+) {
+    let ids = ids();
+    let letter = |_| {
+        let why = r#"it says \"state\":\"waiting\" and "state":"waiting""#;
+        Letter::poison(OrderId::new(ids.mint(NOW)), why, NOW)
+    };
+    let mut letters: Vec<Letter> = (0..9).map(letter).collect();
+    commit(store, letters.iter().map(|it| it.change(0)).collect()).await;
+    let other = record_change(RecordKind::Product, "z", 0, Some(br#""state":"waiting""#));
+    store.commit(Arc::new(other)).await.unwrap();
+    for (settled, state) in [
+        (0, LetterState::Redriven),
+        (1, LetterState::Discarded),
+        (4, LetterState::Redriven),
+    ] {
+        letters[settled].state = state;
+        commit(store, vec![letters[settled].change(1)]).await;
+    }
+
+    let mut found: Vec<(Box<str>, u32)> = Vec::new();
+    let mut query = LetterQuery {
+        after: None,
+        limit: 4,
+    };
+    loop {
+        let Page { items, next } = store.waiting_letters(query.clone()).await.unwrap();
+        assert!(items.len() <= query.limit);
+        found.extend(items.into_iter().map(|(id, record)| (id, record.version)));
+        match next {
+            Some(next) => query.after = Some(next),
+            None => break,
+        }
+    }
+    let waiting = letters
+        .iter()
+        .filter(|it| it.state == LetterState::Waiting)
+        .map(|it| (it.id().id, 1));
+    assert_eq!(found, waiting.collect::<Vec<_>>());
 }
 
 fn record_change(kind: RecordKind, id: &str, was: u32, body: Option<&[u8]>) -> WriteSet {
