@@ -14,6 +14,8 @@ use store::Committed;
 
 /// How often a change that lost a race is decided anew.
 pub(crate) const TRIES: usize = 10;
+/// What whoever comes without a token is called.
+pub(crate) const ANONYMOUS: &str = "anonymous";
 
 /// Changes an order as `decide` says; the order as it is then.
 pub(crate) async fn order(
@@ -69,10 +71,10 @@ pub(crate) fn by(context: &Context, reason: Option<&str>) -> Value {
     json!({ "actor": actor(context), "reason": reason })
 }
 
-/// The word for who asks.
+/// Who asks: the id of a token, or a word for everybody without one.
 pub(crate) fn actor(context: &Context) -> &str {
     match context.principal.as_str() {
-        "" => "anonymous",
+        "" => ANONYMOUS,
         principal => principal,
     }
 }

@@ -147,6 +147,12 @@ impl Problem {
         self.code
     }
 
+    /// Whether the store could not be asked: nothing else can be done either, for now.
+    pub(crate) fn is_of_the_store(&self) -> bool {
+        let is_away = |cause: &Arc<store::Error>| !matches!(**cause, store::Error::Corrupt(_));
+        self.cause.as_ref().is_some_and(is_away)
+    }
+
     /// This sort of problem, in a few words.
     pub(crate) fn title(&self) -> &'static str {
         self.code.row().title

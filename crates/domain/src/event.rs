@@ -65,7 +65,7 @@ pub enum EventKind {
     OrderCancelled,
     /// Nobody but a person can say what happened.
     OrderNeedsReview,
-    /// An operator has an order that failed tried anew.
+    /// An operator has an order that was given up tried anew.
     OrderRedriven,
     /// An operator decided what becomes of an order that needed review.
     OrderDecided,
@@ -79,10 +79,12 @@ pub enum EventKind {
     OrderRefunded,
     /// An operator wants the next one to know something.
     OrderNoted,
+    /// An operator lets an order that was given up be.
+    LetterDiscarded,
 }
 
 /// Every kind with its CloudEvents `type`, and whether others are told.
-const KINDS: [(EventKind, &str, Told); 25] = {
+const KINDS: [(EventKind, &str, Told); 26] = {
     use EventKind as Kind;
     use Told::{Nobody, Others};
     [
@@ -111,6 +113,7 @@ const KINDS: [(EventKind, &str, Told); 25] = {
         (Kind::RefundFailed, "refund.failed.v1", Others),
         (Kind::OrderRefunded, "order.refunded.v1", Others),
         (Kind::OrderNoted, "order.noted.v1", Nobody),
+        (Kind::LetterDiscarded, "dead_letter.discarded.v1", Nobody),
     ]
 };
 
@@ -171,7 +174,7 @@ impl EventKind {
             Self::OrderFailed => "It could not be had; all undone.",
             Self::OrderCancelled => "It was cancelled; all undone.",
             Self::OrderNeedsReview => "Nobody but a person can say what happened.",
-            Self::OrderRedriven => "An operator has an order that failed tried anew.",
+            Self::OrderRedriven => "An operator has an order that was given up tried anew.",
             Self::OrderDecided => {
                 "An operator decided what becomes of an order that needed review."
             }
@@ -180,6 +183,7 @@ impl EventKind {
             Self::RefundFailed => "Money could not be given back.",
             Self::OrderRefunded => "All of it was given back.",
             Self::OrderNoted => "An operator wants the next one to know something.",
+            Self::LetterDiscarded => "An operator lets an order that was given up be.",
         }
     }
 

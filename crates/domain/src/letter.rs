@@ -138,6 +138,20 @@ impl Letter {
         }
     }
 
+    /// Whether a person has to rule on its order before anything else: part of what was begun is
+    /// neither done nor undone.
+    #[must_use]
+    pub fn needs_ruling(&self) -> bool {
+        let is_past_capture = self.step.as_deref() == Some(Step::Commit.as_str());
+        is_past_capture || self.compensated == Compensated::Partial
+    }
+
+    /// Whether its order can be brought back.
+    #[must_use]
+    pub fn may_be_redriven(&self) -> bool {
+        self.state == LetterState::Waiting && !self.needs_ruling()
+    }
+
     /// The letter in a record; `None` where it holds none.
     #[must_use]
     pub fn read(body: &[u8]) -> Option<Self> {

@@ -63,6 +63,9 @@ enum Verb {
         /// Only say how many there are
         #[arg(long)]
         dry_run: bool,
+        /// Why; kept in the timeline of each order
+        #[arg(long)]
+        reason: Option<String>,
         /// With --queue: send them to this queue [default: the one whose dead letters they are]
         #[arg(long, value_name = "URL")]
         to: Option<String>,
@@ -71,7 +74,7 @@ enum Verb {
     Discard {
         /// The letter's id
         id: String,
-        /// Why; kept with the letter of an order
+        /// Why; kept in the timeline of the order
         #[arg(long)]
         reason: String,
     },
@@ -101,8 +104,14 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
             let letter = client::send(&server, "GET", &path(&id, ""), &[], b"").await?;
             print(&letter.json()?, globals);
         }
-        Verb::Redrive { id: Some(id), .. } => {
-            let letter = client::send(&server, "POST", &path(&id, "/redrive"), &[], b"").await?;
+        Verb::Redrive {
+            id: Some(id),
+            reason,
+            ..
+        } => {
+            let body = json!({ "reason": reason }).to_string();
+            let path = path(&id, "/redrive");
+            let letter = client::send(&server, "POST", &path, &JSON, body.as_bytes()).await?;
             print(&letter.json()?, globals);
         }
         Verb::Redrive {
@@ -111,11 +120,12 @@ pub(crate) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCod
             limit,
             per_second,
             dry_run,
+            reason,
             ..
         } => {
             let body = json!({
                 "reason": filter.with_reason, "limit": limit, "per_second": per_second,
-                "dry_run": dry_run,
+                "dry_run": dry_run, "note": reason,
             });
             redrive_all(&server, &body, globals).await?;
         }
@@ -142,12 +152,18 @@ async fn redrive_all(server: &Server, body: &Value, globals: &Globals) -> anyhow
         return Ok(());
     }
     let count = |name: &str| counts[name].as_u64().unwrap_or_default();
-    let (matching, redriven) = (count("matching"), count("redriven"));
     println!(
         "{} letters match; {} orders are tried anew.",
-        grouped(matching),
-        grouped(redriven)
+        grouped(count("matching")),
+        grouped(count("redriven"))
     );
+    if count("skipped") > 0 {
+        let skipped = grouped(count("skipped"));
+        println!("{skipped} are left out: they need a ruling first, or cannot be brought back.");
+    }
+    if counts["more"] == true {
+        println!("There are more than --limit: ask again for the rest.");
+    }
     Ok(())
 }
 

@@ -100,6 +100,7 @@ pub(crate) fn event_code(kind: EventKind) -> i64 {
         EventKind::RefundFailed => 23,
         EventKind::OrderRefunded => 24,
         EventKind::OrderNoted => 25,
+        EventKind::LetterDiscarded => 26,
     }
 }
 

@@ -119,16 +119,24 @@ pub(super) async fn redrive_all(
 ) -> Acted {
     let form = Form::read(&app, request).await?;
     let dry_run = form.get("dry_run") == "true";
-    let body = json!({ "reason": form.get("reason"), "limit": 1_000, "dry_run": dry_run });
+    let note = form.get("reason");
+    let body = json!({
+        "reason": form.get("why"), "limit": 1_000, "dry_run": dry_run,
+        "note": (!note.is_empty()).then_some(note),
+    });
     let answer = dead_letters::redrive_all(State(app), context, call(&body)).await?;
+    let counts = read(answer).await;
     let (done, counted) = if dry_run {
         ("dry-run", "matching")
     } else {
         ("redrive-all", "redriven")
     };
-    let count = field(answer, counted).await;
+    let (count, skipped, more) = (&counts[counted], &counts["skipped"], &counts["more"]);
     Ok(back(
-        &format!("{}dead-letters?done={done}&count={count}", viewer.root),
+        &format!(
+            "{}dead-letters?done={done}&count={count}&skipped={skipped}&more={more}",
+            viewer.root
+        ),
         None,
     ))
 }
@@ -148,9 +156,14 @@ pub(super) async fn discard(
     ))
 }
 
-pub(super) async fn flush(State(app): State<Arc<App>>, viewer: Viewer, request: Request) -> Acted {
+pub(super) async fn flush(
+    State(app): State<Arc<App>>,
+    context: Extension<Context>,
+    viewer: Viewer,
+    request: Request,
+) -> Acted {
     Form::read(&app, request).await?;
-    cache::flush(State(app)).await?;
+    cache::flush(State(app), context).await?;
     Ok(back(&format!("{}system?done=flush", viewer.root), None))
 }
 
@@ -181,10 +194,9 @@ fn to_order(viewer: &Viewer, id: &str, done: &str) -> Response {
     back(&format!("{}orders/{id}?done={done}", viewer.root), None)
 }
 
-/// A number in the answer of a handler.
-async fn field(answer: Response, name: &str) -> u64 {
+/// The answer of a handler.
+async fn read(answer: Response) -> Value {
     let body = answer.into_body().collect().await;
     let bytes = body.map(Collected::to_bytes).unwrap_or_default();
-    let json: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    json.get(name).and_then(Value::as_u64).unwrap_or(0)
+    serde_json::from_slice(&bytes).unwrap_or_default()
 }

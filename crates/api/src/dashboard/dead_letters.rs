@@ -2,20 +2,19 @@
 
 use super::parts::{
     Column::{Number, Text},
-    notice, order_link, pager, reason, table, time, words,
+    notice, order_link, pager, reason, reason_field, table, time, words,
 };
 use super::shell::{Page, Section, Viewer};
 use crate::App;
 use crate::extract::Query;
 use crate::problem::Problem;
-use crate::v1::dead_letters::{Found, Tally, Wanted, page, tally};
+use crate::v1::dead_letters::{Found, Group, Tally, Wanted, page, tally};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use domain::letter::{Compensated, LetterState};
 use domain::order::Reason;
 use domain::{OrderId, Timestamp};
 use maud::{Markup, html};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many letters a page has.
@@ -29,12 +28,16 @@ pub(super) async fn show(
     let query = super::orders::filled_in(query.as_deref().unwrap_or_default());
     let mut query = Query::of(
         Some(&query),
-        &["reason", "state", "cursor", "done", "count"],
+        &[
+            "reason", "state", "cursor", "done", "count", "skipped", "more",
+        ],
     );
     let wanted = Wanted::of(&mut query);
     let cursor = query.cursor();
     let done = query.get("done", "must be what was done", done);
-    let count = query.get("count", "must be a number", |text| text.parse::<u64>().ok());
+    let mut number = |name| query.get(name, "must be a number", |text| text.parse::<u64>().ok());
+    let (count, skipped) = (number("count"), number("skipped"));
+    let more = query.get("more", "must be true or false", |text| text.parse().ok());
     query.check()?;
     let (letters, next) = page(&app, &wanted, cursor.as_deref(), LIMIT).await?;
     let groups = tally(&app).await?;
@@ -46,7 +49,7 @@ pub(super) async fn show(
         content: html! {
             h1 { "Dead letters" }
             @if let Some(done) = done {
-                (notice("good", &count.map_or_else(|| done.to_owned(), |count| format!("{done} {count}."))))
+                (notice("good", &said(done, count, skipped, more)))
             }
             (groups_table(&viewer, &groups))
             (filter(&viewer, &wanted))
@@ -72,6 +75,19 @@ fn done(word: &str) -> Option<&'static str> {
     })
 }
 
+/// What was done, to how many, and what is left.
+fn said(done: &str, count: Option<u64>, skipped: Option<u64>, more: Option<bool>) -> String {
+    let count = count.map_or_else(String::new, |count| format!(" {count}."));
+    let skipped = skipped.filter(|skipped| *skipped > 0).map(|skipped| {
+        format!(
+            " Left out, since a person has to rule first or they cannot be brought back: {skipped}."
+        )
+    });
+    let more = more.filter(|more| *more);
+    let more = more.map_or("", |_| " There are more than are brought back at once.");
+    format!("{done}{count}{}{more}", skipped.unwrap_or_default())
+}
+
 /// What a letter waits for.
 pub(super) const fn state(state: LetterState) -> &'static str {
     match state {
@@ -83,8 +99,9 @@ pub(super) const fn state(state: LetterState) -> &'static str {
 
 /// How many wait, by why they were given up.
 fn groups_table(viewer: &Viewer, groups: &Tally) -> Markup {
-    let steps = |steps: &BTreeMap<String, u64>| {
-        let each = steps
+    let steps = |group: &Group| {
+        let each = group
+            .by_step
             .iter()
             .map(|(step, count)| format!("{count} at {}", words(step)));
         each.collect::<Vec<_>>().join(", ")
@@ -99,12 +116,12 @@ fn groups_table(viewer: &Viewer, groups: &Tally) -> Markup {
             } @else {
                 (table("Groups", &[Number("Waiting"), Text("Why"), Text("Where"), Text("Act")], &html! {
                     tbody {
-                        @for (why, by_step) in &groups.waiting {
+                        @for (why, group) in &groups.waiting {
                             tr {
-                                td .number { (by_step.values().sum::<u64>()) }
+                                td .number { (group.by_step.values().sum::<u64>()) }
                                 td { (reason(why)) }
-                                td { (steps(by_step)) }
-                                td { @if viewer.may_write() { (redrive_group(viewer, why)) } }
+                                td { (steps(group)) }
+                                td { @if viewer.may_write() && group.redrivable > 0 { (redrive_group(viewer, why)) } }
                             }
                         }
                     }
@@ -119,7 +136,8 @@ fn redrive_group(viewer: &Viewer, why: &str) -> Markup {
     viewer.form(
         "dead-letters/redrive-all",
         &html! {
-            input type="hidden" name="reason" value=(why);
+            input type="hidden" name="why" value=(why);
+            (reason_field(&format!("why-{why}"), false))
             button .plain name="dry_run" value="true" { "How many?" }
             button { "Redrive all “" (reason(why)) "”" }
         },
@@ -175,14 +193,14 @@ fn row(viewer: &Viewer, found: &Found) -> Markup {
 fn acts(viewer: &Viewer, found: &Found) -> Markup {
     let id = html! { input type="hidden" name="letter_id" value=(found.id); };
     html! {
-        @if found.letter.compensated != Compensated::Partial {
+        @if found.letter.may_be_redriven() {
             (viewer.form("dead-letters/redrive", &html! { (id) button { "Redrive" } }))
         }
         details #{ "d" (found.id) } {
             summary { "Discard" }
             (viewer.form("dead-letters/discard", &html! {
                 (id)
-                (super::parts::reason_kept(&format!("why-{}", found.id), true, "kept with the letter"))
+                (reason_field(&format!("why-{}", found.id), true))
                 button .danger { "Discard" }
             }))
         }

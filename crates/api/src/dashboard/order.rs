@@ -295,6 +295,7 @@ const fn said(kind: EventKind) -> (&'static str, &'static str) {
         Kind::OrderRedriven => ("good", "Tried anew"),
         Kind::OrderDecided => ("good", "Decided"),
         Kind::OrderNoted => ("", "Note"),
+        Kind::LetterDiscarded => ("bad", "Let be"),
         Kind::RefundRequested => ("", "Refund asked for"),
         Kind::PaymentRefunded => ("good", "Refunded"),
         Kind::RefundFailed => ("bad", "Refund refused"),

@@ -1,9 +1,11 @@
 //! `/v1/cache`: what the cache holds, and emptying it.
 
 use super::orders::JSON;
-use crate::App;
+use crate::layers::Context;
 use crate::problem::Problem;
 use crate::renderers::to_bytes;
+use crate::{App, changing};
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -11,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::Arc;
 use store::cache::Source;
+use tracing::info;
 use utoipa::ToSchema;
 
 /// What the cache can say of itself.
@@ -66,8 +69,16 @@ pub(crate) async fn show(State(app): State<Arc<App>>) -> Response {
     tag = "operations",
     responses((status = 204, description = "It is empty"))
 )]
-pub(crate) async fn flush(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+pub(crate) async fn flush(
+    State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
+) -> Result<Response, Problem> {
     app.cache.flush().await;
+    info!(
+        request_id = context.request_id.as_str(),
+        actor = changing::actor(&context),
+        "The cache was emptied"
+    );
 
     Ok(StatusCode::NO_CONTENT.into_response())
 }

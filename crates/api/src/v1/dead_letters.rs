@@ -1,50 +1,34 @@
 //! `/v1/dead-letters`: orders that were given up. See why, bring one back, or let it be.
 
-use super::fulfilment::{conflict, reason};
+mod found;
+mod settle;
+
+pub(crate) use found::{Found, Group, Tally, Wanted, page, tally};
+
+use super::fulfilment::reason;
 use super::orders::JSON;
+use crate::App;
 use crate::extract::{self, LIMIT_MAX, Query, TextPath};
-use crate::fields::{Faults, Fields, Wrong, boolean};
+use crate::fields::{Faults, Fields, Wrong, boolean, text};
 use crate::layers::Context;
-use crate::preconditions::Preconditions;
 use crate::problem::{Code, Problem};
 use crate::renderers::to_bytes;
-use crate::v1::orders::visible;
-use crate::{App, changing, cursor};
 use axum::Extension;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_TYPE, LINK};
 use axum::response::{IntoResponse, Response};
-use domain::fulfil::{self, Case};
 use domain::json::Json;
 use domain::letter::{Compensated, LetterState};
 use domain::order::Reason;
-use domain::{Change, Letter, Name, OrderId, RecordId, RecordKind, Timestamp, Wake, WriteSet};
+use domain::{Letter, Name, Timestamp};
+use found::one;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{Committed, RecordQuery};
 use utoipa::ToSchema;
 
-/// The most letters that one request looks at, whatever it asks for.
-const SCAN_MAX: usize = 10_000;
-/// The most letters that are read at once.
-const READ_MAX: usize = 1_000;
 /// The most orders that one request brings back.
 const REDRIVE_MAX: u64 = 1_000;
-/// How many letters wait, as far as they were looked at.
-#[derive(Default)]
-pub(crate) struct Tally {
-    /// By their reason, then by their step.
-    pub(crate) waiting: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Whether all letters were looked at.
-    pub(crate) is_whole: bool,
-}
-
-/// The most letters that are counted by what went wrong.
-const TALLIED_MAX: usize = 1_000;
-/// What the cursors of the list are bound to.
-const CURSORS: &str = "dead-letters";
 
 /// An order that was given up.
 #[derive(Serialize, ToSchema)]
@@ -103,6 +87,9 @@ pub(crate) struct RedriveBody {
     per_second: Option<u32>,
     /// Only say how many there are.
     dry_run: Option<bool>,
+    /// Why, in a sentence; kept in the timeline of each.
+    #[schema(min_length = 1, max_length = 200)]
+    note: Option<String>,
 }
 
 /// Why nothing is to be done.
@@ -111,19 +98,24 @@ pub(crate) struct RedriveBody {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "says in the document what `discard` reads")]
 pub(crate) struct GivenReasonBody {
-    /// In a sentence; kept with the letter.
+    /// In a sentence; kept with the letter, and in the timeline.
     #[schema(min_length = 1, max_length = 200, example = "refunded by hand")]
     reason: String,
 }
 
 /// What was brought back.
-#[derive(Serialize, ToSchema)]
+#[derive(Default, Serialize, ToSchema)]
 #[schema(as = Redriven)]
 pub(crate) struct RedrivenBody {
-    /// How many letters there are to bring back.
+    /// How many letters there are to bring back, `limit` or more.
     matching: u64,
     /// How many were brought back.
     redriven: u64,
+    /// How many were left out: a person has to rule on their orders first, or they could not be
+    /// brought back.
+    skipped: u64,
+    /// Whether there are more to bring back than `limit`, or than were looked at: ask again.
+    more: bool,
 }
 
 impl<'a> LetterBody<'a> {
@@ -238,12 +230,14 @@ pub(crate) async fn redrive(
     let found = one(&app, &id).await?;
 
     let now = app.clock.now();
-    let found = bring_back(&app, &context, found, reason.as_ref(), now).await?;
+    let found = settle::bring_back(&app, &context, found, reason.as_ref(), now).await?;
 
     Ok(shown(&found))
 }
 
 /// Bring orders back, many at once
+///
+/// It stops where the storage fails; to ask again goes on from there.
 #[utoipa::path(
     post,
     path = "/v1/dead-letters/redrive",
@@ -264,31 +258,23 @@ pub(crate) async fn redrive_all(
     let limit = fields.optional("limit", &mut faults, up_to_max);
     let per_second = fields.optional("per_second", &mut faults, up_to_max);
     let dry_run = fields.optional("dry_run", &mut faults, boolean);
-    fields.only(&["reason", "limit", "per_second", "dry_run"], &mut faults);
+    let note: Option<Name> = fields.optional("note", &mut faults, text);
+    fields.only(
+        &["reason", "limit", "per_second", "dry_run", "note"],
+        &mut faults,
+    );
     faults.check(Some(()))?;
-    let wanted = Wanted {
+    let redrive = settle::Redrive {
         reason,
-        states: States::One(LetterState::Waiting),
+        limit: usize::try_from(limit.unwrap_or(100)).unwrap_or(LIMIT_MAX),
+        gap_ms: 1_000 / i64::try_from(per_second.unwrap_or(50)).unwrap_or(50),
+        is_dry: dry_run.unwrap_or(false),
+        note,
     };
-    let limit = usize::try_from(limit.unwrap_or(100)).unwrap_or(LIMIT_MAX);
-    let gap_ms = 1_000 / i64::try_from(per_second.unwrap_or(50)).unwrap_or(50);
 
-    let (letters, _) = find(&app, &wanted, None, limit).await?;
-    let matching = u64::try_from(letters.len()).unwrap_or(u64::MAX);
-    let mut redriven = 0;
-    if !dry_run.unwrap_or(false) {
-        let mut due = app.clock.now();
-        for found in letters {
-            // One that cannot be brought back keeps no other from it.
-            if bring_back(&app, &context, found, None, due).await.is_ok() {
-                redriven += 1;
-                due = due.plus_millis(gap_ms);
-            }
-        }
-    }
+    let counts = settle::bring_back_all(&app, &context, &redrive).await?;
 
-    let body = to_bytes(&RedrivenBody { matching, redriven });
-    Ok(([(CONTENT_TYPE, JSON)], body).into_response())
+    Ok(([(CONTENT_TYPE, JSON)], to_bytes(&counts)).into_response())
 }
 
 /// Let an order be
@@ -321,265 +307,14 @@ pub(crate) async fn discard(
     })?;
     let found = one(&app, &id).await?;
 
-    let letter = match found.letter.state {
-        LetterState::Redriven => return Err(conflict("Its order was brought back.")),
-        LetterState::Discarded => return Ok(shown(&found)),
-        LetterState::Waiting => Letter {
-            state: LetterState::Discarded,
-            note: Some(changing::by(&context, Some(reason.as_str())).to_string()),
-            ..found.letter
-        },
-    };
-    let write_set = WriteSet {
-        claim: None,
-        changes: vec![letter.change(found.version)],
-    };
-    if app.store.commit(Arc::new(write_set)).await? != Committed::Done {
-        return Err(changing::crowded());
-    }
+    let found = settle::discard(&app, &context, found, &reason).await?;
 
-    let version = found.version + 1;
-    Ok(shown(&Found {
-        letter,
-        version,
-        ..found
-    }))
-}
-
-/// A letter, and the record that it is kept in.
-pub(crate) struct Found {
-    pub(crate) id: Box<str>,
-    pub(crate) letter: Letter,
-    pub(crate) version: u32,
-}
-
-/// Which letters are wanted.
-pub(crate) struct Wanted {
-    reason: Option<Reason>,
-    states: States,
-}
-
-/// Letters in which state are wanted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum States {
-    All,
-    One(LetterState),
-}
-
-impl Wanted {
-    fn takes(&self, letter: &Letter) -> bool {
-        self.reason
-            .is_none_or(|reason| letter.reason == reason.as_str())
-            && (self.states == States::All || self.states == States::One(letter.state))
-    }
-
-    /// The filters that a query names: letters that wait, where it names no state.
-    pub(crate) fn of(query: &mut Query) -> Self {
-        let reason = query.get("reason", "must be the reason of a letter", Reason::parse);
-        let states = query.get(
-            "state",
-            "must be waiting, redriven, discarded or all",
-            states,
-        );
-        Self {
-            reason,
-            states: states.unwrap_or(States::One(LetterState::Waiting)),
-        }
-    }
-
-    pub(crate) const fn reason(&self) -> Option<Reason> {
-        self.reason
-    }
-
-    /// The word for the state that is wanted.
-    pub(crate) const fn state(&self) -> &'static str {
-        match self.states {
-            States::All => "all",
-            States::One(LetterState::Waiting) => "waiting",
-            States::One(LetterState::Redriven) => "redriven",
-            States::One(LetterState::Discarded) => "discarded",
-        }
-    }
-
-    /// The filters as part of a query string.
-    pub(crate) fn as_query(&self) -> String {
-        let state = self.state();
-        let reason = self.reason.map(Reason::as_str);
-        let reason = reason.map(|reason| format!("reason={reason}&"));
-        format!("{}state={state}&", reason.unwrap_or_default())
-    }
-}
-
-/// A page of letters, and the cursor of the next one.
-pub(crate) async fn page(
-    app: &App,
-    wanted: &Wanted,
-    cursor: Option<&str>,
-    limit: usize,
-) -> Result<(Vec<Found>, Option<String>), Problem> {
-    let bound = format!("{CURSORS}&{}", wanted.as_query());
-    let after = cursor
-        .map(|text| cursor::open_text(&app.cursor_key, text, &bound))
-        .transpose()?;
-    let (letters, next) = find(app, wanted, after, limit).await?;
-    let sealed = |after: Box<str>| cursor::seal(&app.cursor_key, after.as_bytes(), &bound);
-    Ok((letters, next.map(sealed)))
-}
-
-/// How many letters wait, by their reason, then by their step; of the first [`TALLIED_MAX`] at the
-/// most.
-pub(crate) async fn tally(app: &App) -> Result<Tally, Problem> {
-    let wanted = Wanted {
-        reason: None,
-        states: States::One(LetterState::Waiting),
-    };
-    let (letters, next) = find(app, &wanted, None, TALLIED_MAX).await?;
-    let mut tally = Tally {
-        is_whole: next.is_none(),
-        ..Tally::default()
-    };
-    for Found { letter, .. } in letters {
-        let step = letter.step.unwrap_or_default();
-        let steps = tally.waiting.entry(letter.reason).or_default();
-        *steps.entry(step).or_default() += 1;
-    }
-    Ok(tally)
-}
-
-/// Letters that are wanted, and where to go on.
-async fn find(
-    app: &App,
-    wanted: &Wanted,
-    mut after: Option<Box<str>>,
-    limit: usize,
-) -> Result<(Vec<Found>, Option<Box<str>>), Problem> {
-    let (mut letters, mut looked_at) = (Vec::new(), 0);
-    loop {
-        let query = RecordQuery {
-            kind: RecordKind::Letter,
-            after,
-            limit: READ_MAX,
-        };
-        let page = app.store.list(query).await?;
-        for (id, record) in page.items {
-            looked_at += 1;
-            let Some(letter) = Letter::read(&record.body) else {
-                continue;
-            };
-            if wanted.takes(&letter) {
-                let last = id.clone();
-                let version = record.version;
-                letters.push(Found {
-                    id,
-                    letter,
-                    version,
-                });
-                if letters.len() == limit {
-                    return Ok((letters, Some(last)));
-                }
-            }
-        }
-        after = page.next;
-        if after.is_none() || looked_at >= SCAN_MAX {
-            return Ok((letters, after));
-        }
-    }
-}
-
-async fn one(app: &App, id: &str) -> Result<Found, Problem> {
-    let none = || Problem::new(Code::NotFound, "There is no dead letter with this id.");
-    let record_id = RecordId {
-        kind: RecordKind::Letter,
-        id: id.into(),
-    };
-    let records = app.store.records(&[record_id]).await?;
-    let record = records.into_iter().flatten().next().ok_or_else(none)?;
-    Ok(Found {
-        id: id.into(),
-        letter: Letter::read(&record.body).ok_or_else(none)?,
-        version: record.version,
-    })
-}
-
-/// Has the order of a letter tried anew, from `due_at` on.
-async fn bring_back(
-    app: &App,
-    context: &Context,
-    found: Found,
-    reason: Option<&Name>,
-    due_at: Timestamp,
-) -> Result<Found, Problem> {
-    match (found.letter.state, found.letter.compensated) {
-        (LetterState::Redriven, _) => return Ok(found),
-        (LetterState::Discarded, _) => return Err(conflict("The letter was discarded.")),
-        (_, Compensated::Partial) => {
-            return Err(conflict(
-                "Not all that was begun for this order is undone: rule on it first, by \
-                 POST /v1/orders/{order_id}/ruling.",
-            ));
-        }
-        (LetterState::Waiting, _) => {}
-    }
-    let id = OrderId::parse(&found.letter.order_id).ok_or_else(extract::no_such_order)?;
-    let letter = Letter {
-        state: LetterState::Redriven,
-        ..found.letter
-    };
-    let mark = letter.change(found.version);
-    if letter.reason == Reason::Poison.as_str() {
-        wake(app, id, mark, due_at).await?;
-    } else {
-        let why = changing::by(context, reason.map(Name::as_str));
-        let anything = Preconditions::none();
-        changing::order(app, id, &anything, |order| {
-            let act =
-                |case, moment: &mut fulfil::Moment<'_>| fulfil::redrive(case, why.clone(), moment);
-            let mut write_set = changing::operated(app, Case::new(order), act)?;
-            for change in &mut write_set.changes {
-                if let Change::Wake(wake) = change {
-                    wake.due_at = due_at;
-                }
-            }
-            write_set.changes.push(mark.clone());
-            Ok(write_set)
-        })
-        .await?;
-    }
-    let version = found.version + 1;
-    Ok(Found {
-        letter,
-        version,
-        ..found
-    })
-}
-
-/// The order could not be worked on at all: it goes on from where it is.
-async fn wake(app: &App, id: OrderId, mark: Change, due_at: Timestamp) -> Result<(), Problem> {
-    let order = visible(app, id).await?.ok_or_else(extract::no_such_order)?;
-    let wake = Change::Wake(Wake::fulfil(id, order.newest_sequence, due_at));
-    let write_set = WriteSet {
-        claim: None,
-        changes: vec![mark, wake],
-    };
-    if app.store.commit(Arc::new(write_set)).await? == Committed::Done {
-        return Ok(());
-    }
-    Err(changing::crowded())
+    Ok(shown(&found))
 }
 
 fn shown(found: &Found) -> Response {
     let body = to_bytes(&LetterBody::of(&found.id, &found.letter));
     ([(CONTENT_TYPE, JSON)], body).into_response()
-}
-
-fn states(word: &str) -> Option<States> {
-    Some(match word {
-        "all" => States::All,
-        "waiting" => States::One(LetterState::Waiting),
-        "redriven" => States::One(LetterState::Redriven),
-        "discarded" => States::One(LetterState::Discarded),
-        _ => return None,
-    })
 }
 
 fn reason_word(json: &Json) -> Result<Reason, Wrong> {

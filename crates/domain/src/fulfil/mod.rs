@@ -17,7 +17,7 @@ pub mod retry;
 pub use answers::answered;
 pub use call::{Answer, Call, CallKind, Refused};
 pub use draft::Moment;
-pub use operate::{Ruling, cancel, note, redrive, rule};
+pub use operate::{Ruling, cancel, discard, note, redrive, resume, rule};
 pub use refunding::refund;
 pub use retry::Retry;
 

@@ -70,6 +70,21 @@ pub fn note(case: Case, what: Value, moment: &mut Moment<'_>) -> Decision {
     draft.end(Then::GoOn)
 }
 
+/// Lets an order that was given up be: only its timeline says so. `why` is who did it and for what
+/// reason.
+pub fn discard(case: Case, why: Value, moment: &mut Moment<'_>) -> Decision {
+    let mut draft = Draft::new(case, moment);
+    draft.event(EventKind::LetterDiscarded, Some(why));
+    draft.end(Then::GoOn)
+}
+
+/// An order that could not be worked on at all goes on from where it is.
+pub fn resume(case: Case, why: Value, moment: &mut Moment<'_>) -> Decision {
+    let mut draft = Draft::new(case, moment);
+    draft.event(EventKind::OrderRedriven, Some(why));
+    draft.end(Then::GoOn)
+}
+
 /// An order that was given up is tried anew: the next round, with effect ids of its own. The
 /// refunds of a completed one are tried again under those that they have.
 ///
@@ -77,9 +92,7 @@ pub fn note(case: Case, what: Value, moment: &mut Moment<'_>) -> Decision {
 /// [`Refusal::IllegalTransition`].
 pub fn redrive(case: Case, why: Value, moment: &mut Moment<'_>) -> Result<Decision, Refusal> {
     if case.order.status == Status::Completed {
-        let mut draft = Draft::new(case, moment);
-        draft.event(EventKind::OrderRedriven, Some(why));
-        return Ok(draft.end(Then::GoOn));
+        return Ok(resume(case, why, moment));
     }
     if case.order.status != Status::Failed {
         return Err(illegal(&case.order, Status::Created));

@@ -3,7 +3,7 @@ use crate::id::from_halves;
 use crate::order::{Contract, Progress};
 use crate::place::{Draft as Asked, Occasion, place};
 use crate::product::Prices;
-use crate::{Currency, CustomerId, EventId, ItemId, Line, Money, OrderId, Quantity};
+use crate::{Currency, CustomerId, EventId, ItemId, Letter, Line, Money, OrderId, Quantity};
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// More tries than any limit here.
@@ -137,6 +137,13 @@ fn check(was: &Case, decision: &Decision) {
         after.status == Status::Failed,
         after.status == Status::Failed && after.failure.is_some()
     );
+    for change in &decision.changes {
+        if let Change::Record { body, .. } = change {
+            let letter = Letter::read(body.as_deref().unwrap()).unwrap();
+            let needs_review = after.status == Status::NeedsReview;
+            assert_eq!(letter.needs_ruling(), needs_review, "{letter:?}");
+        }
+    }
     let held: i64 = stock_held(&decision.case.transfers);
     let moved: i64 = decision.changes.iter().map(reserved).sum();
     assert_eq!(held - stock_held(&was.transfers), moved);

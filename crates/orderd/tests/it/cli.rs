@@ -5,6 +5,8 @@ use crate::harness::{Server, Site};
 use serde_json::Value;
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 const PASSWORD: &str = "correct-horse-battery";
 
@@ -314,6 +316,9 @@ fn the_cache_is_looked_at_and_emptied() {
     );
     let stats = json(&asked(&site, &server, &["cache", "stats", "--json"]));
     assert_eq!(stats["entries"], 0);
+    while site.said("The cache was emptied") == 0 {
+        thread::sleep(Duration::from_millis(5)); // a poll, not a guess
+    }
 }
 
 #[test]
@@ -467,8 +472,11 @@ fn an_order_is_watched_to_its_end_and_one_that_was_given_up_is_brought_back() {
     );
     let dry = asked(&site, &server, &["dlq", "redrive", "--all", "--dry-run"]);
     assert_eq!(dry, "1 letters match; 0 orders are tried anew.\n");
-    let redriven = asked(&site, &server, &["dlq", "redrive", &letter]);
+    let redrive = ["dlq", "redrive", &letter, "--reason", "a new card"];
+    let redriven = asked(&site, &server, &redrive);
     assert!(redriven.contains("redriven"), "{redriven}");
+    let timeline = asked(&site, &server, &["order", "timeline", &id]);
+    assert!(timeline.contains("a new card"), "{timeline}");
     asked(&site, &server, &["order", "watch", &id]);
     let letters = asked(&site, &server, &["dlq", "list", "--json"]);
     let letter = json(&letters)["letter_id"].as_str().unwrap().to_owned();

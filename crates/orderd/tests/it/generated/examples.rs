@@ -235,6 +235,10 @@ async fn letters(walk: &mut Walk) {
         .await;
     walk.send("redrive_dead_letters", &[], "count them first")
         .await;
+    walk.send("redrive_dead_letters", &[], "with a note").await;
+    settle(&walk.service, &walk.worker).await;
+    walk.settled(DECLINING).await;
+    let letter = walk.first_letter().await;
     walk.send(
         "redrive_dead_letter",
         &[("letter_id", &letter)],

@@ -1,4 +1,5 @@
--- Operators may leave a note in the timeline of an order: a kind of event that the view has to name.
+-- Operators may leave a note in the timeline of an order, and what they discard is there as well: kinds of
+-- events that the view has to name.
 
 create or replace view events as
 select
@@ -9,6 +10,7 @@ select
     'order.cancel_requested.v1', 'order.compensating.v1', 'payment.voided.v1',
     'stock.released.v1', 'order.failed.v1', 'order.cancelled.v1', 'order.needs_review.v1',
     'order.redriven.v1', 'order.decided.v1', 'refund.requested.v1', 'payment.refunded.v1',
-    'refund.failed.v1', 'order.refunded.v1', 'order.noted.v1') as kind,
+    'refund.failed.v1', 'order.refunded.v1', 'order.noted.v1',
+    'dead_letter.discarded.v1') as kind,
   payload, from_unixtime(occurred_at / 1000) as occurred_at, traceparent
 from event_rows;

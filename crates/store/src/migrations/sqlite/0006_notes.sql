@@ -1,4 +1,5 @@
--- Operators may leave a note in the timeline of an order: a kind of event that the view has to name.
+-- Operators may leave a note in the timeline of an order, and what they discard is there as well: kinds of
+-- events that the view has to name.
 
 drop view events;
 
@@ -23,7 +24,7 @@ select
     when 20 then 'order.decided.v1' when 21 then 'refund.requested.v1'
     when 22 then 'payment.refunded.v1' when 23 then 'refund.failed.v1'
     when 24 then 'order.refunded.v1'
-    when 25 then 'order.noted.v1' end as kind,
+    when 25 then 'order.noted.v1' when 26 then 'dead_letter.discarded.v1' end as kind,
   payload,
   strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(occurred_at, created_at) / 1000.0, 'unixepoch')
     as occurred_at,
