@@ -184,7 +184,16 @@ pub(crate) fn authorize(
         Needed::Password => TokenScope::Admin,
         Needed::Scope(scope) => scope,
     };
-    if identity.scope >= Some(wanted) {
+    check_scope(identity.scope, wanted, with_token)
+}
+
+/// Whether whoever has `scope`, with a token or without one, may do what needs `wanted`.
+pub(crate) fn check_scope(
+    scope: Option<TokenScope>,
+    wanted: TokenScope,
+    with_token: bool,
+) -> Result<(), Problem> {
+    if scope >= Some(wanted) {
         return Ok(());
     }
     let wanted = wanted.as_str();

@@ -51,6 +51,14 @@ pub(crate) struct Context {
     pub(crate) trace: Option<Trace>,
 }
 
+impl Context {
+    /// Whether it may do what needs `wanted`, where only the handler knows that.
+    pub(crate) fn check_scope(&self, wanted: TokenScope) -> Result<(), Problem> {
+        let with_token = !self.principal.as_str().is_empty();
+        access::check_scope(self.scope, wanted, with_token)
+    }
+}
+
 /// Names one request: the client's name for it if that is a decent one, else a fresh UUID.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(HeaderValue);

@@ -2,21 +2,24 @@
 
 use super::orders::JSON;
 use crate::App;
-use crate::extract::{self, TextPath};
+use crate::changing::ANONYMOUS;
+use crate::extract::{self, Query, TextPath};
 use crate::layers::Context;
 use crate::problem::{Code, Problem};
 use crate::renderers::{display, to_bytes};
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use domain::Timestamp;
-use domain::idempotency::{Operation, Scope, Seen};
+use domain::idempotency::{Operation, Principal, Scope, Seen};
+use domain::token::TokenScope;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-/// What a key of the caller stands for.
+/// What a key stands for.
 #[derive(Serialize, ToSchema)]
 #[schema(as = KeyRecords)]
 pub(crate) struct RecordsBody {
@@ -52,12 +55,17 @@ pub(crate) struct RecordBody {
 }
 
 /// Look a key up
+///
+/// Each token has keys of its own: another's are looked up by `principal`, with a token of scope admin.
 #[utoipa::path(
     get,
     path = "/v1/idempotency-keys/{key}",
     operation_id = "show_idempotency_key",
     tag = "orders",
-    params(("key" = String, Path, description = "The key")),
+    params(
+        ("key" = String, Path, description = "The key"),
+        ("principal" = Option<String>, Query, description = "Whose key it is, the caller's if absent: the id of a token, or `anonymous` for all that come without one. For a token of scope admin"),
+    ),
     responses(
         (status = 200, description = "What the key stands for", body = RecordsBody),
         (status = 404, description = "The key was not used, or is forgotten", body = crate::problem::Document),
@@ -68,25 +76,48 @@ pub(crate) async fn show(
     State(app): State<Arc<App>>,
     Extension(context): Extension<Context>,
     TextPath(key): TextPath,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let items = find(&app, &context, key.as_bytes()).await?;
+    let mut query = Query::of(query.as_deref(), &["principal"]);
+    let principal = query.get("principal", WHOSE, principal);
+    query.check()?;
+
+    let items = find(&app, &context, principal, key.as_bytes()).await?;
 
     Ok(([(CONTENT_TYPE, JSON)], to_bytes(&RecordsBody { items })).into_response())
 }
 
-/// What a key of the caller stands for: at least one thing.
+/// What a parameter that names a principal must be.
+pub(crate) const WHOSE: &str = "must be the id of a token, or anonymous";
+
+/// The principal with this name, as timelines have it.
+pub(crate) fn principal(name: &str) -> Option<Principal> {
+    if name == ANONYMOUS {
+        return Some(Principal::anonymous());
+    }
+    let token_id = Uuid::parse_str(name).ok()?;
+    Some(Principal::new(&token_id.to_string()))
+}
+
+/// What a key stands for, at least one thing: of the caller, or of another where the caller may
+/// do everything.
 pub(crate) async fn find(
     app: &App,
     context: &Context,
+    principal: Option<Principal>,
     key: &[u8],
 ) -> Result<Vec<RecordBody>, Problem> {
+    let principal = principal.unwrap_or_else(|| context.principal.clone());
+    if principal != context.principal {
+        context.check_scope(TokenScope::Admin)?;
+    }
     let key = extract::key(key)?;
     let retention = &app.settings.retention;
     let forgotten = retention.forget_before(app.clock.now());
     let mut items = Vec::new();
     for operation in Operation::ALL {
         let scope = Scope {
-            principal: context.principal.clone(),
+            principal: principal.clone(),
             operation,
             key: key.clone(),
         };

@@ -194,12 +194,7 @@ fn change(digest: &str, was: u32, body: Option<Box<[u8]>>) -> WriteSet {
     responses((status = 200, description = "The tokens, without their secrets", body = TokensBody))
 )]
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let mut tokens: Vec<Token> = all(&app)
-        .await?
-        .into_iter()
-        .map(|(_, _, token)| token)
-        .collect();
-    tokens.sort_unstable_by_key(|token| (token.created_at, token.id));
+    let tokens = every(&app).await?;
 
     let items = tokens
         .iter()
@@ -240,6 +235,14 @@ pub(crate) async fn revoke(
         Committed::Done => Ok(StatusCode::NO_CONTENT.into_response()),
         _ => Err(no_such_token()),
     }
+}
+
+/// Every token, the oldest first.
+pub(crate) async fn every(app: &App) -> Result<Vec<Token>, Problem> {
+    let tokens = all(app).await?.into_iter().map(|(_, _, token)| token);
+    let mut tokens: Vec<Token> = tokens.collect();
+    tokens.sort_unstable_by_key(|token| (token.created_at, token.id));
+    Ok(tokens)
 }
 
 /// Every token, with the digest and the version that it is kept under.

@@ -24,7 +24,8 @@ impl Tokens {
     }
 }
 
-async fn make(service: &Service, scope: &str) -> Answer {
+/// A token of this scope.
+pub(crate) async fn make(service: &Service, scope: &str) -> Answer {
     let body = json!({"scope": scope, "name": "a name"}).to_string();
     let request = Request::post("/v1/tokens")
         .header("host", "orderd")
@@ -36,7 +37,14 @@ async fn make(service: &Service, scope: &str) -> Answer {
     answer
 }
 
-async fn with(service: &Service, token: &str, method: &str, path: &str, body: &str) -> Answer {
+/// Sends a request with the key `k` and this token.
+pub(crate) async fn with(
+    service: &Service,
+    token: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> Answer {
     let bearer = format!("Bearer {token}");
     let headers = [("authorization", &*bearer), ("idempotency-key", "k")];
     service.send(method, path, &headers, body.to_owned()).await

@@ -1,9 +1,11 @@
 //! The dashboard as a browser's requests see it. What takes a browser to see is in `ui-tests/`.
 
+use crate::fulfilment::{Scripted, drain, settle};
 use crate::service::{Answer, ORDER, RECEIPT, Service};
 use api::{Anonymous, Owner};
 use axum::body::Body;
 use axum::http::Request;
+use domain::fulfil::{Answer as Refusal, CallKind, Refused};
 use serde_json::json;
 
 const PAGES: [&str; 8] = [
@@ -436,6 +438,65 @@ async fn a_key_is_looked_up_with_what_was_sent_under_it() {
         none.contains("Nothing is remembered under this key."),
         "{none}"
     );
+}
+
+#[tokio::test]
+async fn a_key_of_another_is_looked_up_by_whoever_may_do_everything() {
+    let service = Service::new().await;
+    let shop = token(&service, "write").await;
+    let bearer = format!("Bearer {shop}");
+    let headers = [("authorization", &*bearer), ("idempotency-key", "k-1")];
+    let placed = service.send("POST", "/v1/orders", &headers, ORDER).await;
+    let id = placed.field("order_id");
+    let session = async |scope: &str| {
+        let secret = token(&service, scope).await;
+        let signed_in = press(&service, "/ui/login", "", &format!("token={secret}")).await;
+        cookie(&signed_in, "orderd_session_")
+    };
+    let (write, admin) = (session("write").await, session("admin").await);
+
+    let page = look(&service, "/ui/idempotency", &admin).await.body;
+    let option = page.split("<option value=\"").nth(3).unwrap();
+    let principal = option.split('"').next().unwrap();
+    let path = format!("/ui/idempotency?key=k-1&principal={principal}");
+    let found = look(&service, &path, &admin).await.body;
+    assert!(found.contains(&id), "{found}");
+    let own = look(&service, "/ui/idempotency?key=k-1&principal=", &admin).await;
+    assert!(!own.body.contains(&id), "{}", own.body);
+    let page = look(&service, "/ui/idempotency", &write).await.body;
+    assert!(!page.contains("<select"), "{page}");
+    let refused = look(&service, &path, &write).await.body;
+    assert!(!refused.contains(&id), "{refused}");
+    assert!(refused.contains("a token of scope admin"), "{refused}");
+}
+
+#[tokio::test]
+async fn all_letters_with_one_reason_are_brought_back_with_a_reason() {
+    let service = Service::new().await;
+    let id = service.place("k", ORDER).await.field("order_id");
+    let declining = Scripted::before(|call, _| {
+        let refused = Refusal::Refused(Refused::Declined, "no money".into());
+        (call.kind == CallKind::Authorise && call.round == 1).then_some(refused)
+    });
+    settle(&service, &drain(&service, declining)).await;
+    let page = look(&service, "/ui/dead-letters", "").await.body;
+    assert!(page.contains("Redrive all “payment declined”"), "{page}");
+
+    let path = "/ui/dead-letters/redrive-all";
+    let fields = "why=payment_declined&reason=a+new+card";
+    for (more, said) in [
+        ("&dry_run=true", "So many would be brought back: 1."),
+        ("", "So many were brought back: 1."),
+        ("", "So many were brought back: 0."),
+    ] {
+        let pressed = press(&service, path, "", &format!("{fields}{more}")).await;
+        let to = pressed.header("location").unwrap();
+        let page = to.replace("../", "/ui/").replace("./", "/ui/");
+        let page = look(&service, &page, "").await.body;
+        assert!(page.contains(said), "{to}: {page}");
+    }
+    let order = look(&service, &format!("/ui/orders/{id}"), "").await.body;
+    assert!(order.contains("a new card"), "{order}");
 }
 
 #[tokio::test]

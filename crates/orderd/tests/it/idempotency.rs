@@ -1,6 +1,8 @@
 //! Idempotency keys: what is the same request, for how long, and what can be asked of a key.
 
-use crate::service::{DAY_MS, ORDER, RECEIPT, Service};
+use crate::access::make;
+use crate::service::{Answer, DAY_MS, ORDER, RECEIPT, Service};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -132,6 +134,47 @@ async fn a_key_can_be_looked_up() {
 }
 
 #[tokio::test]
+async fn who_may_do_everything_looks_up_the_keys_of_others() {
+    let service = Service::new().await;
+    let [shop, other, admin] = [
+        make(&service, "write").await,
+        make(&service, "write").await,
+        make(&service, "admin").await,
+    ];
+    let id = with(&service, &shop, "POST", "/v1/orders", ORDER)
+        .await
+        .field("order_id");
+    let anonymous = service.place("k", ORDER).await.field("order_id");
+
+    let own = "/v1/idempotency-keys/k".to_owned();
+    let of = |token: &Answer| format!("{own}?principal={}", token.field("token_id"));
+    let unnamed = format!("{own}?principal=anonymous");
+    for (asks, path, order) in [
+        (&shop, &own, Some(&id)),
+        (&shop, &of(&shop), Some(&id)),
+        (&admin, &own, None),
+        (&admin, &of(&shop), Some(&id)),
+        (&admin, &of(&other), None),
+        (&admin, &unnamed, Some(&anonymous)),
+    ] {
+        let found = with(&service, asks, "GET", path, "").await;
+        let items = found.json()["items"].clone();
+        let expected = order.map_or(Value::Null, |id| json!(id));
+        assert_eq!(items[0]["order_id"], expected, "{path}: {}", found.body);
+    }
+    for path in [&of(&shop), &unnamed] {
+        let refused = with(&service, &other, "GET", path, "").await;
+        refused.assert_problem(403, "forbidden");
+        assert!(refused.field("detail").contains("scope admin"));
+    }
+    let refused = service.get(&of(&shop)).await;
+    refused.assert_problem(401, "unauthorized");
+    assert_eq!(service.get(&unnamed).await.status, 200, "that is oneself");
+    let wrong = with(&service, &admin, "GET", &format!("{own}?principal=x"), "").await;
+    wrong.assert_problem(400, "invalid_query");
+}
+
+#[tokio::test]
 async fn requests_with_one_key_at_the_same_time_are_one_order() {
     let service = Arc::new(Service::new().await);
     let mut requests = JoinSet::new();
@@ -151,4 +194,10 @@ async fn requests_with_one_key_at_the_same_time_are_one_order() {
         .filter(|it| it.header("idempotent-replayed").is_some())
         .count();
     assert_eq!((replays, service.orders().await), (31, 1));
+}
+
+/// Sends a request with the key `k`, as whoever has this token.
+async fn with(service: &Service, token: &Answer, method: &str, path: &str, body: &str) -> Answer {
+    let secret = token.field("token");
+    crate::access::with(service, &secret, method, path, body).await
 }
