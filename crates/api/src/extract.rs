@@ -330,11 +330,6 @@ impl Query {
         self.get("cursor", "must be a cursor", |text| Some(text.to_owned()))
     }
 
-    /// Notes a fault that no single value has.
-    pub(crate) fn refuse(&mut self, name: &str, detail: &'static str) {
-        self.faults.push(fault(name, detail, "out_of_bounds"));
-    }
-
     /// A problem if anything was wrong.
     pub(crate) fn check(self) -> Result<(), Problem> {
         if self.faults.is_empty() {

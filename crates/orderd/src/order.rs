@@ -103,7 +103,7 @@ struct List {
     #[arg(long)]
     status: Option<String>,
     /// Only orders of this customer
-    #[arg(long, value_name = "ID", conflicts_with = "status")]
+    #[arg(long, value_name = "ID")]
     customer: Option<String>,
     /// How many to list at most
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -242,11 +242,13 @@ async fn list(server: &Server, query: List, globals: &Globals) -> anyhow::Result
     } else {
         usize::try_from(query.limit)?
     };
-    let filter = match (&query.status, &query.customer) {
-        (Some(status), _) => format!("&status={}", encoded(status)),
-        (_, Some(customer)) => format!("&customer_id={}", encoded(customer)),
-        _ => String::new(),
-    };
+    let filters = [("status", &query.status), ("customer_id", &query.customer)];
+    let filters = filters
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    let filter: String = filters
+        .map(|(name, value)| format!("&{name}={}", encoded(value)))
+        .collect();
     let mut cursor = String::new();
     let mut first = true;
     while left > 0 {

@@ -52,7 +52,13 @@ pub(super) async fn show(
             h1 { "Orders" }
             (filter(&viewer, &list))
             p .new { button #new .plain hidden { "Show new orders" } }
-            div #none data-live { @if orders.is_empty() { p { "No order is like that." } } }
+            div #none data-live {
+                @if orders.is_empty() {
+                    p { @if next.is_none() { "No order is like that." } @else {
+                        "None of those that were looked at is like that. The next page looks at earlier ones."
+                    } }
+                }
+            }
             (table("Orders", &HEAD, &html! {
                 tbody #orders data-live=[is_first.then_some("rows")] { (rows(&viewer, &orders)) }
             }))

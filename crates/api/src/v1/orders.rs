@@ -184,8 +184,8 @@ pub(crate) struct ListBody<'a> {
     params(
         ("limit" = Option<u32>, Query, description = "The most orders of a page: 1 to 100, 20 if absent"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("status" = Option<String>, Query, description = "Only orders with this status; not with `customer_id`"),
-        ("customer_id" = Option<String>, Query, description = "Only orders of this customer; not with `status`"),
+        ("status" = Option<String>, Query, description = "Only orders with this status"),
+        ("customer_id" = Option<String>, Query, description = "Only orders of this customer"),
         ("created_from" = Option<String>, Query, description = "Only orders placed at this RFC 3339 time or later"),
         ("created_to" = Option<String>, Query, description = "Only orders placed before this RFC 3339 time"),
     ),
@@ -270,12 +270,6 @@ impl List {
             from: query.get("created_from", TIME, Timestamp::parse),
             to: query.get("created_to", TIME, Timestamp::parse),
         };
-        if list.status.is_some() && list.customer_id.is_some() {
-            query.refuse(
-                "customer_id",
-                "cannot stand beside status; filter by one of the two",
-            );
-        }
         query.check().map(|()| list)
     }
 

@@ -103,10 +103,11 @@ fn an_order_is_placed_once_however_often_it_is_asked_for_and_then_listed_and_sho
         ),
         placed
     );
-    assert_eq!(
-        asked(&site, &server, &["order", "list", "--status", "failed"]),
-        ""
-    );
+    let of_c1 = ["order", "list", "--customer", "c1", "--status"];
+    for (status, listed) in [("created", &*placed), ("failed", "")] {
+        let list = [&of_c1[..], &[status, "--json"]].concat();
+        assert_eq!(asked(&site, &server, &list), listed);
+    }
     let row = asked(&site, &server, &["order", "list"]);
     assert!(row.starts_with(&format!("{id}\tcreated\tc1\t1\t")), "{row}");
 }

@@ -14,6 +14,8 @@ pub(super) const CANDIDATES_MAX: usize = 16;
 /// The most orders that one page looks at. A page of a rare status may hold less than was asked
 /// for and still have a next one, so that no request reads the whole table.
 const SCAN_MAX: usize = 10_000;
+/// The same for the orders of one customer, each of which is looked up by itself.
+const OF_CUSTOMER_MAX: usize = 1_000;
 
 /// The order with this id, hidden ones too.
 pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Order>, Error> {
@@ -53,7 +55,17 @@ fn orders_of(mut rows: Rows<'_>) -> Result<Vec<Order>, Error> {
 pub(super) fn look(indexes: &Indexes, query: &OrderQuery) -> Option<Found> {
     let (customers, customer_id) = (indexes.customers.as_ref()?, query.customer_id.as_ref()?);
     let before = query.before.map_or(i64::MAX, |id| halves(id.as_uuid()).0);
-    Some(customers.look(customer_hash(customer_id), before, query.limit + 1))
+    // One row more than is looked at says whether there is a next page.
+    let limit = of_customer_max(query) + 1;
+    Some(customers.look(customer_hash(customer_id), before, limit))
+}
+
+/// How many orders of a customer a page looks at.
+fn of_customer_max(query: &OrderQuery) -> usize {
+    match query.status {
+        None => query.limit,
+        Some(_) => OF_CUSTOMER_MAX,
+    }
 }
 
 /// A page of orders, newest first; hidden ones are left out.
@@ -73,10 +85,12 @@ fn orders_of_customer(
     query: &OrderQuery,
     rows: &[i64],
 ) -> Result<Page<Order, OrderId>, Error> {
-    let mut items = Vec::with_capacity(rows.len());
+    let mut items = Vec::with_capacity(query.limit);
     let mut last = None;
-    // One row more than asked for says whether there is a next page.
-    for order_id in rows.iter().take(query.limit) {
+    for (looked_at, order_id) in rows.iter().enumerate() {
+        if items.len() == query.limit || looked_at == of_customer_max(query) {
+            return Ok(Page { items, next: last });
+        }
         let Some(order) = order_in_row(connection, *order_id)? else {
             continue;
         };
@@ -91,11 +105,7 @@ fn orders_of_customer(
             items.push(order);
         }
     }
-    let more = rows.len() > query.limit;
-    Ok(Page {
-        items,
-        next: last.filter(|_| more),
-    })
+    Ok(Page { items, next: None })
 }
 
 fn order_in_row(connection: &Connection, order_id: i64) -> Result<Option<Order>, Error> {

@@ -415,7 +415,16 @@ pub(crate) async fn orders_are_listed_by_customer_by_status_and_by_time(store: &
             ..bounds
         };
         let expected: Vec<_> = expect(between).into_iter().filter(ann).collect();
-        assert_eq!(all(store, both).await, expected);
+        assert_eq!(all(store, both.clone()).await, expected);
+        for status in [Status::Created, Status::Failed] {
+            let all_three = OrderQuery {
+                status: Some(status),
+                ..both.clone()
+            };
+            let mut expected = expected.clone();
+            expected.retain(|order| order.status == status);
+            assert_eq!(all(store, all_three).await, expected);
+        }
     }
 }
 
