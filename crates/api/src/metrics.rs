@@ -294,6 +294,18 @@ impl Metrics {
         violations.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// The checks that the last look found violated, and how much it found.
+    pub(crate) fn violations(&self) -> impl Iterator<Item = (Check, i64)> {
+        let found = |check: Check| {
+            let by = ByCheck {
+                check: check.as_str(),
+            };
+            self.violations.get(&by).map_or(0, |count| count.get())
+        };
+        let counted = Check::ALL.map(|check| (check, found(check)));
+        counted.into_iter().filter(|(_, count)| *count > 0)
+    }
+
     /// Counts an answer.
     pub(crate) fn answered(&self, answer: &Answer, took: Duration) {
         self.durations

@@ -64,8 +64,10 @@ impl Span {
 pub(super) struct Figures {
     /// Wakes that nobody settled yet.
     pub(super) waiting: u64,
-    /// How long the one that is due the longest has been so.
-    pub(super) oldest_ms: i64,
+    /// How long the one that is due the longest has been so: of those for the worker, and of those
+    /// for webhooks and topics.
+    pub(super) fulfil_ms: i64,
+    pub(super) announce_ms: i64,
     /// Dead letters that wait for an operator.
     pub(super) letters: u64,
 }
@@ -74,9 +76,15 @@ impl Figures {
     fn of(stats: &Stats, now: Timestamp) -> Self {
         Self {
             waiting: stats.waiting_count(),
-            oldest_ms: stats.fulfil.age_ms(now).max(stats.announce.age_ms(now)),
+            fulfil_ms: stats.fulfil.age_ms(now),
+            announce_ms: stats.announce.age_ms(now),
             letters: stats.dead_letter_count,
         }
+    }
+
+    /// How long the one of all that is due the longest has been so.
+    pub(super) fn oldest_ms(self) -> i64 {
+        self.fulfil_ms.max(self.announce_ms)
     }
 }
 

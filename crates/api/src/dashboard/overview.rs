@@ -1,7 +1,7 @@
-//! The first page: how it goes, now and lately, and the newest orders.
+//! The first page: what is wrong, how it goes, now and lately, and the newest orders.
 
 use super::chart::{Chart, Line, figure};
-use super::history::{Sample, Span, real};
+use super::history::{Figures, Sample, Span, real};
 use super::orders::rows;
 use super::parts::{
     Column::{Number, Text},
@@ -21,6 +21,8 @@ use store::OrderQuery;
 const NEWEST: usize = 10;
 /// Over how many seconds a rate is told, so that it can be read before it changes.
 const RATE_S: usize = 10;
+/// From when on a queue is said to stand still: as long as the alert `OrderdQueueOld` has it.
+const STALLED_MS: i64 = 60_000;
 
 pub(super) async fn show(
     State(app): State<Arc<App>>,
@@ -47,6 +49,7 @@ pub(super) async fn show(
         moved_by: "always",
         content: html! {
             h1 { "Overview" }
+            (alarms(&viewer, &app))
             (tiles(&viewer, &app))
             (charts(&viewer, &app, shown))
             h2 { "Newest orders" }
@@ -63,6 +66,47 @@ pub(super) async fn show(
     Ok(page.for_viewer(&viewer))
 }
 
+/// What the alerts would say that no tile makes plain. How late it is stands in a tile: what is said
+/// aloud does not change every second.
+fn alarms(viewer: &Viewer, app: &App) -> Markup {
+    let figures = app.history.figures(viewer.now);
+    let stalled = |age_ms: fn(Figures) -> i64| figures.is_some_and(|it| age_ms(it) > STALLED_MS);
+    html! {
+        div #alarms data-live {
+            @for (check, count) in app.metrics.violations() {
+                (alarm(check.as_str(), "OrderdInvariantViolated", &html! {
+                    b { "The database does not keep a promise any more" }
+                    ": the check " code { (check.as_str()) } " found " (count) ". Nothing repairs itself here: "
+                    "back up what there is, let " code { "orderd verify" } " say what else is wrong, and see whether "
+                    a href={ (viewer.root) "ledger" } { "the ledger" } " balances."
+                }))
+            }
+            @if stalled(|it| it.fulfil_ms) {
+                (alarm("fulfil", "OrderdQueueOld", &html! {
+                    b { "Orders are not worked on" }
+                    ": the first has been due for more than a minute. Does a worker run, and do "
+                    a href={ (viewer.root) "providers" } { "the providers" } " answer?"
+                }))
+            }
+            @if stalled(|it| it.announce_ms) {
+                (alarm("announce", "OrderdQueueOld", &html! {
+                    b { "Webhooks or topics are not told" }
+                    ": the first has been due for more than a minute. "
+                    code { "orderd webhook list" } " shows which take less than comes."
+                }))
+            }
+        }
+    }
+}
+
+fn alarm(name: &str, alert: &str, text: &Markup) -> Markup {
+    html! {
+        p #{ "alarm-" (name) } .notice .bad role="alert" {
+            (text) " More under " (alert) " in " code { "docs/operations/monitoring.md" } "."
+        }
+    }
+}
+
 fn tiles(viewer: &Viewer, app: &App) -> Markup {
     let samples = app.history.samples(Span::Minutes);
     let recent = &samples[samples.len().saturating_sub(RATE_S)..];
@@ -73,7 +117,7 @@ fn tiles(viewer: &Viewer, app: &App) -> Markup {
     };
     let ms = |ms: Option<f64>| ms.map_or_else(|| "–".to_owned(), |ms| figure(ms) + " ms");
     let count = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), |it| it.to_string());
-    let late = figures.map_or_else(String::new, |it| match it.oldest_ms {
+    let late = figures.map_or_else(String::new, |it| match it.oldest_ms() {
         0 => "none is late".to_owned(),
         late => format!("oldest due for {}", span(late)),
     });
@@ -154,7 +198,7 @@ fn charts(viewer: &Viewer, app: &App, shown: Span) -> Markup {
                 line("wakes", |it| it.figures.map(|it| real(it.waiting))),
             ]))
             (chart("Oldest due for", " s", 1.0, &[
-                line("oldest", |it| it.figures.map(|it| real(it.oldest_ms.unsigned_abs()) / 1_000.0)),
+                line("oldest", |it| it.figures.map(|it| real(it.oldest_ms().unsigned_abs()) / 1_000.0)),
             ]))
             (chart("Orders that failed", " %", 10.0, &[
                 line("failed", |it| it.failed.map(|share| share * 100.0)),

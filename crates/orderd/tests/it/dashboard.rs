@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::Request;
 use domain::fulfil::{Answer as Refusal, CallKind, Refused};
 use serde_json::json;
+use store::Check;
 
 const PAGES: [&str; 8] = [
     "/ui/",
@@ -19,6 +20,8 @@ const PAGES: [&str; 8] = [
     "/ui/system",
 ];
 const CSRF: &str = "0123456789abcdef0123456789abcdef";
+/// How late a queue may be before that is an alarm.
+const BOUND_MS: i64 = 60_000;
 
 pub(crate) async fn look(service: &Service, path: &str, cookie: &str) -> Answer {
     let headers = [("accept", "text/html"), ("cookie", cookie)];
@@ -139,6 +142,11 @@ async fn an_order_is_found_by_its_id_and_listed_by_its_customer() {
     );
     let listed = look(&service, "/ui/orders?customer_id=cust1&status=", "").await;
     assert!(listed.body.contains(&id), "{}", listed.body);
+    let both = look(&service, "/ui/orders?customer_id=cust1&status=created", "").await;
+    assert!(both.body.contains(&id), "{}", both.body);
+    let neither = look(&service, "/ui/orders?customer_id=cust1&status=failed", "").await;
+    assert_eq!(neither.status, 200, "{}", neither.body);
+    assert!(!neither.body.contains(&id), "{}", neither.body);
     let none = look(&service, "/ui/orders?customer_id=other", "").await;
     assert!(
         none.body.contains("No order is like that."),
@@ -162,6 +170,49 @@ async fn pages_of_a_list_go_on_where_the_last_one_ended() {
     let rows = |page: &str| page.matches("<tr id=\"o").count();
     assert_eq!((rows(&first), rows(&second)), (25, 5));
     assert!(!second.contains("rel=\"next\""));
+}
+
+#[tokio::test]
+async fn what_would_alarm_is_said_above_everything_else() {
+    let service = Service::new().await;
+    service.place("k", ORDER).await;
+    let alarms = async || {
+        service.app.sample(true).await;
+        let page = look(&service, "/ui/", "").await.body;
+        let (_, page) = page.split_once("id=\"alarms\"").unwrap();
+        page.split_once("id=\"tiles\"").unwrap().0.to_owned()
+    };
+    service.clock.move_by(BOUND_MS);
+    let none = alarms().await;
+    assert!(!none.contains("role=\"alert\""), "{none}");
+    service.clock.move_by(1);
+    let stalled = alarms().await;
+    assert_eq!(stalled.matches("role=\"alert\"").count(), 1, "{stalled}");
+    for text in ["Orders are not worked on", "href=\"./providers\""] {
+        assert!(stalled.contains(text), "{text}: {stalled}");
+    }
+    service.app.metrics.violated(Check::AppendOnly, 2);
+    let violated = alarms().await;
+    for text in [
+        "<code>append_only</code> found 2",
+        "href=\"./ledger\"",
+        "Orders are not worked on",
+    ] {
+        assert!(violated.contains(text), "{text}: {violated}");
+    }
+    service.app.metrics.violated(Check::AppendOnly, 0);
+    assert_eq!(alarms().await, stalled);
+}
+
+#[test]
+fn the_alert_for_a_queue_has_the_bound_of_the_dashboard() {
+    let rules = include_str!("../../../../deploy/prometheus/rules.yml");
+    let (_, rule) = rules.split_once("alert: OrderdQueueOld").unwrap();
+    let expr = rule.lines().nth(1).unwrap();
+    assert!(
+        expr.ends_with(&format!(" > {}", BOUND_MS / 1_000)),
+        "{expr}"
+    );
 }
 
 #[tokio::test]
