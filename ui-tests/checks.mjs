@@ -45,6 +45,17 @@ async function until(what, test, ms = 15_000) {
   }
 }
 
+/** Keeps what a page asks for at `url` waiting until it is let go. */
+async function hold(target, url) {
+  let letGo;
+  const held = new Promise((done) => { letGo = done; });
+  await target.route(url, async (route) => {
+    await held;
+    await route.continue();
+  });
+  return letGo;
+}
+
 const isLive = (page) => page.locator("#connection", { hasText: "live" }).waitFor();
 
 /** An order that has come to an end, and one of those that were given up. */
@@ -57,6 +68,28 @@ async function someOrders(scene) {
   });
   return { completed: completed.order_id, letters };
 }
+
+/** An order of the demo shop that has come to its end, completed. */
+async function completedOrder(scene) {
+  for (let tries = 0; tries < 20; tries++) {
+    const { order_id } = await scene.server.ask("POST", "/v1/orders",
+      { customer_id: "watched", lines: [{ item_id: "kettle", quantity: 1 }] });
+    if (await ended(scene, order_id) === "completed") return order_id;
+  }
+  throw new Error("of twenty orders none was completed");
+}
+
+/** The status that an order has at its end. */
+function ended(scene, id) {
+  return until("an end", async () => {
+    const { status } = await scene.server.ask("GET", `/v1/orders/${id}`);
+    return ["completed", "failed", "needs_review"].includes(status) && status;
+  }, 60_000);
+}
+
+const note = (scene, id, text) => scene.server.ask("POST", `/v1/orders/${id}/notes`, { note: text });
+
+const refund = (scene, id) => scene.server.ask("POST", `/v1/orders/${id}/refunds`, { reason: "it broke" });
 
 async function everyPage(scene) {
   const { completed, letters } = await someOrders(scene);
@@ -169,13 +202,142 @@ export const checks = [
     await context.close();
   }],
 
+  ["what happens before a page listens is not lost", async (scene) => {
+    const { context, page, wrong } = await open(scene);
+    for (let tries = 0; ; tries++) {
+      assert.ok(tries < 5, "five orders ended before their page came");
+      const { order_id } = await scene.server.ask("POST", "/v1/orders",
+        { customer_id: "watched", lines: [{ item_id: "kettle", quantity: 1 }] });
+      const letGo = await hold(page, "**/ui/live");
+      await page.goto(ui(scene, `orders/${order_id}`));
+      const shown = await page.locator("#summary .status").textContent();
+      const end = await ended(scene, order_id);
+      const early = shown.includes(end);
+      letGo();
+      if (!early) {
+        await page.locator("#summary .status", { hasText: end }).waitFor({ timeout: 10_000 });
+        break;
+      }
+      await page.unroute("**/ui/live");
+    }
+
+    // In a tab that hears by another one, and in one that takes over.
+    const id = await completedOrder(scene);
+    await page.goto(ui(scene, `orders/${id}`));
+    await isLive(page);
+    const second = await context.newPage();
+    let letGo = await hold(second, "**/assets/*.js");
+    await second.goto(ui(scene, `orders/${id}`), { waitUntil: "commit" });
+    await second.locator("#summary").waitFor();
+    await note(scene, id, "before the second listened");
+    await page.locator("#timeline", { hasText: "before the second listened" }).waitFor();
+    letGo();
+    await second.locator("#timeline", { hasText: "before the second listened" }).waitFor({ timeout: 10_000 });
+    letGo = await hold(second, "**/ui/live");
+    const takesOver = second.waitForRequest("**/ui/live");
+    await page.close();
+    await takesOver;
+    await note(scene, id, "while nobody listened");
+    letGo();
+    await second.locator("#timeline", { hasText: "while nobody listened" }).waitFor({ timeout: 10_000 });
+    assert.deepEqual(wrong, []);
+    await context.close();
+  }],
+
+  ["one answer is waited for at a time, and none overtakes another", async (scene) => {
+    const { context, page } = await open(scene);
+    const id = await completedOrder(scene);
+    await page.goto(ui(scene, `orders/${id}`));
+    await isLive(page);
+    let most = 0, underWay = 0, letGo;
+    const held = new Promise((done) => { letGo = done; });
+    await page.route(`**/ui/orders/${id}`, async (route) => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      const answer = await route.fetch();
+      if (most === 1) await held;
+      underWay -= 1;
+      await route.fulfill({ response: answer });
+    });
+    await note(scene, id, "the first");
+    await until("a fetch", () => underWay);
+    await note(scene, id, "the second");
+    await page.waitForTimeout(3_000);
+    letGo();
+    await page.locator("#timeline", { hasText: "the second" }).waitFor({ timeout: 10_000 });
+    assert.equal(most, 1);
+    await context.close();
+  }],
+
+  ["the keyboard keeps its place while rows change", async (scene) => {
+    const { context, page } = await open(scene);
+    const id = await completedOrder(scene);
+    await page.goto(ui(scene, "orders?customer_id=watched"));
+    await isLive(page);
+    const row = page.locator(`#o${id}`);
+    await row.locator("a").focus();
+    await refund(scene, id);
+    await row.locator(".status", { hasText: "refunded" }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.closest("tr")?.id), `o${id}`);
+    await context.close();
+  }],
+
+  ["what is typed stays until it is sent", async (scene) => {
+    const { context, page } = await open(scene);
+    const id = await completedOrder(scene);
+    await page.goto(ui(scene, `orders/${id}`));
+    await isLive(page);
+    for (const [act, field] of [["Refund", "#why-refund"], ["Add a note", "#note"]]) {
+      await page.getByText(act, { exact: true }).first().click();
+      await page.locator(field).fill("half a sentence");
+    }
+    await page.locator("#note").blur();
+    await refund(scene, id);
+    await page.locator("#summary .status", { hasText: "refunded" }).waitFor();
+    for (const field of ["#why-refund", "#note"])
+      assert.equal(await page.locator(field).inputValue(), "half a sentence");
+    assert.ok(await page.locator("#note").isVisible(), "it was closed");
+    // There is nothing left to be refunded.
+    await page.locator("#why-refund").fill("");
+    await page.locator("#why-refund").blur();
+    await until("no more refunds", async () => await page.locator("#act-refund").count() === 0);
+    assert.equal(await page.locator("#note").inputValue(), "half a sentence");
+    await context.close();
+  }],
+
+  ["copying is offered where it can be done, and says what came of it", async (scene) => {
+    const { completed } = await someOrders(scene);
+    const press = async (clipboard, says) => {
+      const { context, page, wrong } = await open(scene);
+      await page.addInitScript((clipboard) => Object.defineProperty(Navigator.prototype, "clipboard", {
+        get: () => clipboard && { writeText: async () => { if (clipboard === "refuses") throw new Error("no"); } },
+      }), clipboard);
+      await page.goto(ui(scene, `orders/${completed}`));
+      await isLive(page);
+      const button = page.locator("#curl button");
+      if (says) {
+        await button.click();
+        await page.locator("#curl button", { hasText: says }).waitFor({ timeout: 5_000 });
+      } else assert.equal(await button.count(), 0);
+      assert.deepEqual(wrong, []);
+      await context.close();
+    };
+    await press("writes", "Copied");
+    await press("refuses", "Refused");
+    await press(null);
+  }],
+
   ["rows change and come without anything shifting", async (scene) => {
     const { context, page } = await open(scene);
     await page.addInitScript(() => {
       globalThis.shifted = [];
+      // New rows push the others down, or out of sight, and nothing else.
+      const pushed = ({ node, previousRect: was, currentRect: is }) =>
+        node?.parentElement?.matches("[data-live=rows]") &&
+        (is.width === 0 || (was.x === is.x && was.width === is.width));
       new PerformanceObserver((list) => {
-        for (const { value, sources } of list.getEntries())
-          globalThis.shifted.push(`${value} by ${sources.map((it) => it.node?.parentElement?.outerHTML)}`);
+        for (const { value, sources } of list.getEntries()) for (const it of sources) if (!pushed(it))
+          globalThis.shifted.push(`${value} by ${it.node?.parentElement?.outerHTML}`);
       }).observe({ type: "layout-shift", buffered: true });
     });
     for (const path of ["", "orders"]) {

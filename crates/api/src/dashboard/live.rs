@@ -1,5 +1,6 @@
-//! `GET /ui/live`: a tick a second, with the orders that moved since the last one. A browser needs
-//! one such stream, however many tabs it has open.
+//! `GET /ui/live`: a tick a second, with the orders that moved since the last one. The first says that
+//! any may have: a page was rendered before its browser listened, or while it had lost the stream. A
+//! browser needs one such stream, however many tabs it has open.
 //!
 //! A tick is made when it is sent: for a browser that does not read, nothing is kept.
 
@@ -10,8 +11,10 @@ use crate::v1::events::as_stream;
 use axum::extract::State;
 use axum::response::Response;
 use axum::response::sse::Event as Frame;
+use domain::OrderId;
 use futures_util::stream;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,11 +34,11 @@ struct Ticks {
 pub(super) async fn stream(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let ticks = Ticks {
         touched: app.feed.touched().await?,
-        next: Instant::now(),
+        next: Instant::now() + TICK_EVERY,
         ended: false,
         app,
     };
-    let first = stream::iter([Ok(Frame::default().retry(RETRY))]);
+    let first = stream::iter([Ok(tick(None).retry(RETRY))]);
     let frames = stream::unfold(ticks, async |mut ticks| {
         let frame = ticks.next().await?;
         Some((Ok::<_, Infallible>(frame), ticks))
@@ -57,10 +60,13 @@ impl Ticks {
         }
         self.next = Instant::now() + TICK_EVERY;
         self.app.history.look(self.app.clock.now());
-        // Too many to be named: then all of them may have moved.
-        let orders = self.touched.take();
-        let orders = orders.map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>());
-        let data = json!({ "orders": orders }).to_string();
-        Some(Frame::default().event("tick").data(data))
+        Some(tick(self.touched.take()))
     }
+}
+
+/// Names the orders that moved; `None` says that any may have.
+fn tick(orders: Option<BTreeSet<OrderId>>) -> Frame {
+    let orders = orders.map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let data = json!({ "orders": orders }).to_string();
+    Frame::default().event("tick").data(data)
 }

@@ -128,7 +128,7 @@ pub(super) fn table(label: &str, head: &[Column<'_>], rows: &Markup) -> Markup {
 /// The way to the next page of a list, and back to the first.
 pub(super) fn pager(here: &str, filters: &str, is_first: bool, next: Option<&str>) -> Markup {
     html! {
-        nav .pager aria-label="Pages" {
+        nav #pager .pager aria-label="Pages" data-live {
             @if !is_first { a href={ (here) "?" (filters) } { "First page" } }
             @if let Some(next) = next {
                 a rel="next" href={ (here) "?" (filters) "cursor=" (next) } { "Next page" }

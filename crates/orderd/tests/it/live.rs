@@ -1,4 +1,5 @@
-//! What happens, as it happens: the stream of events, and orders that are waited for.
+//! What happens, as it happens: the streams of events and of the dashboard, and orders that are waited
+//! for.
 
 use crate::fulfilment::{Scripted, drain, order, place, settle};
 use crate::service::{Answer, ORDER, Service};
@@ -169,6 +170,27 @@ async fn a_stream_ends_with_a_word_when_the_server_stops_and_without_one_after_a
     service.app.stopping.cancel();
     assert_eq!(stream.next().await.unwrap().name, "bye");
     assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_page_is_told_to_look_again_and_from_then_on_which_orders_moved() {
+    let service = Service::new().await;
+    let missed = place(&service, "a", ORDER).await;
+    let mut stream = Stream::open(&service, "/ui/live", None).await;
+    let first = stream.next().await.unwrap();
+    assert_eq!(
+        (&*first.name, first.data),
+        ("tick", json!({ "orders": null }))
+    );
+    let id = place(&service, "b", ORDER).await;
+    for _ in 0..PATIENCE.as_secs() {
+        let tick = stream.next().await.unwrap();
+        if tick.data != json!({ "orders": [] }) {
+            assert_eq!(tick.data, json!({ "orders": [id] }), "not {missed}");
+            return;
+        }
+    }
+    panic!("{id} was not told of");
 }
 
 async fn wait_for(service: &Service, id: &str, version: u32, wait: &str) -> Answer {
