@@ -151,6 +151,9 @@ export const checks = [
     const { context, wrong } = await open(scene);
     let streams = 0;
     context.on("request", (asked) => { streams += asked.url().endsWith("/ui/live"); });
+    // One that nothing moves neither listens nor says that it is live.
+    const still = await context.newPage();
+    await still.goto(ui(scene, "system"));
     const tabs = [];
     for (let number = 0; number < 9; number++) {
       const tab = await context.newPage();
@@ -163,6 +166,7 @@ export const checks = [
     await tabs[0].close();
     await until("another stream", () => streams === 2);
     for (const tab of tabs.slice(1)) await isLive(tab);
+    assert.equal(await still.locator("#connection").textContent(), "");
     assert.deepEqual(wrong, []);
     await context.close();
   }],
