@@ -16,8 +16,9 @@ const BESIDE: [&str; 6] = [
     "docs/llms.txt",
     "examples/README.md",
 ];
-/// Whose `runbook_url` leads to a page.
+/// Whose `runbook_url` leads to a page, and what stands before that until somebody says where it is.
 const ALERTS: &str = "deploy/prometheus/rules.yml";
+const REPOSITORY: &str = "https://code.example.org/orderd/blob/main/";
 const CONTENTS: &str = "docs/SUMMARY.md";
 
 /// What leads nowhere.
@@ -43,6 +44,7 @@ pub(super) fn check(root: &Path, pages: &[Page]) -> Result<Vec<String>> {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("runbook_url: "));
     for page in pages {
+        let page = page.strip_prefix(REPOSITORY).unwrap_or(page);
         if let Err(why) = leads(root, Path::new("README.md"), page, &texts) {
             faults.push(format!("{ALERTS}: {page} leads nowhere: {why}"));
         }
