@@ -35,13 +35,12 @@ pub(crate) async fn show() -> Response {
 use assets::{all, unpacked, viewer};
 
 #[cfg(not(feature = "docs-ui"))]
-use without::{all, unpacked, viewer};
+use self::{plain as viewer, without::all, without::unpacked};
 
-/// What there is without a viewer.
+/// What there is to load without a viewer.
 #[cfg(not(feature = "docs-ui"))]
 mod without {
-    use super::{Asset, Markup, Response};
-    use crate::pages::page;
+    use super::Asset;
 
     pub(super) fn all() -> &'static [Asset] {
         &[]
@@ -50,10 +49,12 @@ mod without {
     pub(super) const fn unpacked() -> &'static [u8] {
         &[]
     }
+}
 
-    pub(super) fn viewer(operations: &Markup) -> Response {
-        page("API", operations)
-    }
+/// The page without a viewer.
+#[cfg(any(test, not(feature = "docs-ui")))]
+fn plain(operations: &Markup) -> Response {
+    crate::pages::page("API", operations)
 }
 
 /// A file that the page of the documentation loads.

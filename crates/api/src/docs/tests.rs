@@ -1,6 +1,8 @@
-use super::{all, takes_gzip, unpacked};
+use super::{all, operations, plain, takes_gzip, unpacked};
 use axum::http::header::ACCEPT_ENCODING;
 use axum::http::{HeaderMap, HeaderValue};
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
 
 #[test]
 fn what_is_compressed_goes_to_who_takes_it() {
@@ -17,6 +19,14 @@ fn what_is_compressed_goes_to_who_takes_it() {
     check("identity", false);
     check("", false);
     assert!(!takes_gzip(&HeaderMap::new()));
+}
+
+#[test]
+fn without_a_viewer_the_documentation_is_a_plain_list() {
+    let page = plain(&operations()).into_body().collect();
+    let page = page.now_or_never().unwrap().unwrap().to_bytes();
+    let page = str::from_utf8(&page).unwrap();
+    assert!(page.contains("POST /v1/orders/batch") && !page.contains("<script"));
 }
 
 #[test]

@@ -61,14 +61,6 @@ async fn a_page_runs_no_scripts_loads_nothing_and_has_relative_links_only() {
     assert_eq!(list["items"].as_array().unwrap().len(), Code::ALL.len());
 }
 
-#[cfg(not(feature = "docs-ui"))]
-#[tokio::test]
-async fn without_a_viewer_the_documentation_is_a_plain_list() {
-    let service = Service::new().await;
-    let page = accepting(&service, "/docs", BROWSER).await;
-    assert!(page.body.contains("POST /v1/orders/batch") && !page.body.contains("<script"));
-}
-
 #[cfg(feature = "docs-ui")]
 #[tokio::test]
 async fn the_documentation_brings_all_that_it_loads() {
