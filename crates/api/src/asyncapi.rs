@@ -65,24 +65,27 @@ fn channels() -> Value {
     let mut topic = told(
         "A topic of SNS",
         Value::Null,
-        "`events.topic_arn`. Each message carries the attribute `event_type`. On a topic whose name ends in `.fifo` each order is a group of its own.",
+        "`events.topic_arn`. Each message carries the attribute `event_type`. On a topic whose name ends in `.fifo` each order is a group of its own. With `events.format = \"plain\"` it is told of orders that are placed, or due, and of nothing else: each message is the bare id.",
     );
     topic["messages"][ORDER_DUE] = message_ref(ORDER_DUE);
+    topic["messages"][PLAIN_ORDER] = message_ref(PLAIN_ORDER);
     topic["bindings"] = json!({ "sns": { "name": "order-events" } });
     let mut completed = told(
         "A topic of SNS for orders that are completed",
         Value::Null,
-        "`events.completed_topic_arn`.",
+        "`events.completed_topic_arn`. What a message says depends on `events.format`.",
     );
     completed["messages"] = of_channel(std::iter::once(EventKind::OrderCompleted));
+    completed["messages"][PLAIN_COMPLETED] = message_ref(PLAIN_COMPLETED);
     completed["bindings"] = json!({ "sns": { "name": "order-completed" } });
     let mut queue = told(
         "A queue of SQS that orders come from",
         Value::Null,
-        "`worker.queue_url`: a message means \"start or resume this order\".",
+        "`worker.queue_url`: a message means \"start or resume this order\", in either form of `events.format`.",
     );
     queue["messages"] = of_channel(std::iter::once(EventKind::OrderCreated));
     queue["messages"][ORDER_DUE] = message_ref(ORDER_DUE);
+    queue["messages"][PLAIN_ORDER] = message_ref(PLAIN_ORDER);
     queue["bindings"] = json!({
         "sqs": { "queue": { "name": "order-processing-queue", "fifoQueue": false } },
     });
@@ -123,6 +126,10 @@ fn operations() -> Value {
 /// The type of the message that says that an order is due, which is no event.
 const ORDER_DUE: &str = "order.due.v1";
 
+/// What the older system's messages say, where `events.format` is `plain`.
+const PLAIN_ORDER: &str = "order.plain";
+const PLAIN_COMPLETED: &str = "order.completed.plain";
+
 fn public() -> impl Iterator<Item = EventKind> {
     EventKind::all().filter(|kind| kind.is_public())
 }
@@ -154,7 +161,46 @@ fn messages() -> Value {
     }]);
     let due = message(ORDER_DUE, "An order is due. Nothing happened to it.", &due);
     messages.insert(ORDER_DUE.to_owned(), due);
+    messages.insert(PLAIN_ORDER.to_owned(), plain_order());
+    messages.insert(PLAIN_COMPLETED.to_owned(), plain_completed());
     Value::Object(messages)
+}
+
+fn plain_order() -> Value {
+    json!({
+        "name": PLAIN_ORDER,
+        "title": "New Order Notification",
+        "summary": "An order was placed, or is due: its bare id. With `events.format = \"plain\"`.",
+        "contentType": "text/plain",
+        "headers": event_type(&[EventKind::OrderCreated.as_str(), ORDER_DUE]),
+        "payload": { "type": "string", "format": "uuid" },
+    })
+}
+
+fn plain_completed() -> Value {
+    json!({
+        "name": PLAIN_COMPLETED,
+        "title": "Order Completed",
+        "summary": "An order is completed. With `events.format = \"plain\"`.",
+        "contentType": "application/json",
+        "headers": event_type(&[EventKind::OrderCompleted.as_str()]),
+        "payload": {
+            "type": "object",
+            "required": ["order_id", "status"],
+            "properties": {
+                "order_id": { "type": "string", "format": "uuid" },
+                "status": { "const": "Completed" },
+            },
+        },
+    })
+}
+
+/// The attribute that a topic's messages carry for filters.
+fn event_type(kinds: &[&str]) -> Value {
+    json!({
+        "type": "object",
+        "properties": { "event_type": { "type": "string", "enum": kinds } },
+    })
 }
 
 fn message(kind: &str, summary: &str, forms: &Value) -> Value {
