@@ -43,7 +43,7 @@ pub(crate) fn to_bytes(body: &impl Serialize) -> Vec<u8> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Order)]
 pub(crate) struct OrderBody<'a> {
-    /// Its name, for ever: a UUID of version 7.
+    /// Its name, for ever: a UUID, of version 7 unless an older system named the order.
     #[serde(serialize_with = "display")]
     #[schema(value_type = String, format = "uuid")]
     order_id: OrderId,

@@ -4,6 +4,10 @@
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 
+/// What is answered as a document, and as text.
+const JSON: [&str; 1] = ["application/json"];
+const TEXT: [&str; 2] = ["text/event-stream", "text/plain"];
+
 static REQUESTS: LazyLock<Value> = LazyLock::new(|| read(include_str!("requests.json")));
 static ANSWERS: LazyLock<Value> = LazyLock::new(|| read(include_str!("answers.json")));
 
@@ -18,7 +22,12 @@ pub(super) fn complete(id: &str, operation: &mut Value) {
         content["examples"][name] = json!({ "value": example });
     }
     for (status, example) in ANSWERS[id].as_object().into_iter().flatten() {
-        let content = &mut operation["responses"][status]["content"]["application/json"];
-        content["example"] = example.clone();
+        let content = &mut operation["responses"][status]["content"];
+        let sorts: &[&str] = if example.is_string() { &TEXT } else { &JSON };
+        for sort in sorts {
+            if let Some(content) = content.get_mut(*sort) {
+                content["example"] = example.clone();
+            }
+        }
     }
 }
