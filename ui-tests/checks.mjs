@@ -437,6 +437,8 @@ export const checks = [
     await page.getByRole("button", { name: "Add" }).click();
     await page.getByText("The note is in the timeline.").waitFor();
     assert.ok(page.url().startsWith(scene.prefixed), page.url());
+    const line = await page.locator("#curl code").textContent();
+    assert.ok(line.startsWith(`curl ${scene.prefixed}/v1/orders/`), line);
     assert.deepEqual(answers.filter((it) => it.startsWith("4") || it.startsWith("5")), []);
     assert.deepEqual(wrong, []);
     await context.close();

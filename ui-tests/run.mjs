@@ -40,7 +40,7 @@ class Server {
     this.process = spawn(this.program, ["dev", ...where, ...orders], {
       stdio: ["ignore", "ignore", "pipe"],
       cwd: this.directory,
-      env: { ...process.env, ORDERD_LOG_LEVEL: "warn" },
+      env: { ...process.env, ORDERD_LOG_LEVEL: "warn", ORDERD_SERVER_TRUSTED_PROXIES: "127.0.0.1" },
     });
     this.errors = "";
     this.process.stderr.on("data", (text) => { this.errors += text; });
@@ -79,7 +79,7 @@ function behindPrefix(server, prefix) {
     if (!incoming.url.startsWith(prefix)) return outgoing.writeHead(404).end();
     const asked = request(server.url + incoming.url.slice(prefix.length), {
       method: incoming.method,
-      headers: incoming.headers,
+      headers: { ...incoming.headers, "x-forwarded-prefix": prefix },
     }, (answer) => {
       outgoing.writeHead(answer.statusCode, answer.headers);
       answer.pipe(outgoing);

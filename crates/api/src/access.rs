@@ -2,19 +2,21 @@
 //!
 //! A token says who; without one everybody is anonymous, and may do what the operator chose.
 
+mod foreign;
 mod proxies;
 
+pub use foreign::Hosts;
 pub use proxies::Proxies;
 
 use crate::problem::{Code, Problem};
-use crate::settings::Anonymous;
+use crate::settings::{Anonymous, Settings};
 use crate::{App, dashboard};
 use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use domain::idempotency::Principal;
 use domain::token::{self, TokenScope};
-use domain::{RecordId, RecordKind, Timestamp};
+use domain::{Prefix, RecordId, RecordKind, Timestamp};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -65,6 +67,19 @@ impl Who {
     }
 }
 
+/// What stands before the paths of a request, as its client knows them: what a trusted proxy says,
+/// else what is configured.
+pub(crate) fn prefix(app: &App, request: &Request) -> Prefix {
+    let Settings {
+        trusted_proxies,
+        base_path,
+        ..
+    } = &app.settings;
+    let peer = request.extensions().get::<Peer>();
+    let said = peer.and_then(|Peer(peer)| trusted_proxies.prefix(*peer, request.headers()));
+    said.unwrap_or_else(|| base_path.clone())
+}
+
 /// Who asks, and what they may do.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
@@ -106,7 +121,10 @@ impl Needed {
 }
 
 pub(crate) fn is_health(route: &str) -> bool {
-    matches!(route, "/livez" | "/readyz" | "/health" | "/healthz")
+    matches!(
+        route,
+        "/livez" | "/readyz" | "/health" | "/healthz" | "/-/healthy"
+    )
 }
 
 /// Whoever comes without a token.
@@ -171,20 +189,26 @@ async fn find(app: &App, token: &str) -> Result<Option<token::Token>, Problem> {
         .transpose()
 }
 
-/// Whether `identity` may do what needs `needed`.
+/// Whether `identity` may do what needs `needed`. Who shows a token means it; without one it may be a
+/// browser that asks, for a page of others.
 pub(crate) fn authorize(
+    app: &App,
     identity: &Identity,
     needed: Needed,
-    headers: &HeaderMap,
+    request: &Request,
 ) -> Result<(), Problem> {
-    let with_token = headers.contains_key(AUTHORIZATION);
+    let with_token = request.headers().contains_key(AUTHORIZATION);
     let wanted = match needed {
         Needed::Nothing => return Ok(()),
         Needed::Password if !with_token => return Ok(()),
         Needed::Password => TokenScope::Admin,
         Needed::Scope(scope) => scope,
     };
-    check_scope(identity.scope, wanted, with_token)
+    check_scope(identity.scope, wanted, with_token)?;
+    if with_token {
+        return Ok(());
+    }
+    foreign::refuse(&app.settings.hosts, request)
 }
 
 /// Whether whoever has `scope`, with a token or without one, may do what needs `wanted`.

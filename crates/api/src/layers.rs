@@ -8,15 +8,16 @@ use crate::router::template;
 use crate::{App, dashboard};
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HOST, LINK, LOCATION, TRANSFER_ENCODING,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use axum::response::{IntoResponse, Response};
-use domain::OrderId;
 use domain::idempotency::Principal;
 use domain::token::TokenScope;
 use domain::trace::{Span, SpanKind, Trace};
+use domain::{OrderId, Prefix};
 use futures_util::FutureExt;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -49,6 +50,8 @@ pub(crate) struct Context {
     pub(crate) source: Who,
     /// The trace that it belongs to: what it causes is below its span, where there is one.
     pub(crate) trace: Option<Trace>,
+    /// What stands before every path, as whoever asks knows them.
+    pub(crate) prefix: Prefix,
 }
 
 impl Context {
@@ -181,6 +184,8 @@ struct Exchange {
     trace: Option<Trace>,
     /// Its own span, where that is recorded.
     span: Option<Box<dyn Span>>,
+    /// What stands before every path, as whoever asks knows them.
+    prefix: Prefix,
 }
 
 impl Exchange {
@@ -200,6 +205,7 @@ impl Exchange {
             looking: dashboard::looking(request),
             trace: span.as_ref().map(|span| span.place()).or(parent),
             span,
+            prefix: access::prefix(app, request),
         }
     }
 
@@ -207,7 +213,7 @@ impl Exchange {
     fn identify(&mut self, identity: Identity, request: &mut Request) -> Result<(), Problem> {
         let needed = Needed::of(request.method(), self.route);
         if needed != Needed::Nothing && request.extensions().get::<Owner>().is_none() {
-            access::authorize(&identity, needed, request.headers())?;
+            access::authorize(&self.app, &identity, needed, request)?;
             self.left = self.app.limiter.take(&self.app, &identity.who);
             self.left.as_ref().map_or(Ok(()), Left::check)?;
         }
@@ -217,6 +223,7 @@ impl Exchange {
             scope: identity.scope,
             source: Who::source(&self.app, request),
             trace: self.trace,
+            prefix: self.prefix.clone(),
         };
         if let Some(parts) = &mut self.looking {
             parts.extensions.insert(context.clone());
@@ -250,7 +257,7 @@ impl Exchange {
     fn end(mut self, mut answer: Response) -> Response {
         if let Some(problem) = answer.extensions_mut().remove::<Problem>() {
             problem.report(&self.app, self.request_id.as_str());
-            problem.write_to(&mut answer, &self.request_id, self.trace);
+            problem.write_to(&mut answer, &self.request_id, self.trace, &self.prefix);
             if let Some(parts) = &self.looking {
                 dashboard::refused(&self.app, parts, &problem, &mut answer);
             }
@@ -261,6 +268,7 @@ impl Exchange {
         if let Some(left) = &self.left {
             left.write_to(headers);
         }
+        lead_through(&self.prefix, headers);
         headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
         let traceparent = self.trace.map(|trace| trace.to_string());
@@ -310,6 +318,24 @@ impl Exchange {
             trace_id,
             "Answered {status}"
         );
+    }
+}
+
+/// Puts the prefix before the paths that an answer leads to. Out here, since answers are kept and given
+/// again, to clients who may have come another way.
+fn lead_through(prefix: &Prefix, headers: &mut HeaderMap) {
+    if prefix.is_empty() {
+        return;
+    }
+    for (name, before) in [(LOCATION, ""), (LINK, "<")] {
+        let path = headers.get(&name).and_then(|value| value.to_str().ok());
+        let path = path.and_then(|path| path.strip_prefix(before));
+        // Those of the dashboard are relative.
+        let path = path.filter(|path| path.starts_with('/'));
+        let led = path.map(|path| HeaderValue::try_from(format!("{before}{prefix}{path}")));
+        if let Some(Ok(led)) = led {
+            headers.insert(name, led);
+        }
     }
 }
 

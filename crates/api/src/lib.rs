@@ -36,7 +36,7 @@ mod v1;
 #[cfg(feature = "bench")]
 mod bench;
 
-pub use access::{Owner, Peer, Proxies, Rate};
+pub use access::{Hosts, Owner, Peer, Proxies, Rate};
 pub use asyncapi::asyncapi;
 pub use cloud_event::cloud_event;
 pub use contracts::{BASKET, EVENT, RECEIPT};

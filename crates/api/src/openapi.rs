@@ -16,7 +16,9 @@ pub(crate) use answers::example;
 
 use crate::cloud_event::{CloudEvent, Data};
 use crate::problem;
+use domain::Prefix;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::sync::LazyLock;
 use utoipa::OpenApi;
 
@@ -91,6 +93,16 @@ pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 #[must_use]
 pub fn openapi() -> &'static str {
     &TEXT
+}
+
+/// The same for who comes through a proxy: paths begin with the prefix.
+pub(crate) fn openapi_below(prefix: &Prefix) -> Cow<'static, str> {
+    if prefix.is_empty() {
+        return openapi().into();
+    }
+    let mut document = DOCUMENT.clone();
+    document["servers"][0]["url"] = prefix.to_string().into();
+    document.to_string().into()
 }
 
 fn completed(mut document: Value) -> Value {

@@ -1,9 +1,11 @@
 //! What operators and their tools ask: is it alive, is it ready, what does it count, where is what.
 
 use crate::App;
+use crate::layers::Context;
 use crate::metrics::Format;
-use crate::openapi::openapi;
+use crate::openapi::openapi_below;
 use crate::renderers::to_bytes;
+use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -15,12 +17,16 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const YAML: HeaderValue = HeaderValue::from_static("application/yaml");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const PROMETHEUS: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const OPEN: &str = "application/openmetrics-text";
 const OPENMETRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// What is looked at before requests may be sent here.
+const CHECKS: [&str; 2] = ["accepting", "store"];
 
 /// Where things are.
 #[derive(Serialize, ToSchema)]
@@ -31,35 +37,39 @@ pub(crate) struct IndexBody {
     /// The version of this build.
     version: &'static str,
     /// The product's own API.
-    orders: &'static str,
+    orders: String,
     /// Its description for programs.
-    openapi: &'static str,
+    openapi: String,
     /// The description of events for programs.
-    asyncapi: &'static str,
+    asyncapi: String,
     /// Both for people.
-    docs: &'static str,
+    docs: String,
     /// What each problem means.
-    problems: &'static str,
+    problems: String,
     /// Whether it takes requests.
-    health: &'static str,
+    health: String,
     /// What it counts.
-    metrics: &'static str,
+    metrics: String,
 }
 
 /// Where things are
 #[utoipa::path(get, path = "/", operation_id = "show_index", tag = "operations", responses((status = 200, description = "Where things are", body = IndexBody)))]
-pub(crate) async fn index(State(app): State<Arc<App>>) -> Response {
+pub(crate) async fn index(
+    State(app): State<Arc<App>>,
+    Extension(Context { prefix, .. }): Extension<Context>,
+) -> Response {
+    let at = |path: &str| format!("{prefix}{path}");
     let index = IndexBody {
         message: "POST /orders creates an order; GET /orders/{order_id} shows it. \
                   New clients use /v1/orders.",
         version: app.settings.version,
-        orders: "/v1/orders",
-        openapi: "/openapi.json",
-        asyncapi: "/asyncapi.json",
-        docs: "/docs",
-        problems: "/problems",
-        health: "/readyz",
-        metrics: "/metrics",
+        orders: at("/v1/orders"),
+        openapi: at("/openapi.json"),
+        asyncapi: at("/asyncapi.json"),
+        docs: at("/docs"),
+        problems: at("/problems"),
+        health: at("/readyz"),
+        metrics: at("/metrics"),
     };
     ([(CONTENT_TYPE, JSON)], to_bytes(&index)).into_response()
 }
@@ -78,27 +88,35 @@ pub(crate) async fn livez() -> Response {
     path = "/readyz",
     operation_id = "show_readiness",
     tag = "operations",
-    params(("verbose" = Option<String>, Query, description = "Print a line a check")),
+    params(
+        ("verbose" = Option<String>, Query, description = "Print a line a check"),
+        ("exclude" = Option<Vec<String>>, Query, description = "A check to leave out, `accepting` or `store`; may stand twice"),
+    ),
     responses(
         (status = 200, description = "They may", body = String, content_type = "text/plain"),
         (status = 503, description = "It is stopping, or the store is away", body = String, content_type = "text/plain"),
     )
 )]
 pub(crate) async fn readyz(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let checks = [
-        ("accepting", !app.stopping.is_cancelled()),
-        ("store", answers(&app).await),
-    ];
-    let ready = checks.iter().all(|(_, ok)| *ok);
-    let mut text = String::new();
-    if query.is_some_and(|query| query.split('&').any(|part| part.starts_with("verbose"))) {
-        for (name, ok) in checks {
-            let line = if ok {
-                format!("[+]{name} ok")
-            } else {
-                format!("[-]{name} failed")
-            };
-            writeln!(text, "{line}").expect("a String takes all that is written to it");
+    let query = query.unwrap_or_default();
+    let asked: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    let is_verbose = asked.iter().any(|(name, _)| name == "verbose");
+    let (mut ready, mut text) = (true, String::new());
+    for check in CHECKS {
+        let is_excluded = asked
+            .iter()
+            .any(|(name, value)| name == "exclude" && value == check);
+        let (sign, what) = if is_excluded {
+            ('+', "excluded")
+        } else if holds(&app, check).await {
+            ('+', "ok")
+        } else {
+            ready = false;
+            ('-', "failed")
+        };
+        if is_verbose {
+            writeln!(text, "[{sign}]{check} {what}")
+                .expect("a String takes all that is written to it");
         }
     }
     text.push_str(if ready { "ready\n" } else { "not ready\n" });
@@ -108,6 +126,13 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>, RawQuery(query): RawQuer
         StatusCode::SERVICE_UNAVAILABLE
     };
     (status, [(CONTENT_TYPE, TEXT)], text).into_response()
+}
+
+async fn holds(app: &App, check: &str) -> bool {
+    match check {
+        "accepting" => !app.stopping.is_cancelled(),
+        _ => answers(app).await,
+    }
 }
 
 /// Whether the store answers: by one key, since anybody may ask as often as he likes.
@@ -153,6 +178,18 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
 
 /// This document
 #[utoipa::path(get, path = "/openapi.json", operation_id = "show_openapi", tag = "operations", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-pub(crate) async fn openapi_json() -> Response {
-    ([(CONTENT_TYPE, JSON)], openapi()).into_response()
+pub(crate) async fn openapi_json(
+    Extension(Context { prefix, .. }): Extension<Context>,
+) -> Response {
+    ([(CONTENT_TYPE, JSON)], openapi_below(&prefix)).into_response()
+}
+
+/// This document, for who wants YAML
+///
+/// JSON is YAML: the same bytes.
+#[utoipa::path(get, path = "/openapi.yaml", operation_id = "show_openapi_yaml", tag = "operations", responses((status = 200, description = "OpenAPI 3.1", body = Object, content_type = "application/yaml")))]
+pub(crate) async fn openapi_yaml(
+    Extension(Context { prefix, .. }): Extension<Context>,
+) -> Response {
+    ([(CONTENT_TYPE, YAML)], openapi_below(&prefix)).into_response()
 }

@@ -17,7 +17,7 @@ use axum::http::header::{
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::trace::Trace;
-use domain::{Refusal, Status, Timestamp};
+use domain::{Prefix, Refusal, Status, Timestamp};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::error::Error;
@@ -164,10 +164,15 @@ impl Problem {
     }
 
     /// The body of the answer.
-    pub(crate) fn to_json(&self, request_id: &str, trace: Option<Trace>) -> Vec<u8> {
+    pub(crate) fn to_json(
+        &self,
+        request_id: &str,
+        trace: Option<Trace>,
+        prefix: &Prefix,
+    ) -> Vec<u8> {
         let row = self.code.row();
         let document = Document {
-            kind: format!("/problems/{}", self.code.path()),
+            kind: format!("{prefix}/problems/{}", self.code.path()),
             title: row.title,
             status: self.status,
             detail: &self.detail,
@@ -189,8 +194,9 @@ impl Problem {
         response: &mut Response,
         request_id: &RequestId,
         trace: Option<Trace>,
+        prefix: &Prefix,
     ) {
-        *response.body_mut() = Body::from(self.to_json(request_id.as_str(), trace));
+        *response.body_mut() = Body::from(self.to_json(request_id.as_str(), trace, prefix));
         let headers = response.headers_mut();
         headers.remove(CONTENT_LENGTH);
         headers.insert(CONTENT_TYPE, MEDIA_TYPE);
@@ -350,11 +356,11 @@ impl Outages {
 }
 
 /// A complete HTTP/1.1 answer for what goes wrong below the router, after which the connection is
-/// closed: too many of them, or a head that cannot be read.
+/// closed: too many of them, or a head that cannot be read. So nobody knows its prefix either.
 #[must_use]
 pub fn raw(code: Code, detail: &str, request_id: &str) -> Vec<u8> {
     let problem = Problem::new(code, detail.to_owned());
-    let body = problem.to_json(request_id, None);
+    let body = problem.to_json(request_id, None, &Prefix::default());
     let reason = StatusCode::from_u16(problem.status)
         .ok()
         .and_then(|it| it.canonical_reason());

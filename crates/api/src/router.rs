@@ -42,6 +42,8 @@ fn all_routes() -> Router<Arc<App>> {
         .merge(dashboard::routes())
         .route("/health", get(operations::readyz))
         .route("/healthz", get(operations::readyz))
+        // As Prometheus has it: alive, whatever is behind it.
+        .route("/-/healthy", get(operations::livez))
         .fallback(async || no_such_path())
         .method_not_allowed_fallback(async || no_such_method());
 
@@ -91,6 +93,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
         .routes(routes!(operations::openapi_json))
+        .routes(routes!(operations::openapi_yaml))
         .routes(routes!(asyncapi::show))
         .routes(routes!(docs::show))
         .routes(routes!(docs::asset))
@@ -122,6 +125,7 @@ pub(crate) fn described() -> utoipa::openapi::OpenApi {
 /// The templates of all routes, so that a label of a metric is never made up by a client.
 static TEMPLATES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let others = [
+        "/-/healthy",
         "/health",
         "/healthz",
         "/bench/orders",

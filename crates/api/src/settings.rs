@@ -1,11 +1,11 @@
 //! What the operator chose of the API. Reading it from files and the environment is the binary's.
 
-use crate::access::{Proxies, Rate};
-use domain::Currency;
+use crate::access::{Hosts, Proxies, Rate};
 use domain::fulfil::Rules;
 use domain::idempotency::Retention;
 use domain::product::Lines;
 use domain::webhook::target::Reach;
+use domain::{Currency, Prefix};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
@@ -50,6 +50,10 @@ pub struct Settings {
     pub fulfil_all_contracts: bool,
     /// What a request without a token may do.
     pub anonymous: Anonymous,
+    /// Under which names those may ask who come without a token.
+    pub hosts: Hosts,
+    /// What stands before every path, where no proxy says otherwise.
+    pub base_path: Prefix,
     /// Who speaks for others.
     pub trusted_proxies: Proxies,
     /// How often each principal may ask; without one, as often as it likes.

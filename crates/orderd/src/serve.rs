@@ -16,7 +16,7 @@ use crate::Globals;
 use crate::listener::{self, Limits};
 use crate::port;
 use anyhow::Context;
-use api::{App, Parts, PasswordDigest, Proxies, Rate};
+use api::{App, Hosts, Parts, PasswordDigest, Proxies, Rate};
 use banner::Storage;
 use domain::idempotency::Retention;
 use domain::product::Lines;
@@ -299,6 +299,8 @@ fn api_settings(settings: &Settings) -> api::Settings {
             Anonymous::Auto if !on_loopback => api::Anonymous::None,
             Anonymous::Auto | Anonymous::Write => api::Anonymous::Write,
         },
+        hosts: hosts(settings),
+        base_path: settings.server.base_path.clone(),
         trusted_proxies: Proxies {
             networks: settings.server.trusted_proxies.clone(),
             header: settings.server.client_header.clone(),
@@ -309,6 +311,19 @@ fn api_settings(settings: &Settings) -> api::Settings {
             Switch::Auto | Switch::On => Some(rate(&settings.rate_limit)),
         },
         admin_password: (!password.is_empty()).then(|| PasswordDigest::of(password.as_bytes())),
+    }
+}
+
+/// Under which names strangers may ask. Who said himself what they may do has let them in, whatever
+/// name they know; where it only follows from the address, nobody meant the pages of others.
+fn hosts(settings: &Settings) -> Hosts {
+    let names = &settings.server.hosts;
+    let is_open_by_itself = settings.access.anonymous == Anonymous::Auto
+        && port::is_loopback(settings.server.listen.ip());
+    if is_open_by_itself || !names.is_empty() {
+        Hosts::Named(names.clone())
+    } else {
+        Hosts::Any
     }
 }
 

@@ -1,8 +1,11 @@
 //! Proxies in front, and whom they speak for.
 
 use axum::http::{HeaderMap, HeaderName};
+use domain::Prefix;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
+
+const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// The proxies that are believed.
 #[derive(Clone, Debug)]
@@ -33,6 +36,16 @@ impl Proxies {
             }
         }
         client
+    }
+
+    /// What stands before the paths of a request, as its client knows them, where a proxy that is
+    /// believed says so.
+    pub(crate) fn prefix(&self, peer: IpAddr, headers: &HeaderMap) -> Option<Prefix> {
+        if !self.trust(peer.to_canonical()) {
+            return None;
+        }
+        let said = headers.get(&X_FORWARDED_PREFIX)?.to_str().ok()?;
+        Prefix::parse(said)
     }
 
     fn trust(&self, address: IpAddr) -> bool {

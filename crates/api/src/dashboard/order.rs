@@ -4,7 +4,6 @@ use super::parts::{
     Column::{self, Number, Text},
     customer, money, notice, reason, reason_field, span, status, step, table, time,
 };
-use super::session::is_https;
 use super::shell::{Page, Section, Viewer};
 use crate::App;
 use crate::extract::{self, OrderPath, Query};
@@ -14,8 +13,6 @@ use crate::v1::dead_letters::Found;
 use crate::v1::fulfilment::letters_of;
 use crate::v1::orders::visible;
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
-use axum::http::header::HOST;
 use axum::response::Response;
 use domain::letter::LetterState;
 use domain::order::{Reason, Step};
@@ -31,7 +28,6 @@ pub(super) async fn show(
     viewer: Viewer,
     OrderPath(id): OrderPath,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let mut query = Query::of(query.as_deref(), &["done"]);
     let done = query.get("done", "must be what was done", done);
@@ -60,7 +56,7 @@ pub(super) async fn show(
             (lines(&order))
             (moves(&viewer, &order, &transfers))
             (letters_table(&viewer, &letters))
-            (for_programs(&viewer, &order, &headers))
+            (for_programs(&viewer, &order))
         },
     };
     Ok(page.for_viewer(&viewer))
@@ -402,18 +398,14 @@ fn letter_line(viewer: &Viewer, letter: &Letter) -> Markup {
     }
 }
 
-fn for_programs(viewer: &Viewer, order: &Order, headers: &HeaderMap) -> Markup {
+fn for_programs(viewer: &Viewer, order: &Order) -> Markup {
     let json = to_bytes(&OrderBody::of(order));
     let json: Value = serde_json::from_slice(&json).unwrap_or(Value::Null);
     let pretty = serde_json::to_string_pretty(&json).unwrap_or_default();
-    let host = headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or("localhost:8080");
-    let scheme = if is_https(headers) { "https" } else { "http" };
+    let timeline = format!("/v1/orders/{}/timeline", order.id);
     html! {
         h2 { "For programs" }
-        p #curl .copy { code { "curl " (scheme) "://" (host) "/v1/orders/" (order.id) "/timeline" } }
+        p #curl .copy { code { (viewer.curl(&timeline)) } }
         p {
             a href={ (viewer.root) "../v1/orders/" (order.id) } { "Order as JSON" } " · "
             a href={ (viewer.root) "../v1/orders/" (order.id) "/timeline" } { "Timeline as JSON" } " · "

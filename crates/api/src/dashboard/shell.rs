@@ -6,13 +6,16 @@ use crate::App;
 use crate::layers::Context;
 use crate::pages::HTML;
 use crate::problem::Problem;
+use crate::settings::Anonymous;
 use axum::extract::FromRequestParts;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE};
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, SET_COOKIE,
+};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::response::{IntoResponse, Response};
-use domain::Timestamp;
 use domain::token::TokenScope;
+use domain::{Prefix, Timestamp};
 use maud::{DOCTYPE, Markup, html};
 use std::sync::Arc;
 
@@ -66,6 +69,10 @@ pub(super) struct Viewer {
     pub(super) scope: Option<TokenScope>,
     is_signed_in: bool,
     pub(super) now: Timestamp,
+    /// The URL of the service, as the browser knows it, without a slash at its end.
+    url: String,
+    /// Whether nobody may read without a token.
+    needs_token: bool,
 }
 
 impl Viewer {
@@ -86,7 +93,19 @@ impl Viewer {
             scope: context.and_then(|context| context.scope),
             is_signed_in: context.is_some_and(|context| !context.principal.as_str().is_empty()),
             now: app.clock.now(),
+            url: url(&parts.headers, context),
+            needs_token: app.settings.anonymous == Anonymous::None,
         }
+    }
+
+    /// A line for a terminal that asks for a path.
+    pub(super) fn curl(&self, path: &str) -> String {
+        let token = if self.needs_token {
+            " -H \"Authorization: Bearer $ORDERD_TOKEN\""
+        } else {
+            ""
+        };
+        format!("curl {}{path}{token}", self.url)
     }
 
     pub(super) fn may_write(&self) -> bool {
@@ -110,6 +129,18 @@ impl FromRequestParts<Arc<App>> for Viewer {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         Ok(Self::of(app, parts))
     }
+}
+
+fn url(headers: &HeaderMap, context: Option<&Context>) -> String {
+    let scheme = if session::is_https(headers) {
+        "https"
+    } else {
+        "http"
+    };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.unwrap_or("localhost:8080");
+    let prefix = context.map(|context| &context.prefix);
+    format!("{scheme}://{host}{}", prefix.unwrap_or(&Prefix::default()))
 }
 
 /// The way from a path to `/ui/`.

@@ -5,6 +5,7 @@ use super::{Operation, members};
 use crate::access::is_health;
 use crate::problem::{Code, Problem};
 use axum::http::StatusCode;
+use domain::Prefix;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,8 +31,8 @@ pub(super) fn problems(operation: &Operation<'_>) -> Problems {
         Code::RequestTimeout,
     ]);
     if !is_health(operation.path) {
-        found.add(&[Code::Unauthorized, Code::Forbidden, Code::RateLimited]);
-        found.add(&[Code::Unavailable]);
+        found.add(&[Code::Unauthorized, Code::Forbidden, Code::Misdirected]);
+        found.add(&[Code::RateLimited, Code::Unavailable]);
     }
     if operation.path.starts_with("/admin/") {
         found.add(&[Code::AdminDisabled, Code::AdminUnauthorized]);
@@ -149,6 +150,7 @@ pub(super) fn examples() -> Value {
 /// A problem of this code as a client would see it.
 pub(crate) fn example(code: Code) -> Value {
     let problem = Problem::new(code, code.row().cause);
-    let json = problem.to_json("0198a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", None);
+    let request_id = "0198a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let json = problem.to_json(request_id, None, &Prefix::default());
     serde_json::from_slice(&json).expect("what was written as JSON can be read")
 }

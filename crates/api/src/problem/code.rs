@@ -43,6 +43,8 @@ pub enum Code {
     ItemUnknown,
     /// `method_not_allowed`
     MethodNotAllowed,
+    /// `misdirected`
+    Misdirected,
     /// `not_found`
     NotFound,
     /// `orders_in_flight`
@@ -289,6 +291,14 @@ static ROWS: [Row; Code::ALL.len()] = [
         "Use a method that the header Allow of the answer lists.",
     ),
     row(
+        "misdirected",
+        421,
+        No,
+        "This server does not go by that name",
+        "The request names a host that this server is not known as. It listens on loopback and lets in who shows no token, so a page of others that has its own name lead here could act in your name.",
+        "Ask for localhost or 127.0.0.1, or show a token; where a proxy in front is meant to use that name, have the operator put it into server.hosts.",
+    ),
+    row(
         "not_found",
         404,
         No,
@@ -444,7 +454,7 @@ static ROWS: [Row; Code::ALL.len()] = [
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::AdminDisabled,
         Self::AdminUnauthorized,
         Self::AmountOverflow,
@@ -464,6 +474,7 @@ impl Code {
         Self::InvalidQuery,
         Self::ItemUnknown,
         Self::MethodNotAllowed,
+        Self::Misdirected,
         Self::NotFound,
         Self::OrdersInFlight,
         Self::OutcomeUnknown,

@@ -2,11 +2,13 @@
 
 use super::Code;
 use crate::extract::TextPath;
+use crate::layers::Context;
 use crate::openapi::example;
 use crate::pages::{Form, negotiated, page};
 use crate::problem::Problem;
 use crate::renderers::to_bytes;
 use crate::v1::orders::JSON;
+use axum::Extension;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -92,7 +94,10 @@ impl SortBody {
         ("Content-Security-Policy" = String, description = "Of the page"),
     ))),
 )]
-pub(crate) async fn list(headers: HeaderMap) -> Response {
+pub(crate) async fn list(
+    Extension(Context { prefix, .. }): Extension<Context>,
+    headers: HeaderMap,
+) -> Response {
     let items: Vec<SortBody> = Code::ALL.into_iter().map(SortBody::of).collect();
     negotiated(match Form::of(&headers) {
         Form::Json => ([(CONTENT_TYPE, JSON)], to_bytes(&SortsBody { items })).into_response(),
@@ -100,7 +105,7 @@ pub(crate) async fn list(headers: HeaderMap) -> Response {
             let line = |sort: &SortBody| {
                 let path = sort.path();
                 format!(
-                    "- {} `{}` {}: /problems/{path}\n",
+                    "- {} `{}` {}: {prefix}/problems/{path}\n",
                     sort.status, sort.code, sort.title
                 )
             };

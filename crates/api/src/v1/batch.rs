@@ -162,7 +162,9 @@ fn reply(app: &App, context: &Context, outcomes: Vec<Result<Placed, Problem>>) -
                 (
                     problem.status(),
                     r#""problem""#,
-                    problem.to_json(request_id, context.trace).into(),
+                    problem
+                        .to_json(request_id, context.trace, &context.prefix)
+                        .into(),
                 )
             }
         };

@@ -1,7 +1,7 @@
 //! Who may do what, and how often.
 
 use crate::service::{Answer, ORDER, PASSWORD, RECEIPT, Service};
-use api::{Anonymous, Owner, Peer, Rate};
+use api::{Anonymous, Hosts, Owner, Peer, Rate};
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
@@ -336,4 +336,107 @@ async fn whoever_comes_through_a_trusted_proxy_is_counted_by_themselves() {
     // Anybody else may write there what they like.
     assert_eq!(from("203.0.113.1", "198.51.100.3").await, 200);
     assert_eq!(from("203.0.113.1", "198.51.100.4").await, 429);
+}
+
+#[tokio::test]
+async fn a_page_that_has_its_own_name_lead_here_may_do_nothing() {
+    let service = Service::with(|settings| {
+        settings.hosts = Hosts::Named(vec!["orders.example.org".to_owned()]);
+    })
+    .await;
+    let token = make(&service, "write").await.field("token");
+    let bearer = format!("Bearer {token}");
+    let ask = async |host: &str, method: &str, path: &str, token: Option<&str>| {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in [
+            ("host", Some(host)),
+            ("content-type", Some("application/json")),
+            ("idempotency-key", Some("k")),
+            ("authorization", token),
+        ] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
+        let body = if method == "POST" { ORDER } else { "" };
+        service
+            .send_as_is(request.body(Body::from(body)).unwrap())
+            .await
+    };
+    for (method, path) in [
+        ("POST", "/v1/orders"),
+        ("POST", "/orders"),
+        ("GET", "/v1/orders"),
+        ("GET", "/v1/events"),
+        ("GET", "/metrics"),
+        ("GET", "/ui/"),
+    ] {
+        let answer = ask("evil.example:8080", method, path, None).await;
+        answer.assert_problem(421, "misdirected");
+        let detail = answer.field("detail");
+        assert!(
+            detail.contains("server.hosts") && detail.contains("evil.example"),
+            "{detail}"
+        );
+    }
+    assert_eq!(service.orders().await, 0);
+    for host in [
+        "localhost:8080",
+        "127.0.0.1",
+        "[::1]:8080",
+        "orders.example.org",
+    ] {
+        assert_eq!(
+            ask(host, "GET", "/v1/orders", None).await.status,
+            200,
+            "{host}"
+        );
+        assert_eq!(ask(host, "GET", "/ui/", None).await.status, 200, "{host}");
+    }
+    // Who has a token means it, and who asks for health goes by the address.
+    let with_token = ask("evil.example", "POST", "/v1/orders", Some(&bearer)).await;
+    assert_eq!(with_token.status, 201);
+    assert_eq!(
+        ask("10.0.0.7:8080", "GET", "/readyz", None).await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_sends_nothing_that_no_browser_asks_about() {
+    let service = Service::new().await;
+    let id = service.place("k", ORDER).await.field("order_id");
+    let path = format!("/v1/orders/{id}/cancel");
+    let json = ("content-type", "application/json");
+    let text = ("content-type", "text/plain");
+    for sort in [text, ("content-type", "application/x-www-form-urlencoded")] {
+        let headers = [("sec-fetch-site", "cross-site"), sort];
+        let refused = service.send("POST", &path, &headers, "").await;
+        refused.assert_problem(403, "forbidden");
+    }
+    assert_eq!(
+        service
+            .get(&format!("/v1/orders/{id}"))
+            .await
+            .field("status"),
+        "created"
+    );
+    // What a browser would have asked about, and what comes from a page of this site, or from none.
+    for (number, headers) in [
+        [("sec-fetch-site", "cross-site"), json],
+        [("sec-fetch-site", "same-origin"), text],
+        [("sec-fetch-site", "none"), text],
+        [("user-agent", "curl"), text],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let id = service
+            .place(&number.to_string(), ORDER)
+            .await
+            .field("order_id");
+        let path = format!("/v1/orders/{id}/cancel");
+        let cancelled = service.send("POST", &path, headers, "").await;
+        assert!(cancelled.status < 300, "{headers:?}: {}", cancelled.body);
+    }
 }

@@ -160,21 +160,21 @@ impl Client {
         let Placing { path, key, body } = placing;
         let length = body.len();
         self.send(&format!(
-            "POST {path} HTTP/1.1\r\nhost: orderd\r\nidempotency-key: {key}\r\n\
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nidempotency-key: {key}\r\n\
              content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
         ))
     }
 
     /// Gets what is at `path`.
     pub(crate) fn get(&mut self, path: &str) -> io::Result<Answer> {
-        self.send(&format!("GET {path} HTTP/1.1\r\nhost: orderd\r\n\r\n"))
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"))
     }
 
     /// Sends a request with a body of JSON, or with none.
     pub(crate) fn request(&mut self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
         let length = body.len();
         self.send(&format!(
-            "{method} {path} HTTP/1.1\r\nhost: orderd\r\ncontent-type: application/json\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n\r\n{body}"
         ))
     }

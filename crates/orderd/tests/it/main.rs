@@ -38,6 +38,7 @@ mod on_queues;
 mod operations;
 mod orders;
 mod pages;
+mod prefix;
 mod process;
 mod products;
 mod proxy;

@@ -22,8 +22,17 @@ async fn a_service_that_stops_is_alive_but_not_ready() {
     }
     let verbose = service.get("/readyz?verbose").await;
     assert_eq!(verbose.body, "[+]accepting ok\n[+]store ok\nready\n");
+    assert_eq!(service.get("/-/healthy").await.body, "ok\n");
 
     service.app.stopping.cancel();
+    assert_eq!(service.get("/-/healthy").await.status, 200);
+    let excluded = service.get("/readyz?verbose&exclude=accepting").await;
+    assert_eq!(
+        (excluded.status, &*excluded.body),
+        (200, "[+]accepting excluded\n[+]store ok\nready\n")
+    );
+    let other = service.get("/readyz?exclude=store").await;
+    assert_eq!((other.status, &*other.body), (503, "not ready\n"));
     assert_eq!(service.get("/livez").await.status, 200);
     let verbose = service.get("/readyz?verbose").await;
     assert_eq!(verbose.status, 503);

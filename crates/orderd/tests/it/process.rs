@@ -128,7 +128,7 @@ pub(crate) fn exchange(stream: &mut TcpStream, request: &[u8]) -> String {
 pub(crate) fn place(key: &str) -> String {
     let body = r#"{"customer_id":"c","item_id":"i","quantity":1}"#;
     format!(
-        "POST /orders HTTP/1.1\r\nhost: x\r\nconnection: close\r\nidempotency-key: {key}\r\n\
+        "POST /orders HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nidempotency-key: {key}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -395,12 +395,12 @@ fn connections_beyond_the_bound_are_told_so() {
     let server = Server::start(directory.path(), &[("ORDERD_SERVER_CONNECTIONS_MAX", "1")]);
     let mut first = server.connect();
     first
-        .write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        .write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .unwrap();
     assert!(first.read(&mut [0; 4096]).unwrap() > 0);
     let answer = exchange(
         &mut server.connect(),
-        b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n",
     );
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert!(answer.contains("\"code\":\"overloaded\""), "{answer}");
@@ -422,12 +422,12 @@ fn heads_that_are_no_http_get_a_problem_and_half_ones_are_cut() {
     };
     check(b"NONSENSE\r\n\r\n", "HTTP/1.1 400 ");
     let many = format!(
-        "GET / HTTP/1.1\r\nhost: x\r\n{}\r\n",
+        "GET / HTTP/1.1\r\nhost: localhost\r\n{}\r\n",
         "a: b\r\n".repeat(300)
     );
     check(many.as_bytes(), "HTTP/1.1 431 ");
     let long = format!(
-        "GET / HTTP/1.1\r\nhost: x\r\na: {}\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: localhost\r\na: {}\r\n\r\n",
         "b".repeat(20 << 10)
     );
     check(long.as_bytes(), "HTTP/1.1 431 ");
@@ -439,7 +439,8 @@ fn heads_that_are_no_http_get_a_problem_and_half_ones_are_cut() {
 
 /// The status of a GET, and the head of its answer.
 fn get(server: &Server, path: &str, headers: &str) -> (u16, String) {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n");
     let answer = exchange(&mut server.connect(), request.as_bytes());
     let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
     (status, answer)
@@ -502,4 +503,34 @@ fn with_a_token_it_listens_where_others_reach_it_and_strangers_may_do_nothing() 
         .output()
         .unwrap();
     assert_eq!(tokens.status.code(), Some(1), "read is not admin");
+}
+
+#[test]
+fn on_loopback_it_answers_strangers_as_itself_unless_somebody_said_what_they_may_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let asked_as = |settings: &[(&str, &str)], host: &str| {
+        let server = Server::start(directory.path(), settings);
+        let request =
+            format!("GET /v1/orders HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let answer = exchange(&mut server.connect(), request.as_bytes());
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    let named = [("ORDERD_SERVER_HOSTS", "orders.example.org")];
+    let chosen = ("ORDERD_ACCESS_ANONYMOUS", "read");
+    for (settings, host, status) in [
+        (&[][..], "localhost", "200"),
+        (&[], "orders.example.org", "421"),
+        (&named, "orders.example.org", "200"),
+        (&[chosen], "orders.example.org", "200"),
+        (&[chosen, named[0]], "other.example.org", "421"),
+    ] {
+        assert_eq!(asked_as(settings, host), status, "{settings:?} {host}");
+    }
+    for (name, value) in [
+        ("ORDERD_SERVER_HOSTS", "https://orders.example.org"),
+        ("ORDERD_SERVER_BASE_PATH", "shop"),
+    ] {
+        let mut start = orderd(directory.path(), &["serve"]);
+        refused(start.env(name, value), 3, &[value]);
+    }
 }

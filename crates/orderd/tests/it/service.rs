@@ -2,14 +2,14 @@
 //! tests move by hand and ids that are the same in every run.
 
 use crate::{backend, documented};
-use api::{Anonymous, App, Parts, PasswordDigest, Proxies, Settings};
+use api::{Anonymous, App, Hosts, Parts, PasswordDigest, Proxies, Settings};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, Request};
 use domain::idempotency::Retention;
 use domain::product::Lines;
 use domain::webhook::target::Reach;
-use domain::{Change, Clock, Currency, Ids, Order, OrderId, Status, Timestamp, WriteSet};
+use domain::{Change, Clock, Currency, Ids, Order, OrderId, Prefix, Status, Timestamp, WriteSet};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use std::sync::Arc;
@@ -298,6 +298,8 @@ fn settings() -> Settings {
         faults_enabled: true,
         fulfil_all_contracts: false,
         anonymous: Anonymous::Write,
+        hosts: Hosts::Any,
+        base_path: Prefix::default(),
         trusted_proxies: Proxies {
             networks: Vec::new(),
             header: HeaderName::from_static("x-forwarded-for"),

@@ -179,7 +179,7 @@ fn post(server: &Server, path: &str, headers: &str, body: &str) -> Answer {
     let mut client = Client::connect(server.address).unwrap();
     let length = body.len();
     let answer = client.send(&format!(
-        "POST {path} HTTP/1.1\r\nhost: orderd\r\ncontent-type: application/json\r\n{headers}\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{headers}\
          content-length: {length}\r\n\r\n{body}"
     ));
     answer.unwrap()

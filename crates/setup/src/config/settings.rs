@@ -7,10 +7,10 @@ mod forms;
 pub(super) use forms::parse_address;
 pub use forms::parse_duration;
 
-use domain::Currency;
+use domain::{Currency, Prefix};
 use forms::{
-    address, currency, duration, header, level, mismatch_status, networks, pause, queue, share,
-    topic, trace_url, within,
+    address, currency, duration, header, level, mismatch_status, names, networks, pause, prefix,
+    queue, share, topic, trace_url, within,
 };
 use http::HeaderName;
 use ipnet::IpNet;
@@ -100,6 +100,12 @@ pub struct Server {
     /// The field in which they say whose request it is.
     #[serde(deserialize_with = "header")]
     pub client_header: HeaderName,
+    /// What stands before every path, as clients know them.
+    #[serde(deserialize_with = "prefix")]
+    pub base_path: Prefix,
+    /// The names under which it may be asked, beside those of this machine.
+    #[serde(deserialize_with = "names")]
+    pub hosts: Vec<String>,
 }
 
 /// The end of the program.

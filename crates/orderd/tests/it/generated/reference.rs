@@ -152,7 +152,7 @@ fn worked_on(client: &mut Client) {
     let body = r#"{"customer_id":"ada","lines":[{"item_id":"pen","quantity":1}]}"#;
     let length = body.len();
     let request = format!(
-        "POST /v1/orders HTTP/1.1\r\nhost: orderd\r\nidempotency-key: metrics\r\n\
+        "POST /v1/orders HTTP/1.1\r\nhost: localhost\r\nidempotency-key: metrics\r\n\
          content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
     );
     let placed = client.send(&request).unwrap();

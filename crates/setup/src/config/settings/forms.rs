@@ -1,6 +1,6 @@
 //! How values are written: what is read into which type, and what is refused.
 
-use domain::Currency;
+use domain::{Currency, Prefix};
 use http::HeaderName;
 use ipnet::IpNet;
 use serde::de::{Error, Unexpected};
@@ -87,6 +87,33 @@ pub(super) fn header<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Heade
         deserializer,
         parse,
         "the name of a header such as X-Forwarded-For",
+    )
+}
+
+pub(super) fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Prefix, D::Error> {
+    parsed(
+        deserializer,
+        Prefix::parse,
+        "nothing, or a path such as /shop",
+    )
+}
+
+/// Names of hosts, without ports, with commas between them.
+pub(super) fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let is_name = |text: &&str| {
+        let mut bytes = text.bytes();
+        bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    let parse = |text: &str| {
+        let named = text.split(',').map(str::trim);
+        let named: Vec<&str> = named.filter(|it| !it.is_empty()).collect();
+        let are_names = named.iter().all(is_name);
+        are_names.then(|| named.into_iter().map(str::to_owned).collect())
+    };
+    parsed(
+        deserializer,
+        parse,
+        "names of hosts such as orders.example.org, without ports",
     )
 }
 
