@@ -37,9 +37,10 @@ pub(super) async fn show(
         None => None,
     };
     let is_admin = viewer.scope == Some(TokenScope::Admin);
-    let tokens = match is_admin {
-        true => tokens::every(&app).await?,
-        false => Vec::new(),
+    let tokens = if is_admin {
+        tokens::every(&app).await?
+    } else {
+        Vec::new()
     };
 
     let page = Page {

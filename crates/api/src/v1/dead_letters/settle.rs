@@ -137,11 +137,11 @@ pub(super) async fn discard(
         ..found.letter.clone()
     };
 
-    let changed = change(app, &found, &settled, |order| {
+    let told = change(app, &found, &settled, |order| {
         let act = |moment: &mut Moment<'_>| fulfil::discard(Case::new(order), why.clone(), moment);
         Ok(changing::moment(app, act).changes)
     });
-    match changed.await {
+    match told.await {
         // Nobody sees the timeline of an order that is hidden or cannot be read; the letter says who.
         Err(problem) if matches!(problem.code(), Code::NotFound | Code::Internal) => {
             let changes = vec![settled.change(found.version)];
@@ -153,7 +153,7 @@ pub(super) async fn discard(
                 return Err(changing::crowded());
             }
         }
-        changed => changed?,
+        told => told?,
     }
     Ok(found.settled(settled))
 }
