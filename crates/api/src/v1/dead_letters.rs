@@ -107,7 +107,7 @@ pub(crate) struct GivenReasonBody {
 #[derive(Default, Serialize, ToSchema)]
 #[schema(as = Redriven)]
 pub(crate) struct RedrivenBody {
-    /// How many letters there are to bring back, `limit` or more.
+    /// How many letters there are to bring back, also where that is more than `limit`.
     matching: u64,
     /// How many were brought back.
     redriven: u64,
