@@ -45,8 +45,8 @@ pub(crate) struct EntryBody<'a> {
     #[serde(serialize_with = "display")]
     #[schema(value_type = String, format = "uuid")]
     event_id: EventId,
-    /// What there is to say of it: the step, the try and the error of a call that failed, who
-    /// cancelled it and why.
+    /// What there is to say of it: the step, the try and the error of a call that failed, and its
+    /// `effect_id`, by which the service that was asked knows it; who cancelled it and why.
     #[schema(value_type = Option<Object>)]
     detail: Option<&'a RawValue>,
 }

@@ -1,6 +1,6 @@
 //! `/v1/products`: the catalogue, one product by one.
 
-use super::stock::{self, FiguresBody, difference_to, on_hand};
+use super::stock::{self, FiguresBody, Why, difference_to, on_hand};
 use crate::cached::is_known;
 use crate::catalogue::{self, New, etag};
 use crate::changing::TRIES;
@@ -219,7 +219,11 @@ async fn counted(
     if by == 0 && was.is_some() {
         return Ok((was, Vec::new()));
     }
-    let (stock, changes) = stock::moved(app, context, id, was, by, "said with the product").await?;
+    let why = Why {
+        context,
+        reason: "said with the product",
+    };
+    let (stock, changes) = stock::moved(app, id, was, by, &why).await?;
     Ok((Some(stock), changes))
 }
 

@@ -146,8 +146,11 @@ pub(crate) async fn set(
     fields.only(&["on_hand", "reason"], &mut faults);
     let (on_hand, reason) = faults.check(on_hand.zip(reason))?;
 
-    let difference = |was| difference_to(on_hand, was);
-    change(&app, &context, &item_id, &reason, difference).await
+    let why = Why {
+        context: &context,
+        reason: reason.as_str(),
+    };
+    change(&app, &item_id, &why, |was| difference_to(on_hand, was)).await
 }
 
 /// Change the stock of an item
@@ -179,21 +182,30 @@ pub(crate) async fn adjust(
     fields.only(&["change", "reason"], &mut faults);
     let (by, reason) = faults.check(by.zip(reason))?;
 
-    change(&app, &context, &item_id, &reason, |_was| by).await
+    let why = Why {
+        context: &context,
+        reason: reason.as_str(),
+    };
+    change(&app, &item_id, &why, |_was| by).await
+}
+
+/// Who has a stock moved, and why.
+pub(crate) struct Why<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) reason: &'a str,
 }
 
 /// Moves the stock by what `difference` makes of it as it is.
 async fn change(
     app: &App,
-    context: &Context,
     item_id: &ItemId,
-    reason: &Name,
+    why: &Why<'_>,
     difference: impl Fn(Stock) -> i64,
 ) -> Result<Response, Problem> {
     for _ in 0..TRIES {
         let was = read(app, item_id).await?;
         let by = difference(was.unwrap_or_default());
-        let (stock, changes) = moved(app, context, item_id, was, by, reason.as_str()).await?;
+        let (stock, changes) = moved(app, item_id, was, by, why).await?;
         let write_set = WriteSet {
             claim: None,
             changes,
@@ -208,11 +220,10 @@ async fn change(
 /// What is written where the stock of an item moves `by` so many, and the stock that there is then.
 pub(crate) async fn moved(
     app: &App,
-    context: &Context,
     item_id: &ItemId,
     was: Option<Stock>,
     by: i64,
-    reason: &str,
+    why: &Why<'_>,
 ) -> Result<(Stock, Vec<Change>), Problem> {
     let log = app.store.records(&[StockLog::id(item_id)]).await?;
     let now = app.clock.now();
@@ -222,8 +233,8 @@ pub(crate) async fn moved(
         was,
         log: log.into_iter().flatten().next(),
         by,
-        reason: reason.into(),
-        actor: actor(context).into(),
+        reason: why.reason.into(),
+        actor: actor(why.context).into(),
         now,
     };
     Ok(adjusted(adjustment)?)
