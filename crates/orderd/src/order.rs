@@ -242,17 +242,15 @@ async fn list(server: &Server, query: List, globals: &Globals) -> anyhow::Result
     } else {
         usize::try_from(query.limit)?
     };
-    let filters = [("status", &query.status), ("customer_id", &query.customer)];
-    let filters = filters
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.as_ref()?)));
-    let filter: String = filters
-        .map(|(name, value)| format!("&{name}={}", encoded(value)))
-        .collect();
+    let filter = |name, value: Option<&str>| {
+        value.map_or_else(String::new, |it| format!("&{name}={}", encoded(it)))
+    };
+    let filters = filter("status", query.status.as_deref())
+        + &filter("customer_id", query.customer.as_deref());
     let mut cursor = String::new();
     let mut first = true;
     while left > 0 {
-        let path = format!("/v1/orders?limit={}{filter}{cursor}", left.min(PAGE_MAX));
+        let path = format!("/v1/orders?limit={}{filters}{cursor}", left.min(PAGE_MAX));
         let answer = client::send(server, "GET", &path, &[], b"").await?;
         answer.json()?;
         let page: Page<'_> = serde_json::from_slice(&answer.body)?;

@@ -42,8 +42,8 @@ async fn a_page_with_none_of_those_looked_at_says_that_there_are_more() {
     let first = list("").await;
     assert_eq!(first["items"], json!([]));
     let cursor = first["next_cursor"].as_str().unwrap();
-    let last = list(&format!("&cursor={cursor}")).await;
-    assert_eq!(last, json!({"items": [], "next_cursor": null}));
+    let second = list(&format!("&cursor={cursor}")).await;
+    assert_eq!(second, json!({"items": [], "next_cursor": null}));
     let shown = page().await;
     assert!(
         shown.contains("None of those that were looked at is like that.")
