@@ -1,7 +1,7 @@
 //! All that a change must pass, step after step. What a step looks for is in its own file or in
 //! the tool that it calls.
 
-use crate::compiled::{self, Program};
+use crate::compiled::{self, Program, cargo};
 use crate::promises::Promises;
 use crate::{checks, supply, tidy};
 use anyhow::{Context, Result, ensure};
@@ -18,7 +18,9 @@ type Step = (&'static str, fn(&Path) -> Result<()>);
 
 /// What is quick to say no.
 const FIRST: [Step; 5] = [
-    ("fmt", |root| cargo(root, &["fmt", "--all", "--check"])),
+    ("fmt", |root| {
+        finish(cargo(root).args(["fmt", "--all", "--check"]))
+    }),
     ("tidy", tidy::run),
     ("deny", supply::run),
     ("clippy", clippy),
@@ -164,9 +166,8 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
             .env("RUST_TEST_THREADS", &at_once);
         promises.run(backend, &mut command)
     };
-    let mut everything = Command::new(env!("CARGO"));
+    let mut everything = cargo(root);
     everything.arg("test").args(compiled::ALL).arg("--");
-    everything.current_dir(root);
     let mut results = vec![tests("sqlite", everything, &ONLY_SHARED, None)];
     for (backend, url) in &servers.databases {
         println!("\n=== the front door, with orders in {backend}");
@@ -245,7 +246,8 @@ fn clippy(root: &Path) -> Result<()> {
         "--all-features",
         "--locked",
     ];
-    cargo(root, &[&what[..], &["--", "-D", "warnings"]].concat())?;
+    let deny = ["--", "-D", "warnings"];
+    finish(cargo(root).args(what).args(deny))?;
     // Without the viewer and without AWS: other code takes their place, which nothing else compiles.
     let bare = [
         "clippy",
@@ -254,12 +256,12 @@ fn clippy(root: &Path) -> Result<()> {
         "--no-default-features",
         "--locked",
     ];
-    cargo(root, &[&bare[..], &["--", "-D", "warnings"]].concat())
+    finish(cargo(root).args(bare).args(deny))
 }
 
 /// The reader of these pages works on the code: private items are documented with the rest.
 fn doc(root: &Path) -> Result<()> {
-    let mut command = Command::new(env!("CARGO"));
+    let mut command = cargo(root);
     command.args([
         "doc",
         "--workspace",
@@ -268,13 +270,5 @@ fn doc(root: &Path) -> Result<()> {
         "--document-private-items",
         "--locked",
     ]);
-    finish(command.env("RUSTDOCFLAGS", "-D warnings").current_dir(root))
-}
-
-fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
-    finish(
-        Command::new(env!("CARGO"))
-            .args(arguments)
-            .current_dir(root),
-    )
+    finish(command.env("RUSTDOCFLAGS", "-D warnings"))
 }

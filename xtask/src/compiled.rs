@@ -33,12 +33,25 @@ impl Program {
     }
 }
 
+/// Cargo, as a developer calls it: some build scripts look at what it tells a chore of itself, and
+/// would compile theirs again after each change between the two.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(root);
+    command
+}
+
 /// Compiles what these arguments of cargo say; the programs that it is.
 pub(crate) fn programs(root: &Path, arguments: &[&str]) -> Result<Vec<Program>> {
-    let output = Command::new(env!("CARGO"))
+    let output = cargo(root)
         .args(arguments)
         .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(root)
         .stderr(Stdio::inherit())
         .output()?;
     ensure!(output.status.success(), "it cannot be compiled");
