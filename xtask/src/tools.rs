@@ -70,7 +70,6 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
 /// # Errors
 /// Where it is not there, and cannot be installed.
 pub fn from_debian(program: &str, packages: &[&str]) -> Result<PathBuf> {
-    let _turn = turn()?;
     if let Some(found) = on_path(program) {
         return Ok(found);
     }
@@ -83,6 +82,7 @@ pub fn from_debian(program: &str, packages: &[&str]) -> Result<PathBuf> {
 /// # Errors
 /// Where that is not possible here.
 pub fn install(packages: &[&str]) -> Result<()> {
+    let _turn = turn()?;
     println!("Installing {}", packages.join(", "));
     apt(&["update", "-qq"])?;
     let quietly = ["install", "-y", "-qq", "--no-install-recommends"];

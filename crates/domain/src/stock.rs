@@ -79,7 +79,7 @@ pub struct Adjustment {
 /// that the record stays small.
 pub const LOGGED_MAX: usize = 10;
 
-/// The last adjustments of an item, the newest first. Whose stock is counted has one.
+/// The last adjustments of an item, the newest first. Whose stock was changed by hand has one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockLog {
     /// The adjustments, [`LOGGED_MAX`] at most.

@@ -5,6 +5,8 @@ import { chromium } from 'playwright-core';
 
 const [executablePath, origin] = process.argv.slice(2);
 const PREFIX = '/shop/orderd';
+// Others may come first on this machine.
+const PATIENCE_MS = 180_000;
 const PAGES = [
   ['/docs', 'Place an order'],
   ['/problems', 'price_changed'],
@@ -41,8 +43,8 @@ for (const base of [origin, below]) {
     });
     page.on('console', (it) => ['error', 'warning'].includes(it.type()) && note(it.text()));
     page.on('pageerror', (it) => note(it));
-    await page.goto(base + path);
-    await page.getByText(shown).first().waitFor({ timeout: 20_000 }).catch(() => note(`shows no ${shown}`));
+    await page.goto(base + path, { timeout: PATIENCE_MS });
+    await page.getByText(shown).first().waitFor({ timeout: PATIENCE_MS }).catch(() => note(`shows no ${shown}`));
     // No event says that a page wants nothing more; what it loads late, it asks for within that.
     await page.waitForTimeout(1_500);
     const bar = page.getByText(/Developer Tools|Ask AI|Generate MCP|Deploy/);

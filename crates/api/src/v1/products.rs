@@ -1,6 +1,6 @@
 //! `/v1/products`: the catalogue, one product by one.
 
-use super::stock::{self, FiguresBody, Why, difference_to, on_hand};
+use super::stock::{self, FiguresBody, Known, Why, difference_to, on_hand};
 use crate::cached::is_known;
 use crate::catalogue::{self, New, etag};
 use crate::changing::TRIES;
@@ -23,7 +23,7 @@ use axum::response::{IntoResponse, Response};
 use domain::idempotency::Operation;
 use domain::json::Json;
 use domain::text::Text;
-use domain::{Change, ItemId, Product, Stock, Timestamp};
+use domain::{Change, ItemId, Product, Refusal, Stock, Timestamp};
 use serde::Serialize;
 use std::sync::Arc;
 use store::{Committed, RecordQuery};
@@ -147,8 +147,8 @@ pub(crate) async fn create(
     let key = extract::idempotency_key(request.headers())?;
     let body = extract::json(&app, request, app.settings.body_max_bytes).await?;
     let (product, count) = read(&app, &body, None)?;
-    let was = stock::read(&app, &product.id).await?;
-    let (stock, changes) = counted(&app, &context, &product.id, was, count).await?;
+    let known = stock::known(&app, &product.id).await?;
+    let (stock, changes) = counted(&app, &context, &product.id, known, count)?;
     let operation = Operation::CreateProduct;
     let new = New {
         changes,
@@ -205,13 +205,14 @@ fn read(app: &App, body: &Json, id: Option<&ItemId>) -> Result<(Product, Option<
 }
 
 /// What is written to have so many of a product, and the stock that there is then.
-async fn counted(
+fn counted(
     app: &App,
     context: &Context,
     id: &ItemId,
-    was: Option<Stock>,
+    known: Known,
     count: Option<u64>,
-) -> Result<(Option<Stock>, Vec<Change>), Problem> {
+) -> Result<(Option<Stock>, Vec<Change>), Refusal> {
+    let was = known.stock;
     let Some(count) = count else {
         return Ok((was, Vec::new()));
     };
@@ -223,7 +224,7 @@ async fn counted(
         context,
         reason: "said with the product",
     };
-    let (stock, changes) = stock::moved(app, id, was, by, &why).await?;
+    let (stock, changes) = stock::moved(app, id, known, by, &why)?;
     Ok((Some(stock), changes))
 }
 
@@ -346,8 +347,8 @@ pub(crate) async fn replace(
             ),
             None => (new.clone(), 0),
         };
-        let there = stock::read(&app, &id).await?;
-        let (stock, changes) = counted(&app, &context, &id, there, count).await?;
+        let known = stock::known(&app, &id).await?;
+        let (stock, changes) = counted(&app, &context, &id, known, count)?;
         let mut write_set = catalogue::change(&id, was, Some(catalogue::encode(&product)));
         write_set.changes.extend(changes);
         if app.store.commit(Arc::new(write_set)).await? == Committed::Done {

@@ -15,7 +15,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use domain::json::Json;
 use domain::stock::{Adjustment, StockLog, adjusted};
-use domain::{Change, ItemId, Name, Stock, WriteSet};
+use domain::{Change, ItemId, Name, Record, Refusal, Stock, WriteSet};
 use serde::Serialize;
 use std::sync::Arc;
 use store::Committed;
@@ -203,9 +203,9 @@ async fn change(
     difference: impl Fn(Stock) -> i64,
 ) -> Result<Response, Problem> {
     for _ in 0..TRIES {
-        let was = read(app, item_id).await?;
-        let by = difference(was.unwrap_or_default());
-        let (stock, changes) = moved(app, item_id, was, by, why).await?;
+        let known = known(app, item_id).await?;
+        let by = difference(known.stock.unwrap_or_default());
+        let (stock, changes) = moved(app, item_id, known, by, why)?;
         let write_set = WriteSet {
             claim: None,
             changes,
@@ -217,27 +217,40 @@ async fn change(
     Err(crowded())
 }
 
+/// What is known of an item: its stock, and the log of that.
+pub(crate) struct Known {
+    pub(crate) stock: Option<Stock>,
+    log: Option<Record>,
+}
+
+/// The log is read first: a first count has no other guard, and one that comes in between shows in it.
+pub(crate) async fn known(app: &App, item_id: &ItemId) -> Result<Known, Problem> {
+    let log = app.store.records(&[StockLog::id(item_id)]).await?;
+    Ok(Known {
+        log: log.into_iter().flatten().next(),
+        stock: read(app, item_id).await?,
+    })
+}
+
 /// What is written where the stock of an item moves `by` so many, and the stock that there is then.
-pub(crate) async fn moved(
+pub(crate) fn moved(
     app: &App,
     item_id: &ItemId,
-    was: Option<Stock>,
+    known: Known,
     by: i64,
     why: &Why<'_>,
-) -> Result<(Stock, Vec<Change>), Problem> {
-    let log = app.store.records(&[StockLog::id(item_id)]).await?;
+) -> Result<(Stock, Vec<Change>), Refusal> {
     let now = app.clock.now();
-    let adjustment = Adjustment {
+    adjusted(Adjustment {
         id: app.ids.mint(now),
         item_id: item_id.clone(),
-        was,
-        log: log.into_iter().flatten().next(),
+        was: known.stock,
+        log: known.log,
         by,
         reason: why.reason.into(),
         actor: actor(why.context).into(),
         now,
-    };
-    Ok(adjusted(adjustment)?)
+    })
 }
 
 /// How far a count is from what was there.

@@ -38,7 +38,12 @@ pub(super) async fn bring_back_all(
     let (mut taken, mut due) = (0, app.clock.now());
     let wanted = Wanted::waiting(redrive.reason);
     let mut pages = wanted.to_redrive();
-    while let Some(letters) = pages.next(app).await? {
+    loop {
+        let page = pages.next(app).await;
+        let Some(letters) = page.map_err(|problem| problem.beginning_with(&so_far(&counts)))?
+        else {
+            break;
+        };
         for found in letters {
             if !found.letter.may_be_redriven() {
                 counts.skipped += 1;
@@ -60,8 +65,7 @@ pub(super) async fn bring_back_all(
                     due = due.plus_millis(redrive.gap_ms);
                 }
                 Err(problem) if problem.is_of_the_store() => {
-                    let so_far = format!("{} orders were brought back; then:", counts.redriven);
-                    return Err(problem.beginning_with(&so_far));
+                    return Err(problem.beginning_with(&so_far(&counts)));
                 }
                 // One that cannot be brought back keeps no other from it.
                 Err(_) => counts.skipped += 1,
@@ -70,6 +74,11 @@ pub(super) async fn bring_back_all(
     }
     counts.more |= pages.rest().is_some();
     Ok(counts)
+}
+
+/// What was done before something went wrong.
+fn so_far(counts: &RedrivenBody) -> String {
+    format!("{} orders were brought back; then:", counts.redriven)
 }
 
 /// Has the order of a letter tried anew, from `due_at` on.
