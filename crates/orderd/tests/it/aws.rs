@@ -147,17 +147,20 @@ pub(crate) fn drain(queue: &str) -> Vec<Value> {
     }
 }
 
-/// Takes messages out of a queue until there are so many.
-pub(crate) fn wait_for(queue: &str, count: usize) -> Vec<Value> {
+/// Waits until a queue holds so many messages, and takes them. Not one by one as they come: where one is
+/// taken away at the same moment, moto forgets what is sent.
+pub(crate) fn wait_for(queue: &str, wanted: u64) -> Vec<Value> {
     let begun = Instant::now();
     let mut all = Vec::new();
-    while all.len() < count {
+    while (all.len() as u64) < wanted {
+        let there = all.len() as u64 + count(queue);
         assert!(
             begun.elapsed() < EFFECT_MAX,
-            "{} of {count} in {queue}",
-            all.len()
+            "{there} of {wanted} in {queue}"
         );
-        all.extend(drain(queue));
+        if there >= wanted {
+            all.extend(drain(queue));
+        }
         thread::sleep(Duration::from_millis(20)); // a poll, not a guess
     }
     all
