@@ -12,8 +12,9 @@ use domain::{
     Consumer, Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Order, OrderId, Record,
     RecordId, Stock, Transfer,
 };
-use sqlx::mysql::MySqlRow;
-use sqlx::{MySqlExecutor, MySqlPool};
+use sqlx::mysql::{MySqlArguments, MySqlRow};
+use sqlx::query::Query;
+use sqlx::{MySql, MySqlExecutor, MySqlPool};
 use uuid::Uuid;
 
 /// The most orders that one page looks at. A page of a rare status may hold less than was asked
@@ -257,18 +258,12 @@ pub(super) async fn records(
 
 /// A page of records of one kind, by their ids, byte for byte.
 pub(super) async fn list(pool: &MySqlPool, query: &RecordQuery) -> Result<RecordPage, Error> {
-    let rows = sqlx::query(
+    let found = sqlx::query(
         "select id, version, body from record_rows where kind = ? and id > ?
          order by id limit ?",
-    )
-    .bind(query.kind.as_str())
-    .bind(query.after.as_deref().unwrap_or(""))
-    // One more than asked for says whether there is a next page.
-    .bind(limit(query.limit.saturating_add(1)))
-    .fetch_all(pool)
-    .await
-    .map_err(failed)?;
-    pages::list(&rows, query.limit)
+    );
+    let found = found.bind(query.kind.as_str());
+    page(pool, found, query.after.as_deref(), query.limit).await
 }
 
 /// A page of the dead letters that wait for an operator, by their ids, byte for byte.
@@ -276,16 +271,28 @@ pub(super) async fn waiting_letters(
     pool: &MySqlPool,
     query: &LetterQuery,
 ) -> Result<RecordPage, Error> {
-    let rows = sqlx::query(
+    let found = sqlx::query(
         "select id, version, body from record_rows force index (letters_waiting)
          where waiting = 1 and kind = 'letter' and id > ? order by id limit ?",
-    )
-    .bind(query.after.as_deref().unwrap_or(""))
-    .bind(limit(query.limit.saturating_add(1)))
-    .fetch_all(pool)
-    .await
-    .map_err(failed)?;
-    pages::list(&rows, query.limit)
+    );
+    page(pool, found, query.after.as_deref(), query.limit).await
+}
+
+/// A page of what a statement finds that takes an id and a limit last.
+async fn page(
+    pool: &MySqlPool,
+    found: Query<'_, MySql, MySqlArguments>,
+    after: Option<&str>,
+    size: usize,
+) -> Result<RecordPage, Error> {
+    let rows = found
+        .bind(after.unwrap_or(""))
+        // One more than asked for says whether there is a next page.
+        .bind(limit(size.saturating_add(1)))
+        .fetch_all(pool)
+        .await
+        .map_err(failed)?;
+    pages::list(&rows, size)
 }
 
 /// Figures about what is kept.

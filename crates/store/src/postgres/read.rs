@@ -12,8 +12,9 @@ use domain::{
     Consumer, Delivery, DeliveryId, EndpointId, Event, EventId, ItemId, Order, OrderId, Record,
     RecordId, Stock, Transfer,
 };
-use sqlx::postgres::PgRow;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{PgExecutor, PgPool, Postgres};
 use uuid::Uuid;
 
 /// The most orders that one page looks at. A page of a rare status may hold less than was asked
@@ -242,18 +243,12 @@ pub(super) async fn records(pool: &PgPool, ids: &[RecordId]) -> Result<Vec<Optio
 
 /// A page of records of one kind, by their ids, byte for byte.
 pub(super) async fn list(pool: &PgPool, query: &RecordQuery) -> Result<RecordPage, Error> {
-    let rows = sqlx::query(
+    let found = sqlx::query(
         "select id, version, body from record_rows where kind = $1 and id > $2
          order by id limit $3",
-    )
-    .bind(query.kind.as_str())
-    .bind(query.after.as_deref().unwrap_or(""))
-    // One more than asked for says whether there is a next page.
-    .bind(limit(query.limit.saturating_add(1)))
-    .fetch_all(pool)
-    .await
-    .map_err(failed)?;
-    pages::list(&rows, query.limit)
+    );
+    let found = found.bind(query.kind.as_str());
+    page(pool, found, query.after.as_deref(), query.limit).await
 }
 
 /// A page of the dead letters that wait for an operator, by their ids, byte for byte.
@@ -261,17 +256,29 @@ pub(super) async fn waiting_letters(
     pool: &PgPool,
     query: &LetterQuery,
 ) -> Result<RecordPage, Error> {
-    let rows = sqlx::query(
+    let found = sqlx::query(
         "select id, version, body from record_rows where kind = 'letter'
            and position('\"state\":\"waiting\"'::bytea in body) > 0 and id > $1
          order by id limit $2",
-    )
-    .bind(query.after.as_deref().unwrap_or(""))
-    .bind(limit(query.limit.saturating_add(1)))
-    .fetch_all(pool)
-    .await
-    .map_err(failed)?;
-    pages::list(&rows, query.limit)
+    );
+    page(pool, found, query.after.as_deref(), query.limit).await
+}
+
+/// A page of what a statement finds that takes an id and a limit last.
+async fn page(
+    pool: &PgPool,
+    found: Query<'_, Postgres, PgArguments>,
+    after: Option<&str>,
+    size: usize,
+) -> Result<RecordPage, Error> {
+    let rows = found
+        .bind(after.unwrap_or(""))
+        // One more than asked for says whether there is a next page.
+        .bind(limit(size.saturating_add(1)))
+        .fetch_all(pool)
+        .await
+        .map_err(failed)?;
+    pages::list(&rows, size)
 }
 
 /// Figures about what is kept.
