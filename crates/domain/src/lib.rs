@@ -45,4 +45,6 @@ pub use stock::Stock;
 pub use text::{CustomerId, ItemId, Name};
 pub use transfer::Transfer;
 pub use webhook::{Delivery, Endpoint};
-pub use write_set::{Change, Claim, Consumer, Lease, Record, RecordId, RecordKind, Wake, WriteSet};
+pub use write_set::{
+    Change, Claim, Consumer, Delayed, Lease, Record, RecordId, RecordKind, Wake, WriteSet,
+};

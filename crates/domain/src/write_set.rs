@@ -70,15 +70,14 @@ pub enum Change {
     Wake(Wake),
     /// What was leased is done. Guard: the lease is still ours, and there is nothing more to do.
     Settle(Lease),
-    /// What was leased is ours until then, or to be leased again then; `since` and `tries` stay
-    /// with it. Guard: it is still ours.
+    /// What was leased is ours until then, or to be leased again then. Guard: it is still ours.
     Delay {
         /// What was leased.
         lease: Lease,
         /// Not before this time.
         due_at: Timestamp,
-        /// Why not now; `None` where it goes on.
-        error: Option<Box<str>>,
+        /// Whose it is meanwhile.
+        how: Delayed,
     },
     /// One more try to deliver an event to an endpoint, for its log. No guard.
     Delivered(Delivery),
@@ -139,8 +138,51 @@ pub struct Lease {
     pub tries: u32,
     /// How often the wake was leased: the fence.
     pub attempt: u32,
-    /// How often it was leased since whoever had it last wrote something.
+    /// How often it was leased since whoever had it last wrote something; 0 where nobody has it.
     pub received: u32,
+}
+
+/// Whose a lease is that is delayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delayed {
+    /// Still ours; all else stays as it is kept.
+    Kept,
+    /// Still ours, and something was written: it came once. `since` and `tries` stay with it.
+    GoneOn,
+    /// Nobody's: it comes for the first time then. `since` and `tries` stay with it. Why not now;
+    /// `None` where whoever asks for it by name may have it sooner.
+    GivenBack(Option<Box<str>>),
+}
+
+impl Delayed {
+    /// How often it was received, from now on; `None`: as often as before.
+    #[must_use]
+    pub const fn received(&self) -> Option<u32> {
+        match self {
+            Self::Kept => None,
+            Self::GoneOn => Some(1),
+            Self::GivenBack(_) => Some(0),
+        }
+    }
+
+    /// From which event on, and how often it was tried; `None`: as before.
+    #[must_use]
+    pub fn since_and_tries(&self, lease: &Lease) -> (Option<u32>, Option<u32>) {
+        if *self == Self::Kept {
+            (None, None)
+        } else {
+            (Some(lease.since), Some(lease.tries))
+        }
+    }
+
+    /// Why it waits.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        match self {
+            Self::Kept | Self::GoneOn => None,
+            Self::GivenBack(error) => error.as_deref(),
+        }
+    }
 }
 
 /// Who works on what was committed.

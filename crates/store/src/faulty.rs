@@ -12,7 +12,7 @@ use domain::{
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Fault {
     Unavailable,
     /// It is done, and the answer is lost.
     AnswerLost,
+    /// It waits until it is told to go on, as that of a process that stands still does.
+    Paused,
     /// A commit is not done, and says that it was: what no store may do, and a test of faults has
     /// to notice.
     Pretended,
@@ -32,6 +34,8 @@ pub struct Faulty {
     fault: Fault,
     fail_at: AtomicU64,
     calls: AtomicU64,
+    came: Notify,
+    go_on: Notify,
 }
 
 impl Faulty {
@@ -43,7 +47,19 @@ impl Faulty {
             fault,
             fail_at: AtomicU64::new(fail_at),
             calls: AtomicU64::new(0),
+            came: Notify::new(),
+            go_on: Notify::new(),
         }
+    }
+
+    /// Waits until the call that pauses has come.
+    pub async fn paused(&self) {
+        self.came.notified().await;
+    }
+
+    /// Lets the call that pauses go on.
+    pub fn resume(&self) {
+        self.go_on.notify_one();
     }
 
     /// Fails a call that is still to come: the next is number 0.
@@ -69,6 +85,11 @@ impl Faulty {
             Fault::AnswerLost => {
                 let _lost = call.await?;
                 Err(Error::Unknown("a planted fault".into()))
+            }
+            Fault::Paused => {
+                self.came.notify_one();
+                self.go_on.notified().await;
+                call.await
             }
             Fault::Pretended => call.await,
         }

@@ -1,13 +1,14 @@
 //! The loop: lease what is due, hand it to a handler, many at once; wait for the signal, the next
 //! due time or a tick.
 //!
-//! The signal carries nothing and may be lost. A lease that nobody settles is due again when its
-//! time is up: so whatever dies, the work is found.
+//! The signal carries nothing and may be lost. A lease that nobody keeps is due again when its time
+//! is up: so whatever dies, the work is found.
 
+use crate::hold::Hold;
 use async_trait::async_trait;
 use domain::{Change, Clock, Consumer, Lease, Letter, Timestamp, WriteSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::{Error, LeaseClaim, Leased, Store, Which};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
@@ -17,7 +18,11 @@ use tracing::{error, warn};
 /// How long the loop waits at the most, whatever it was told.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How often an order is received, with nothing written about it, before it is buried.
+/// Which part of its time a lease may take to come about.
+const SLOW: u64 = 16;
+
+/// How often an order is received, with nothing heard of it, before it is buried: it ends its
+/// workers.
 pub const RECEIVED_MAX: u32 = 5;
 
 /// Does what there is to do on one subject. Doing it twice equals doing it once.
@@ -47,7 +52,7 @@ pub struct Limits {
     pub batch: usize,
     /// The most deliveries that are worked on at once; not less than a batch.
     pub concurrency: usize,
-    /// How long a lease is good for, in ms; longer than a call may take.
+    /// How long a lease is good for, in ms, unless it is kept.
     pub lease_ms: i64,
     /// How often a wake is received, with nothing written about it, before it is buried.
     pub received_max: u32,
@@ -90,14 +95,18 @@ impl<H: Handler> Drain<H> {
         let mut signal = self.store.signal();
         let mut under_way = JoinSet::new();
         let mut batch = self.limits.batch;
+        let mut most = self.limits.concurrency;
         while !stop.is_cancelled() {
             signal.mark_unchanged();
-            let leasing = self.lease(&mut under_way, batch).await;
+            let begun = Instant::now();
+            let max = most.saturating_sub(under_way.len()).min(batch);
+            let leasing = self.lease(&mut under_way, max).await;
             let Leasing { mut next_due, more } = leasing;
-            batch = self.next_batch(batch, more);
+            most = self.next_most(most, begun.elapsed());
+            batch = self.next_batch(batch, more).min(most);
             loop {
                 // A lease is a write: it waits until there is room for a whole batch.
-                let room = self.room(&under_way) >= batch;
+                let room = most.saturating_sub(under_way.len()) >= batch;
                 if more && room {
                     break;
                 }
@@ -146,9 +155,19 @@ impl<H: Handler> Drain<H> {
         }
     }
 
-    /// Leases as much as there is room for, and begins to work on it.
-    async fn lease(&self, under_way: &mut JoinSet<Option<Timestamp>>, batch: usize) -> Leasing {
-        let max = self.room(under_way).min(batch);
+    /// How many to work on at once next: half as many after a lease that took long, since then the
+    /// store has enough to do; else twice as many again.
+    fn next_most(&self, most: usize, took: Duration) -> usize {
+        let is_slow = took.as_millis() > u128::from(self.limits.lease_ms.unsigned_abs() / SLOW);
+        if is_slow {
+            (most / 2).max(self.limits.batch)
+        } else {
+            (2 * most).min(self.limits.concurrency)
+        }
+    }
+
+    /// Leases what is due, `max` at the most, and begins to work on it.
+    async fn lease(&self, under_way: &mut JoinSet<Option<Timestamp>>, max: usize) -> Leasing {
         let leased = match self.store.lease(self.claim(max)).await {
             Ok(leased) => leased,
             Err(error) => {
@@ -166,11 +185,6 @@ impl<H: Handler> Drain<H> {
         }
     }
 
-    /// How many more deliveries can be worked on.
-    fn room(&self, under_way: &JoinSet<Option<Timestamp>>) -> usize {
-        self.limits.concurrency.saturating_sub(under_way.len())
-    }
-
     fn claim(&self, max: usize) -> LeaseClaim {
         let now = self.clock.now();
         LeaseClaim {
@@ -186,6 +200,7 @@ impl<H: Handler> Drain<H> {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             handler: Arc::clone(&self.handler),
+            lease_ms: self.limits.lease_ms,
             received_max: self.limits.received_max,
             lease,
         }
@@ -213,6 +228,7 @@ struct Delivery<H> {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     handler: Arc<H>,
+    lease_ms: i64,
     received_max: u32,
     lease: Lease,
 }
@@ -226,7 +242,13 @@ async fn deliver<H: Handler>(delivery: Delivery<H>) -> Option<Timestamp> {
             lease.received - 1
         ))
     } else {
-        delivery.handler.handle(lease).await
+        let hold = Hold {
+            store: &*delivery.store,
+            clock: &*delivery.clock,
+            lease,
+            lease_ms: delivery.lease_ms,
+        };
+        hold.during(delivery.handler.handle(lease)).await
     };
     match verdict {
         Verdict::Done => None,

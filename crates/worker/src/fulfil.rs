@@ -11,13 +11,13 @@ use domain::fulfil::{
 };
 use domain::trace::Span;
 use domain::{
-    Change, Clock, EventId, Ids, ItemId, Lease, OrderId, Refund, Status, Timestamp, WriteSet,
+    Change, Clock, Delayed, EventId, Ids, ItemId, Lease, OrderId, Refund, Status, WriteSet,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 use store::{Committed, Error, Store};
-use tracing::info;
+use tracing::{info, warn};
 
 /// The handler of wakes for [`domain::Consumer::Fulfil`].
 pub struct Fulfil {
@@ -35,7 +35,7 @@ pub struct Fulfil {
     pub payments: Arc<dyn Provider>,
     /// Who is asked for stock.
     pub inventory: Arc<dyn Provider>,
-    /// How long a lease is good for from each commit on, in ms.
+    /// How long a lease is good for, in ms.
     pub lease_ms: i64,
     /// Who looks on.
     pub watch: Watch,
@@ -47,26 +47,21 @@ impl Handler for Fulfil {
         match self.drive(lease).await {
             Ok(verdict) => verdict,
             Err(Error::Corrupt(what)) => Verdict::Dead(what),
-            Err(error) => Verdict::Retry(error.to_string()),
+            Err(error) => {
+                self.forgive(lease).await;
+                Verdict::Retry(error.to_string())
+            }
         }
     }
 }
 
-/// A wake that is ours, as far as we know, until its time is up.
+/// A wake that is ours, as far as we know: whoever handed it to us keeps it for us.
 struct Held {
     lease: Lease,
-    until: Timestamp,
     /// How far the order had come by its last commit.
     status: Status,
     /// The work on it, where that is recorded.
     span: Option<Box<dyn Span>>,
-}
-
-impl Held {
-    /// Whether more than half of the time is left.
-    fn lasts(&self, now: Timestamp, lease_ms: i64) -> bool {
-        now.plus_millis(lease_ms / 2) < self.until
-    }
 }
 
 /// What a commit led to.
@@ -82,17 +77,16 @@ enum Written {
 
 impl Fulfil {
     async fn drive(&self, lease: Lease) -> Result<Verdict, Error> {
-        let until = self.clock.now().plus_millis(self.lease_ms);
         let Some(mut case) = self.read(lease.subject).await? else {
             return Ok(Verdict::Dead("there is no such order".to_owned()));
         };
         let mut held = Held {
             lease,
-            until,
             status: case.order.status,
             span: self.watch.work(&case.order, lease.attempt),
         };
         loop {
+            let version = case.order.version;
             let decision = match self.with_moment(|moment| next(&case, &self.rules, moment)) {
                 Next::Rest => return self.settle(lease).await,
                 Next::Write(decision) => *decision,
@@ -102,8 +96,9 @@ impl Fulfil {
                 Written::GoOn(case) => *case,
                 Written::End(verdict) => return Ok(verdict),
                 Written::OutOfStock(item_id) => {
-                    // The order is as it was: nothing was written.
-                    let Some(case) = self.read(lease.subject).await? else {
+                    let read = self.read(lease.subject).await?;
+                    // Nothing of ours was written: it is as it was, or somebody else's.
+                    let Some(case) = read.filter(|it| it.order.version == version) else {
                         return Ok(Verdict::Done);
                     };
                     let detail = format!("there is not enough of {item_id}");
@@ -228,16 +223,24 @@ impl Fulfil {
         } = decision;
         let (lease, now) = (held.lease, self.clock.now());
         let then = match then {
-            // The order's version keeps others out; the lease only has to last.
-            Then::GoOn if held.lasts(now, self.lease_ms) => None,
+            // The order's version keeps others out; that it came before was not in vain.
             Then::GoOn => {
-                held.until = now.plus_millis(self.lease_ms);
-                changes.push(delay(lease, held.until, None));
+                if lease.received > 1 {
+                    changes.push(Change::Delay {
+                        lease,
+                        due_at: now.plus_millis(self.lease_ms),
+                        how: Delayed::GoneOn,
+                    });
+                }
                 None
             }
             Then::Wait(wait_ms, why) => {
                 let due_at = now.plus_millis(wait_ms);
-                changes.push(delay(lease, due_at, Some(why)));
+                changes.push(Change::Delay {
+                    lease,
+                    due_at,
+                    how: Delayed::GivenBack(Some(why)),
+                });
                 Some(Verdict::Later(due_at))
             }
             Then::Rest => {
@@ -279,6 +282,22 @@ impl Fulfil {
         }
     }
 
+    /// Why it failed is known, so this time does not count among those in vain: they are counted for
+    /// orders that end their workers.
+    async fn forgive(&self, lease: Lease) {
+        let write_set = WriteSet {
+            claim: None,
+            changes: vec![Change::Delay {
+                lease,
+                due_at: self.clock.now().plus_millis(self.lease_ms),
+                how: Delayed::GivenBack(None),
+            }],
+        };
+        if let Err(error) = self.store.commit(Arc::new(write_set)).await {
+            warn!(source = ?error, "Could not keep the wake of order {}: {error}", lease.subject);
+        }
+    }
+
     async fn settle(&self, lease: Lease) -> Result<Verdict, Error> {
         let write_set = WriteSet {
             claim: None,
@@ -287,13 +306,5 @@ impl Fulfil {
         // Refused: there is more to do, or somebody else has it.
         self.store.commit(Arc::new(write_set)).await?;
         Ok(Verdict::Done)
-    }
-}
-
-fn delay(lease: Lease, due_at: Timestamp, error: Option<Box<str>>) -> Change {
-    Change::Delay {
-        lease,
-        due_at,
-        error,
     }
 }

@@ -7,6 +7,7 @@
 pub mod announce;
 pub mod drain;
 pub mod fulfil;
+mod hold;
 mod mutant;
 pub mod providers;
 pub mod queue;

@@ -3,8 +3,9 @@
 
 use crate::drain::{Handler, Verdict, bury};
 use crate::fulfil::Fulfil;
+use crate::hold::Hold;
 use crate::relay::ORDER_DUE;
-use domain::{Change, Consumer, EventKind, Lease, OrderId, WriteSet};
+use domain::{Consumer, EventKind, OrderId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -116,34 +117,19 @@ async fn work_on_order(fulfil: &Fulfil, order_id: OrderId) -> Result<Verdict, Er
             None => Verdict::Dead("there is no such order".to_owned()),
         });
     };
-    let verdict = fulfil.handle(lease).await;
+    let hold = Hold {
+        store: &*fulfil.store,
+        clock: &*fulfil.clock,
+        lease,
+        lease_ms: fulfil.lease_ms,
+    };
+    let verdict = hold.during(fulfil.handle(lease)).await;
     if let Verdict::Dead(why) = &verdict {
         error!(%order_id, "Buried order {order_id}: {why}");
         bury(&*fulfil.store, &*fulfil.clock, lease, why).await?;
         return Ok(Verdict::Done);
     }
-    if let Verdict::Retry(_) = &verdict {
-        forgive(fulfil, lease).await;
-    }
     Ok(verdict)
-}
-
-/// Why it failed is known, so this time does not count among those in vain: they are counted for
-/// orders that end their workers.
-async fn forgive(fulfil: &Fulfil, lease: Lease) {
-    let due_at = fulfil.clock.now().plus_millis(fulfil.lease_ms);
-    let still_ours = Change::Delay {
-        lease,
-        due_at,
-        error: None,
-    };
-    let write_set = WriteSet {
-        claim: None,
-        changes: vec![still_ours],
-    };
-    if let Err(error) = fulfil.store.commit(Arc::new(write_set)).await {
-        warn!(source = ?error, "Could not keep the wake of order {}: {error}", lease.subject);
-    }
 }
 
 /// Whether a queue or topic of this name or URL keeps the messages of a group in their order.

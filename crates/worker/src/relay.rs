@@ -9,7 +9,9 @@ use crate::drain::{Drain, Handler, Limits, RECEIVED_MAX, Verdict};
 use async_trait::async_trait;
 use domain::event::SOURCE;
 use domain::fulfil::Retry;
-use domain::{Change, Consumer, Endpoint, EndpointId, Event, EventKind, Lease, OrderId, WriteSet};
+use domain::{
+    Change, Consumer, Delayed, Endpoint, EndpointId, Event, EventKind, Lease, OrderId, WriteSet,
+};
 use serde_json::json;
 use std::sync::Arc;
 use store::{Committed, Error, Store};
@@ -232,7 +234,7 @@ impl Announcer {
         let put_off = Change::Delay {
             lease,
             due_at,
-            error: Some(why.chars().take(500).collect()),
+            how: Delayed::GivenBack(Some(why.chars().take(500).collect())),
         };
         self.commit(vec![put_off]).await?;
         Ok(Verdict::Later(due_at))

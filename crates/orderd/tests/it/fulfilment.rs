@@ -1,19 +1,24 @@
 //! Fulfilment, with providers that do as a script says and a clock that is moved by hand.
 
-use crate::service::{Answer as Reply, ORDER, Service};
+use crate::service::{Answer as Reply, HandClock, ORDER, Service};
 use async_trait::async_trait;
 use domain::fulfil::{Answer, Call, CallKind, Inventory, Refused, Retry, Rules};
-use domain::{Clock, Consumer};
+use domain::{Clock, Consumer, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use store::Store;
+use std::time::Duration;
 use store::faulty::{Fault, Faulty};
+use store::{LeaseClaim, Store, Which};
+use tokio::time::{sleep, timeout};
+use worker::drain::RECEIVED_MAX;
 use worker::providers::books::Books;
 use worker::{Drain, Fulfil, Limits, Provider, Watch};
 
 pub(crate) const LEASE_MS: i64 = 5_000;
+/// A lease that a test can wait for.
+const BRIEF_MS: i64 = 200;
 const DEADLINE_MS: i64 = 900_000;
 
 type Script = dyn Fn(&Call, u64) -> Option<Answer> + Send + Sync;
@@ -348,4 +353,105 @@ async fn nothing_stays_under_way_beyond_its_deadline() {
         assert_eq!(order(&service, &id).await["status"], end);
         assert_eq!(service.findings().await, []);
     }
+}
+
+/// A provider that takes several leases for each call, and looks whether the order is left alone.
+struct Slow {
+    clock: Arc<HandClock>,
+    store: Arc<dyn Store>,
+    willing: Arc<Scripted>,
+}
+
+impl Slow {
+    /// When the order is due: nothing is, this early.
+    async fn due(&self) -> Timestamp {
+        let claim = LeaseClaim {
+            consumer: Consumer::Fulfil,
+            which: Which::Due(1),
+            now: Timestamp::EPOCH,
+            until: Timestamp::EPOCH,
+        };
+        self.store.lease(claim).await.unwrap().next_due.unwrap()
+    }
+}
+
+#[async_trait]
+impl Provider for Slow {
+    async fn call(&self, call: &Call) -> Answer {
+        for _ in 0..4 {
+            let due = self.due().await;
+            self.clock.move_by(BRIEF_MS / 2);
+            let is_kept = async {
+                while self.due().await <= due {
+                    sleep(Duration::from_millis(1)).await; // a poll, not a guess
+                }
+            };
+            let kept = timeout(Duration::from_secs(10), is_kept).await;
+            assert!(kept.is_ok(), "nobody keeps it");
+        }
+        self.willing.call(call).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_slow_has_the_order_as_long_as_it_works_on_it() {
+    let service = Service::new().await;
+    let id = place(&service, "k", ORDER).await;
+    let provider = Scripted::willing();
+    let slow = Arc::new(Slow {
+        clock: Arc::clone(&service.clock),
+        store: Arc::clone(&service.app.store),
+        willing: Arc::clone(&provider),
+    });
+    let store = Arc::clone(&service.app.store);
+    let mut fulfil = fulfil(&service, Arc::clone(&store), Arc::clone(&provider));
+    fulfil.lease_ms = BRIEF_MS;
+    fulfil.payments = Arc::clone(&slow) as Arc<dyn Provider>;
+    let limits = Limits {
+        lease_ms: BRIEF_MS,
+        ..limits()
+    };
+    let clock: Arc<dyn Clock> = Arc::clone(&service.clock) as Arc<dyn Clock>;
+    let worker = Drain::new(store, clock, Consumer::Fulfil, limits, fulfil);
+    let neighbour = drain(&service, Arc::clone(&provider));
+    let slow_one = async { worker.pass().await.unwrap() };
+    let looks = async {
+        while slow.due().await <= service.clock.now() {
+            sleep(Duration::from_millis(1)).await; // a poll: the slow one is first
+        }
+        loop {
+            assert_eq!(neighbour.pass().await.unwrap(), 0, "it is somebody's");
+            sleep(Duration::from_millis(5)).await; // beside the other, as another process would
+        }
+    };
+    tokio::select! {
+        count = slow_one => assert_eq!(count, 1),
+        () = looks => {}
+    }
+    assert_eq!(provider.calls(), ["reserve", "authorise", "capture"]);
+    assert_eq!(order(&service, &id).await["status"], "completed");
+    assert_eq!(service.findings().await, []);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_buries_no_order() {
+    let service = Service::new().await;
+    let id = place(&service, "k", ORDER).await;
+    let provider = Scripted::willing();
+    let store = Arc::clone(&service.app.store);
+    let faulty = Arc::new(Faulty::new(store, Fault::Unavailable, u64::MAX));
+    let worker = drain_over(
+        &service,
+        Arc::clone(&faulty) as Arc<dyn Store>,
+        Arc::clone(&provider),
+    );
+    for _ in 0..3 * RECEIVED_MAX {
+        faulty.plant(1); // the order is leased, and cannot be read
+        assert_eq!(worker.pass().await.unwrap(), 1);
+        service.clock.move_by(LEASE_MS);
+    }
+    assert_eq!(provider.calls(), Vec::<String>::new());
+    assert_eq!(worker.pass().await.unwrap(), 1);
+    assert_eq!(order(&service, &id).await["status"], "completed");
+    assert_eq!(service.findings().await, []);
 }

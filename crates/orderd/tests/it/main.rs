@@ -52,5 +52,6 @@ mod service;
 mod soak;
 mod stock;
 mod supervised;
+mod takeover;
 mod traces;
 mod webhooks;

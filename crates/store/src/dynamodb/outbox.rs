@@ -11,7 +11,7 @@ use crate::write_sets::{Subscriber, Told, Whom, tell};
 use crate::{Error, LeaseClaim, Leased, Which};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Change, Consumer, Lease, OrderId, Timestamp, Wake, WriteSet};
+use domain::{Change, Consumer, Delayed, Lease, OrderId, Timestamp, Wake, WriteSet};
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
 
@@ -116,35 +116,42 @@ impl Db {
         Action {
             table: self.tables.outbox.clone(),
             write: Write::Delete(wake_key(lease.consumer, lease.subject)),
-            condition: Some("#attempt = :attempt and #head = :head"),
+            condition: Some("#attempt = :attempt and #received > :zero and #head = :head"),
             values: vec![
                 (":attempt", number(lease.attempt)),
+                (":zero", number(0)),
                 (":head", number(lease.head)),
             ],
         }
     }
 
     /// What was leased is to be leased again then.
-    pub(super) fn delay(&self, lease: &Lease, due_at: Timestamp, error: Option<&str>) -> Action {
+    pub(super) fn delay(&self, lease: &Lease, due_at: Timestamp, how: &Delayed) -> Action {
         let mut values = vec![
             (":attempt", number(lease.attempt)),
             (":due_at", time(due_at)),
             (":zero", number(0)),
-            (":since", number(lease.since)),
-            (":tries", number(lease.tries)),
         ];
-        let delay = if let Some(error) = error {
-            values.push((":error", text(error)));
-            "set #due_at = :due_at, #received = :zero, #since = :since, #tries = :tries, \
-             #last_error = :error"
-        } else {
-            "set #due_at = :due_at, #received = :zero, #since = :since, #tries = :tries \
-             remove #last_error"
+        let (since, tries) = how.since_and_tries(lease);
+        values.extend(since.map(|since| (":since", number(since))));
+        values.extend(tries.map(|tries| (":tries", number(tries))));
+        values.extend(how.received().map(|times| (":received", number(times))));
+        values.extend(how.error().map(|error| (":error", text(error))));
+        let delay = match how {
+            Delayed::Kept => "set #due_at = :due_at remove #last_error",
+            Delayed::GoneOn | Delayed::GivenBack(None) => {
+                "set #due_at = :due_at, #received = :received, #since = :since, #tries = :tries \
+                 remove #last_error"
+            }
+            Delayed::GivenBack(Some(_)) => {
+                "set #due_at = :due_at, #received = :received, #since = :since, #tries = :tries, \
+                 #last_error = :error"
+            }
         };
         Action {
             table: self.tables.outbox.clone(),
             write: Write::Update(wake_key(lease.consumer, lease.subject), delay),
-            condition: Some("#attempt = :attempt"),
+            condition: Some("#attempt = :attempt and #received > :zero"),
             values,
         }
     }

@@ -155,11 +155,9 @@ impl Db {
                 plan.add(Guard::Read, self.wake(wake, woken)?)
             }
             Change::Settle(lease) => plan.add(guard, self.settle(lease)),
-            Change::Delay {
-                lease,
-                due_at,
-                error,
-            } => plan.add(guard, self.delay(lease, *due_at, error.as_deref())),
+            Change::Delay { lease, due_at, how } => {
+                plan.add(guard, self.delay(lease, *due_at, how))
+            }
             Change::Delivered(delivery) => {
                 let log = Action {
                     table: self.tables.records.clone(),

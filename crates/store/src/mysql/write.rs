@@ -433,21 +433,24 @@ async fn delay(to: &mut MySqlConnection, rows: &Rows<'_>) -> Result<Vec<At>, Fai
     }
     sqlx::query(
         "update json_table(?, '$[*]' columns (consumer char(32) path '$[0]',
-             order_id char(32) path '$[1]', due_at bigint path '$[2]', error text path '$[3]',
-             since int path '$[4]', tries int path '$[5]')) as new
+             order_id char(32) path '$[1]', due_at bigint path '$[2]', received int path '$[3]',
+             error text path '$[4]', since int path '$[5]', tries int path '$[6]')) as new
            straight_join wake_rows as w force index (primary)
              on w.consumer = unhex(new.consumer) and w.order_id = unhex(new.order_id)
-         set w.due_at = new.due_at, w.received = 0, w.last_error = new.error,
-           w.since = new.since, w.tries = new.tries",
+         set w.due_at = new.due_at, w.received = coalesce(new.received, w.received),
+           w.last_error = new.error, w.since = coalesce(new.since, w.since),
+           w.tries = coalesce(new.tries, w.tries)",
     )
-    .bind(json(delayed, |(_, lease, due_at, error)| {
+    .bind(json(delayed, |(_, lease, due_at, how)| {
+        let (since, tries) = how.since_and_tries(lease);
         (
             id(consumer(lease.consumer)),
             id(lease.subject.as_uuid()),
             due_at.as_millis(),
-            *error,
-            lease.since,
-            lease.tries,
+            how.received(),
+            how.error(),
+            since,
+            tries,
         )
     }))
     .execute(to)
@@ -468,7 +471,8 @@ async fn held<'l>(
              attempt int path '$[2]', head int path '$[3]')) as done
            straight_join wake_rows as w force index (primary)
              on w.consumer = unhex(done.consumer) and w.order_id = unhex(done.order_id)
-               and w.attempt = done.attempt and w.head = coalesce(done.head, w.head)
+               and w.attempt = done.attempt and w.received > 0
+               and w.head = coalesce(done.head, w.head)
          for update",
     )
     .bind(json(&leases, |(lease, head)| {

@@ -310,7 +310,7 @@ async fn settle(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, Failu
          using unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) with ordinality
            as done (consumer, order_id, attempt, head, number)
          where w.consumer = done.consumer and w.order_id = done.order_id
-           and w.attempt = done.attempt and w.head = done.head
+           and w.attempt = done.attempt and w.received > 0 and w.head = done.head
          returning done.number",
     )
     .bind(list(settled, |it| consumer(it.1.consumer)))
@@ -328,22 +328,28 @@ async fn delay(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, Failur
         return Ok(Vec::new());
     }
     let written = sqlx::query(
-        "update wake_rows as w set due_at = new.due_at, received = 0, last_error = new.error,
-           since = new.since, tries = new.tries
-         from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[],
-           $6::bigint[], $7::bigint[]) with ordinality
-           as new (consumer, order_id, attempt, due_at, error, since, tries, number)
+        "update wake_rows as w set due_at = new.due_at,
+           received = coalesce(new.received, w.received), last_error = new.error,
+           since = coalesce(new.since, w.since), tries = coalesce(new.tries, w.tries)
+         from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[],
+           $6::text[], $7::bigint[], $8::bigint[]) with ordinality
+           as new (consumer, order_id, attempt, due_at, received, error, since, tries, number)
          where w.consumer = new.consumer and w.order_id = new.order_id
-           and w.attempt = new.attempt
+           and w.attempt = new.attempt and w.received > 0
          returning new.number",
     )
     .bind(list(delayed, |it| consumer(it.1.consumer)))
     .bind(list(delayed, |it| Id(it.1.subject.as_uuid())))
     .bind(list(delayed, |it| i64::from(it.1.attempt)))
     .bind(list(delayed, |it| it.2.as_millis()))
-    .bind(list(delayed, |it| it.3))
-    .bind(list(delayed, |it| i64::from(it.1.since)))
-    .bind(list(delayed, |it| i64::from(it.1.tries)))
+    .bind(list(delayed, |it| it.3.received().map(i64::from)))
+    .bind(list(delayed, |it| it.3.error()))
+    .bind(list(delayed, |it| {
+        it.3.since_and_tries(it.1).0.map(i64::from)
+    }))
+    .bind(list(delayed, |it| {
+        it.3.since_and_tries(it.1).1.map(i64::from)
+    }))
     .fetch_all(to)
     .await?;
     not_in(&written, delayed.iter().map(|it| it.0))

@@ -4,7 +4,7 @@ use super::Failure;
 use crate::write_sets::{Subscriber, Told, Whom, events_of, in_sequence, moves, tell};
 use domain::stock::Movement;
 use domain::{
-    Change, Event, Lease, LedgerEntry, Order, OrderId, Timestamp, Transfer, Wake, WriteSet,
+    Change, Delayed, Event, Lease, LedgerEntry, Order, OrderId, Timestamp, Transfer, Wake, WriteSet,
 };
 use sqlx::error::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -31,7 +31,7 @@ pub(crate) struct Rows<'w> {
     /// The first ones of orders that are placed with them: there is nothing to merge them with.
     pub(crate) first_wakes: Vec<&'w Wake>,
     pub(crate) settled: Vec<(At, &'w Lease)>,
-    pub(crate) delayed: Vec<(At, &'w Lease, Timestamp, Option<&'w str>)>,
+    pub(crate) delayed: Vec<(At, &'w Lease, Timestamp, &'w Delayed)>,
     /// What is rare, and made one by one.
     pub(crate) others: Vec<(At, &'w Change)>,
     /// Whose guard fails without a look.
@@ -92,11 +92,9 @@ impl<'w> Rows<'w> {
                 }
                 Change::Wake(wake) => self.wakes.push(wake),
                 Change::Settle(lease) => self.settled.push((at, lease)),
-                Change::Delay {
-                    lease,
-                    due_at,
-                    error,
-                } => self.delayed.push((at, lease, *due_at, error.as_deref())),
+                Change::Delay { lease, due_at, how } => {
+                    self.delayed.push((at, lease, *due_at, how));
+                }
                 Change::Delivered(_) | Change::Forget(_) | Change::Record { .. } => {
                     self.others.push((at, change));
                 }

@@ -262,11 +262,9 @@ impl<'g> Group<'g> {
             Change::Stock(movement) => books::stock(self.connection, movement),
             Change::Wake(wake) => outbox::wake(&mut self.sql.wake, wake),
             Change::Settle(lease) => outbox::settle(self.connection, lease),
-            Change::Delay {
-                lease,
-                due_at,
-                error,
-            } => outbox::delay(self.connection, lease, *due_at, error.as_deref()),
+            Change::Delay { lease, due_at, how } => {
+                outbox::delay(self.connection, lease, *due_at, how)
+            }
             Change::Delivered(delivery) => webhooks::delivered(self.connection, delivery),
             Change::Forget(endpoint_id) => webhooks::forget(self.connection, *endpoint_id),
             Change::Record { id, was, body } => self.record(id, *was, body.as_deref()),

@@ -3,7 +3,7 @@
 use super::rows::{consumer_code, failed, get, halves, uuid};
 use super::webhooks::subscribers;
 use crate::{Error, LeaseClaim, Leased, WAITING_MAX, Waiting, Which};
-use domain::{Consumer, Lease, OrderId, Timestamp, Wake};
+use domain::{Consumer, Delayed, Lease, OrderId, Timestamp, Wake};
 use rusqlite::{Connection, Row, Statement, params};
 
 /// Work for a consumer, or more of it; it may be earlier now, never later.
@@ -25,7 +25,8 @@ pub(super) fn settle(connection: &Connection, lease: &Lease) -> Result<bool, Err
     connection
         .prepare_cached(
             "delete from wake_rows
-             where consumer = ?1 and order_id = ?2 and attempt = ?3 and head = ?4",
+             where consumer = ?1 and order_id = ?2 and attempt = ?3 and received > 0
+               and head = ?4",
         )
         .and_then(|mut delete| {
             delete.execute(params![
@@ -39,17 +40,19 @@ pub(super) fn settle(connection: &Connection, lease: &Lease) -> Result<bool, Err
         .map_err(failed)
 }
 
-/// The lease is extended, or given back until later, unless it was taken over.
+/// The lease is extended, or given back until later, unless it was taken over or given back.
 pub(super) fn delay(
     connection: &Connection,
     lease: &Lease,
     due_at: Timestamp,
-    error: Option<&str>,
+    how: &Delayed,
 ) -> Result<bool, Error> {
+    let (since, tries) = how.since_and_tries(lease);
     connection
         .prepare_cached(
-            "update wake_rows set due_at = ?4, received = 0, last_error = ?5, since = ?6, tries = ?7
-             where consumer = ?1 and order_id = ?2 and attempt = ?3",
+            "update wake_rows set due_at = ?4, received = coalesce(?5, received), last_error = ?6,
+               since = coalesce(?7, since), tries = coalesce(?8, tries)
+             where consumer = ?1 and order_id = ?2 and attempt = ?3 and received > 0",
         )
         .and_then(|mut update| {
             update.execute(params![
@@ -57,9 +60,10 @@ pub(super) fn delay(
                 halves(lease.subject.as_uuid()).0,
                 lease.attempt,
                 due_at.as_millis(),
-                error,
-                lease.since,
-                lease.tries,
+                how.received(),
+                how.error(),
+                since,
+                tries,
             ])
         })
         .map(|rows| rows == 1)

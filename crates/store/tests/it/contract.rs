@@ -54,6 +54,7 @@ macro_rules! contract {
                 hostile_text_is_only_text,
                 wakes_are_leased_when_they_are_due_the_longest_due_first,
                 a_lease_is_settled_or_delayed_only_by_whoever_has_it,
+                whoever_keeps_a_lease_has_it_and_changes_nothing_else,
                 one_order_is_leased_unless_it_waits_for_its_next_try,
                 a_wake_moves_the_signal,
                 figures_say_how_much_waits_and_since_when,

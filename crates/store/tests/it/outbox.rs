@@ -14,8 +14,8 @@ use domain::text::Label;
 use domain::trace::Trace;
 use domain::transfer::{Asset, TransferKind};
 use domain::{
-    Change, Consumer, Currency, EventId, Ids, ItemId, Lease, Order, OrderId, Status, Stock,
-    Timestamp, Wake, WriteSet,
+    Change, Consumer, Currency, Delayed, EventId, Ids, ItemId, Lease, Order, OrderId, Status,
+    Stock, Timestamp, Wake, WriteSet,
 };
 use std::sync::Arc;
 use store::{Check, Committed, LeaseClaim, Leased, Store, Which};
@@ -157,11 +157,7 @@ pub(crate) async fn a_lease_is_settled_or_delayed_only_by_whoever_has_it(store: 
     let one = async |now| -> Lease { lease(store, now, 5).await.entries[0] };
     let lost = one(NOW).await;
     let held = one(NOW.plus_millis(LEASE_MS)).await;
-    let delay = |lease, by: i64| Change::Delay {
-        lease,
-        due_at: NOW.plus_millis(by),
-        error: Some("away".into()),
-    };
+    let delay = |lease, by| delayed(lease, by, Delayed::GivenBack(Some("away".into())));
     assert_eq!(
         commit(store, vec![Change::Settle(lost)]).await,
         Committed::Refused(0)
@@ -177,11 +173,15 @@ pub(crate) async fn a_lease_is_settled_or_delayed_only_by_whoever_has_it(store: 
     let none = lease(store, NOW.plus_millis(59_999), 5).await;
     assert_eq!(none.next_due, Some(NOW.plus_millis(60_000)));
     let again = one(NOW.plus_millis(60_000)).await;
-    assert_eq!(
-        (again.attempt, again.received),
-        (3, 1),
-        "a delay is progress"
-    );
+    assert_eq!((again.attempt, again.received), (3, 1), "it was given back");
+    for late in [
+        Change::Settle(held),
+        delayed(held, 1, Delayed::Kept),
+        delay(held, 1),
+    ] {
+        let refused = commit(store, vec![late]).await;
+        assert_eq!(refused, Committed::Refused(0), "nobody has it any more");
+    }
 
     // More to do: earlier than it was due, and it cannot be settled by who does not know of it.
     let wake = Wake {
@@ -207,6 +207,46 @@ pub(crate) async fn a_lease_is_settled_or_delayed_only_by_whoever_has_it(store: 
     );
 }
 
+fn delayed(lease: Lease, by: i64, how: Delayed) -> Change {
+    Change::Delay {
+        lease,
+        due_at: NOW.plus_millis(by),
+        how,
+    }
+}
+
+pub(crate) async fn whoever_keeps_a_lease_has_it_and_changes_nothing_else(store: &dyn Store) {
+    place_at(store, &ids(), NOW).await;
+    let at = async |by| -> Lease { lease(store, NOW.plus_millis(by), 5).await.entries[0] };
+    let first = at(0).await;
+    let moved = |lease| Lease {
+        since: 7,
+        tries: 8,
+        ..lease
+    };
+    let kept = delayed(moved(first), 70_000, Delayed::Kept);
+    assert_eq!(commit(store, vec![kept]).await, Committed::Done);
+    let none = lease(store, NOW.plus_millis(69_999), 5).await;
+    assert_eq!(
+        (&*none.entries, none.next_due),
+        (&[][..], Some(NOW.plus_millis(70_000)))
+    );
+    let second = at(70_000).await;
+    let figures = |it: Lease| (it.attempt, it.received, it.since, it.tries);
+    assert_eq!(figures(second), (2, 2, first.since, first.tries));
+
+    let gone_on = delayed(moved(second), 80_000, Delayed::GoneOn);
+    assert_eq!(commit(store, vec![gone_on]).await, Committed::Done);
+    let third = at(80_000).await;
+    assert_eq!(
+        figures(third),
+        (3, 2, 7, 8),
+        "something was written: it came once"
+    );
+    let settled = commit(store, vec![Change::Settle(third)]).await;
+    assert_eq!(settled, Committed::Done);
+}
+
 pub(crate) async fn one_order_is_leased_unless_it_waits_for_its_next_try(store: &dyn Store) {
     let ids = ids();
     let later = NOW.plus_millis(60_000);
@@ -227,7 +267,7 @@ pub(crate) async fn one_order_is_leased_unless_it_waits_for_its_next_try(store: 
         let change = Change::Delay {
             lease,
             due_at,
-            error,
+            how: Delayed::GivenBack(error),
         };
         assert_eq!(commit(store, vec![change]).await, Committed::Done);
     };
@@ -349,7 +389,7 @@ pub(crate) async fn what_is_stale_among_others_is_refused_and_the_others_are_don
         let delay = Change::Delay {
             lease,
             due_at: NOW.plus_millis(60_000),
-            error: None,
+            how: Delayed::GivenBack(None),
         };
         let settle = Change::Settle(lease);
         WriteSet {

@@ -6,7 +6,8 @@ use crate::outbox::{commit, drive, place_at, stocked};
 use domain::webhook::{Disabled, Secret};
 use domain::write_set::ROWS_MAX;
 use domain::{
-    Change, Consumer, Delivery, DeliveryId, Endpoint, EndpointId, EventKind, Ids, Lease, Timestamp,
+    Change, Consumer, Delayed, Delivery, DeliveryId, Endpoint, EndpointId, EventKind, Ids, Lease,
+    Timestamp,
 };
 use std::sync::Arc;
 use store::{Committed, DeliveryQuery, LeaseClaim, Store, Which};
@@ -95,7 +96,7 @@ pub(crate) async fn an_event_wakes_the_endpoints_that_want_it(store: &dyn Store)
             ..first
         },
         due_at: NOW,
-        error: None,
+        how: Delayed::GivenBack(None),
     };
     assert_eq!(commit(store, vec![told]).await, Committed::Done);
     let second = leased(store, all, NOW).await[0];

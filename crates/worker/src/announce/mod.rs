@@ -9,8 +9,8 @@ use crate::watch::Watch;
 use async_trait::async_trait;
 use domain::webhook::{self, Disabled};
 use domain::{
-    Change, Clock, Consumer, Delivery, DeliveryId, Endpoint, EndpointId, Event, EventKind, Ids,
-    Lease, Order, RecordKind, Timestamp, WriteSet,
+    Change, Clock, Consumer, Delayed, Delivery, DeliveryId, Endpoint, EndpointId, Event, EventKind,
+    Ids, Lease, Order, RecordKind, Timestamp, WriteSet,
 };
 use post::{Outcome, Post};
 use std::collections::HashMap;
@@ -174,7 +174,7 @@ impl Announcer {
                     ..lease
                 },
                 due_at: now,
-                error: None,
+                how: Delayed::GivenBack(None),
             };
             if self.commit(vec![delay]).await? {
                 return Ok(Verdict::Later(now));
@@ -214,11 +214,9 @@ impl Handler for Announce {
 struct Step {
     lease: Lease,
     due_at: Timestamp,
-    error: Option<Box<str>>,
+    how: Delayed,
     /// Why nobody is to be told there any more.
     disable: Option<Disabled>,
-    /// Whether the next event is to be told of at once.
-    go_on: bool,
 }
 
 impl Announce {
@@ -243,7 +241,7 @@ impl Announce {
                 Change::Delay {
                     lease: step.lease,
                     due_at: step.due_at,
-                    error: step.error,
+                    how: step.how.clone(),
                 },
                 Change::Delivered(delivery),
             ];
@@ -255,7 +253,7 @@ impl Announce {
             if !self.with.commit(changes).await? || step.disable.is_some() {
                 return Ok(Verdict::Done);
             }
-            if !step.go_on {
+            if step.how != Delayed::GoneOn {
                 return Ok(Verdict::Later(step.due_at));
             }
             lease = step.lease;
@@ -307,9 +305,8 @@ impl Announce {
                 ..lease
             },
             due_at: now.plus_millis(LEASE_MS),
-            error: None,
+            how: Delayed::GoneOn,
             disable: None,
-            go_on: true,
         };
         if outcome.error.is_none() {
             return Ok(next);
@@ -322,9 +319,8 @@ impl Announce {
                 ..lease
             },
             due_at,
-            error: outcome.error.clone(),
+            how: Delayed::GivenBack(outcome.error.clone()),
             disable: None,
-            go_on: false,
         };
         if outcome.status == Some(410) {
             let mut step = again(now);
