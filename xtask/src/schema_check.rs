@@ -43,8 +43,8 @@ const EXCLUDED: [(&str, &str); 1] = [(
 )];
 /// These list all that there is, without pages: they are tried while that is little.
 const UNPAGED: [&str; 2] = ["list_contract_orders", "list_contract_products"];
-/// Cases an operation: 1,000 take longer than all else that CI does.
-const CASES: &str = "200";
+/// Cases an operation.
+const CASES: &str = "1000";
 /// The same cases in every run.
 const SEED: &str = "1";
 

@@ -1,9 +1,12 @@
 """What schemathesis may not do to a server, though its schema allows it."""
 
 import os
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import schemathesis
+import yaml
+from schemathesis.core.media_types import YAML_MEDIA_TYPES
 
 # Enough to see that it works; a hundred thousand would take the rest of the run.
 SEEDED_MAX = 20
@@ -25,6 +28,17 @@ def before_call(context, case, kwargs):
         url = body.get("url")
         if isinstance(url, str) and reaches_out(url):
             body["url"] = "https://hooks.example/orders"
+
+
+@schemathesis.deserializer(*YAML_MEDIA_TYPES)
+def read_yaml(context, response):
+    """Reads the same document once: it is large, and a thousand readings would take minutes."""
+    return read_document(response.content)
+
+
+@lru_cache(maxsize=2)
+def read_document(content):
+    return yaml.load(content, Loader=yaml.CSafeLoader)
 
 
 def takes_long(count):
