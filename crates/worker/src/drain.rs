@@ -54,7 +54,7 @@ pub struct Limits {
     pub concurrency: usize,
     /// How long a lease is good for, in ms, unless it is kept.
     pub lease_ms: i64,
-    /// How often a wake is received, with nothing written about it, before it is buried.
+    /// How often a wake is received, with nothing heard of it, before it is buried.
     pub received_max: u32,
 }
 

@@ -1,6 +1,7 @@
 //! Drives one order to its end: receive, read, call, decide, commit.
 
 use crate::drain::{Handler, Verdict};
+use crate::hold::Hold;
 use crate::mutant::{Mutant, planted};
 use crate::providers::Provider;
 use crate::watch::Watch;
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 use store::{Committed, Error, Store};
-use tracing::{info, warn};
+use tracing::info;
 
 /// The handler of wakes for [`domain::Consumer::Fulfil`].
 pub struct Fulfil {
@@ -48,7 +49,9 @@ impl Handler for Fulfil {
             Ok(verdict) => verdict,
             Err(Error::Corrupt(what)) => Verdict::Dead(what),
             Err(error) => {
-                self.forgive(lease).await;
+                // Why it failed is known, so this time was not in vain: those are counted for orders
+                // that end their workers.
+                self.hold(lease).delay(Delayed::GivenBack(None)).await;
                 Verdict::Retry(error.to_string())
             }
         }
@@ -76,6 +79,16 @@ enum Written {
 }
 
 impl Fulfil {
+    /// A lease that is kept while it is worked on.
+    pub(crate) fn hold(&self, lease: Lease) -> Hold<'_> {
+        Hold {
+            store: &*self.store,
+            clock: &*self.clock,
+            lease,
+            lease_ms: self.lease_ms,
+        }
+    }
+
     async fn drive(&self, lease: Lease) -> Result<Verdict, Error> {
         let Some(mut case) = self.read(lease.subject).await? else {
             return Ok(Verdict::Dead("there is no such order".to_owned()));
@@ -279,22 +292,6 @@ impl Fulfil {
         info!(order_id = %order.id, status = order.status.as_str(), trace_id, "Order {} is {}", order.id, order.status.as_str());
         if has_moved {
             self.watch.finished(order.status);
-        }
-    }
-
-    /// Why it failed is known, so this time does not count among those in vain: they are counted for
-    /// orders that end their workers.
-    async fn forgive(&self, lease: Lease) {
-        let write_set = WriteSet {
-            claim: None,
-            changes: vec![Change::Delay {
-                lease,
-                due_at: self.clock.now().plus_millis(self.lease_ms),
-                how: Delayed::GivenBack(None),
-            }],
-        };
-        if let Err(error) = self.store.commit(Arc::new(write_set)).await {
-            warn!(source = ?error, "Could not keep the wake of order {}: {error}", lease.subject);
         }
     }
 

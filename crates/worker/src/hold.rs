@@ -37,24 +37,20 @@ impl Hold<'_> {
         let half = Duration::from_millis(self.lease_ms.unsigned_abs() / 2);
         for _ in 0..KEPT_MAX {
             sleep(half).await;
-            if !self.extend().await {
+            if !self.delay(Delayed::Kept).await {
                 break;
             }
         }
         pending().await
     }
 
-    /// Whether it is still ours, as far as is known.
-    async fn extend(&self) -> bool {
+    /// Has it due after its time once more; whether it was still ours, as far as is known.
+    pub(crate) async fn delay(&self, how: Delayed) -> bool {
         let lease = self.lease;
-        let kept = Change::Delay {
-            lease,
-            due_at: self.clock.now().plus_millis(self.lease_ms),
-            how: Delayed::Kept,
-        };
+        let due_at = self.clock.now().plus_millis(self.lease_ms);
         let write_set = WriteSet {
             claim: None,
-            changes: vec![kept],
+            changes: vec![Change::Delay { lease, due_at, how }],
         };
         match self.store.commit(Arc::new(write_set)).await {
             Ok(committed) => committed == Committed::Done,

@@ -3,7 +3,6 @@
 
 use crate::drain::{Handler, Verdict, bury};
 use crate::fulfil::Fulfil;
-use crate::hold::Hold;
 use crate::relay::ORDER_DUE;
 use domain::{Consumer, EventKind, OrderId};
 use serde::Deserialize;
@@ -117,13 +116,7 @@ async fn work_on_order(fulfil: &Fulfil, order_id: OrderId) -> Result<Verdict, Er
             None => Verdict::Dead("there is no such order".to_owned()),
         });
     };
-    let hold = Hold {
-        store: &*fulfil.store,
-        clock: &*fulfil.clock,
-        lease,
-        lease_ms: fulfil.lease_ms,
-    };
-    let verdict = hold.during(fulfil.handle(lease)).await;
+    let verdict = fulfil.hold(lease).during(fulfil.handle(lease)).await;
     if let Verdict::Dead(why) = &verdict {
         error!(%order_id, "Buried order {order_id}: {why}");
         bury(&*fulfil.store, &*fulfil.clock, lease, why).await?;
