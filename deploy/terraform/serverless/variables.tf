@@ -54,7 +54,7 @@ variable "function_zip" {
 
   validation {
     condition     = var.function_zip == null || try(fileexists(var.function_zip), false)
-    error_message = "There is no file function_zip. Build it: docker build --platform linux/arm64 -f deploy/docker/function.Dockerfile --output OUT . (linux/amd64 for x86_64), and name OUT/function.zip by its absolute path; or leave function_zip out, and it is built by terraform apply."
+    error_message = "There is no file function_zip. Build it: docker build --platform linux/arm64 -f deploy/docker/Dockerfile --target function --output OUT . (linux/amd64 for x86_64), and name OUT/function.zip by its absolute path; or leave function_zip out, and it is built by terraform apply."
   }
 }
 

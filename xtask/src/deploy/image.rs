@@ -45,7 +45,7 @@ fn built(root: &Path, profile: &str) -> Result<Outcome> {
     let out = below_target("image");
     fs::create_dir_all(&out)?;
     let toolchain = toolchain()?;
-    let build = |file: &str, rest: &[&str]| {
+    let build = |rest: &[&str]| {
         let mut command = Command::new("buildah");
         command
             .args([
@@ -57,22 +57,19 @@ fn built(root: &Path, profile: &str) -> Result<Outcome> {
             ])
             .args(["--layers", "--build-arg", &format!("PROFILE={profile}")])
             .args(&toolchain)
-            .args(["--file", file])
+            .args(["--file", "deploy/docker/Dockerfile"])
             .args(rest)
             .arg(".");
         finish(command.current_dir(root).stdout(Stdio::null()))
     };
     let to = format!("type=local,dest={}", out.display());
-    build("deploy/docker/Dockerfile", &["--tag", IMAGE])?;
+    build(&["--tag", IMAGE])?;
     run()?;
     let bytes = layers()?;
-    build(
-        "deploy/docker/Dockerfile",
-        &["--target", "archive", "--output", &to],
-    )?;
+    build(&["--target", "archive", "--output", &to])?;
     holds_what_a_machine_needs(&out)?;
     let started = starts(&out)?;
-    build("deploy/docker/function.Dockerfile", &["--output", &to])?;
+    build(&["--target", "function", "--output", &to])?;
     let zip = out.join("function.zip");
     let mut list = Command::new("python3");
     let zipped = lines(list.args(["-m", "zipfile", "--list"]).arg(&zip))?;

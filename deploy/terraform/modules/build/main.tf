@@ -1,7 +1,7 @@
 locals {
-  what = {
-    function = { file = "function.zip", dockerfile = "function.Dockerfile", target = "" }
-    archive  = { file = "orderd.tar.gz", dockerfile = "Dockerfile", target = "archive" }
+  file = {
+    function = "function.zip"
+    archive  = "orderd.tar.gz"
   }[var.what]
   platform = { arm64 = "linux/arm64", x86_64 = "linux/amd64" }[var.architecture]
   given    = var.given != null
@@ -11,7 +11,7 @@ resource "terraform_data" "build" {
   count = local.given ? 0 : 1
 
   triggers_replace = [var.sources_hash, var.architecture]
-  input            = "${var.directory}/${local.what.file}"
+  input            = "${var.directory}/${local.file}"
 
   provisioner "local-exec" {
     interpreter = ["/bin/sh", "-ec"]
@@ -20,17 +20,16 @@ resource "terraform_data" "build" {
         echo "Docker is needed to build $FILE; or build it elsewhere and name the file (see README.md)." >&2
         exit 1
       }
-      docker build --platform "$PLATFORM" --file "$ROOT/deploy/docker/$DOCKERFILE" $${TARGET:+--target "$TARGET"} \
+      docker build --platform "$PLATFORM" --file "$ROOT/deploy/docker/Dockerfile" --target "$TARGET" \
         --output "type=local,dest=$DIRECTORY" "$ROOT"
       test -s "$DIRECTORY/$FILE"
     EOT
     environment = {
-      DIRECTORY  = abspath(var.directory)
-      DOCKERFILE = local.what.dockerfile
-      FILE       = local.what.file
-      PLATFORM   = local.platform
-      ROOT       = abspath(var.root)
-      TARGET     = local.what.target
+      DIRECTORY = abspath(var.directory)
+      FILE      = local.file
+      PLATFORM  = local.platform
+      ROOT      = abspath(var.root)
+      TARGET    = var.what
     }
   }
 }
