@@ -138,7 +138,7 @@ pub struct Lease {
     pub tries: u32,
     /// How often the wake was leased: the fence.
     pub attempt: u32,
-    /// How often it was leased since whoever had it last wrote something; 0 where nobody has it.
+    /// How often it was leased since whoever had it last wrote something; 0 once it was given back.
     pub received: u32,
 }
 

@@ -4,7 +4,6 @@
 //! The signal carries nothing and may be lost. A lease that nobody keeps is due again when its time
 //! is up: so whatever dies, the work is found.
 
-use crate::hold::Hold;
 use async_trait::async_trait;
 use domain::{Change, Clock, Consumer, Lease, Letter, Timestamp, WriteSet};
 use std::sync::Arc;
@@ -18,8 +17,8 @@ use tracing::{error, warn};
 /// How long the loop waits at the most, whatever it was told.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Which part of its time a lease may take to come about.
-const SLOW: u64 = 16;
+/// Which part of its time a lease may take to come about: after that it is soon to be kept.
+const SLOW: u128 = 4;
 
 /// How often an order is received, with nothing heard of it, before it is buried: it ends its
 /// workers.
@@ -52,10 +51,31 @@ pub struct Limits {
     pub batch: usize,
     /// The most deliveries that are worked on at once; not less than a batch.
     pub concurrency: usize,
-    /// How long a lease is good for, in ms, unless it is kept.
+    /// How long a lease is good for, in ms, unless its handler keeps it.
     pub lease_ms: i64,
     /// How often a wake is received, with nothing heard of it, before it is buried.
     pub received_max: u32,
+}
+
+impl Limits {
+    /// How many to work on at once next: half as many after a lease that took long, since then the
+    /// store has enough to do; else twice as many again.
+    fn next_most(&self, most: usize, took: Duration) -> usize {
+        let slow = u128::from(self.lease_ms.unsigned_abs()) / SLOW;
+        if took.as_millis() > slow {
+            (most / 2).max(self.batch)
+        } else {
+            (2 * most).min(self.concurrency)
+        }
+    }
+
+    /// How many wakes to lease next: more and more while there are more, so that no throng waits
+    /// for one commit after the other; at most half of what is worked on at once, so that the other
+    /// half is worked on meanwhile.
+    fn next_batch(&self, batch: usize, most: usize, more: bool) -> usize {
+        let next = if more { 2 * batch } else { self.batch };
+        next.min(most / 2).max(1)
+    }
 }
 
 /// The loop for one consumer.
@@ -102,8 +122,8 @@ impl<H: Handler> Drain<H> {
             let max = most.saturating_sub(under_way.len()).min(batch);
             let leasing = self.lease(&mut under_way, max).await;
             let Leasing { mut next_due, more } = leasing;
-            most = self.next_most(most, begun.elapsed());
-            batch = self.next_batch(batch, more).min(most);
+            most = self.limits.next_most(most, begun.elapsed());
+            batch = self.limits.next_batch(batch, most, more);
             loop {
                 // A lease is a write: it waits until there is room for a whole batch.
                 let room = most.saturating_sub(under_way.len()) >= batch;
@@ -144,28 +164,6 @@ impl<H: Handler> Drain<H> {
         }
     }
 
-    /// How many wakes to lease next: more and more while there are more, so that no throng waits
-    /// for one commit after the other; at most half of what can be worked on, so that the other
-    /// half is worked on meanwhile.
-    fn next_batch(&self, batch: usize, more: bool) -> usize {
-        if more {
-            (2 * batch).min(self.limits.concurrency / 2).max(batch)
-        } else {
-            self.limits.batch
-        }
-    }
-
-    /// How many to work on at once next: half as many after a lease that took long, since then the
-    /// store has enough to do; else twice as many again.
-    fn next_most(&self, most: usize, took: Duration) -> usize {
-        let is_slow = took.as_millis() > u128::from(self.limits.lease_ms.unsigned_abs() / SLOW);
-        if is_slow {
-            (most / 2).max(self.limits.batch)
-        } else {
-            (2 * most).min(self.limits.concurrency)
-        }
-    }
-
     /// Leases what is due, `max` at the most, and begins to work on it.
     async fn lease(&self, under_way: &mut JoinSet<Option<Timestamp>>, max: usize) -> Leasing {
         let leased = match self.store.lease(self.claim(max)).await {
@@ -200,7 +198,6 @@ impl<H: Handler> Drain<H> {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             handler: Arc::clone(&self.handler),
-            lease_ms: self.limits.lease_ms,
             received_max: self.limits.received_max,
             lease,
         }
@@ -228,7 +225,6 @@ struct Delivery<H> {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     handler: Arc<H>,
-    lease_ms: i64,
     received_max: u32,
     lease: Lease,
 }
@@ -242,13 +238,7 @@ async fn deliver<H: Handler>(delivery: Delivery<H>) -> Option<Timestamp> {
             lease.received - 1
         ))
     } else {
-        let hold = Hold {
-            store: &*delivery.store,
-            clock: &*delivery.clock,
-            lease,
-            lease_ms: delivery.lease_ms,
-        };
-        hold.during(delivery.handler.handle(lease)).await
+        delivery.handler.handle(lease).await
     };
     match verdict {
         Verdict::Done => None,
@@ -297,3 +287,6 @@ fn due_again(finished: Result<Option<Timestamp>, JoinError>) -> Option<Timestamp
         None
     })
 }
+
+#[cfg(test)]
+mod tests;

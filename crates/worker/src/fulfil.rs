@@ -45,25 +45,26 @@ pub struct Fulfil {
 #[async_trait]
 impl Handler for Fulfil {
     async fn handle(&self, lease: Lease) -> Verdict {
-        match self.drive(lease).await {
+        let hold = Hold::new(&*self.store, &*self.clock, lease, self.lease_ms);
+        match hold.during(self.drive(&hold)).await {
             Ok(verdict) => verdict,
             Err(Error::Corrupt(what)) => Verdict::Dead(what),
             Err(error) => {
-                // Why it failed is known, so this time was not in vain: those are counted for orders
-                // that end their workers.
-                self.hold(lease).delay(Delayed::GivenBack(None)).await;
+                hold.forgive().await;
                 Verdict::Retry(error.to_string())
             }
         }
     }
 }
 
-/// A wake that is ours, as far as we know: whoever handed it to us keeps it for us.
-struct Held {
-    lease: Lease,
+/// The work on an order that is ours, as far as we know.
+struct Work<'h> {
+    hold: &'h Hold<'h>,
+    /// How often it was leased since something was written.
+    received: u32,
     /// How far the order had come by its last commit.
     status: Status,
-    /// The work on it, where that is recorded.
+    /// Where it is recorded.
     span: Option<Box<dyn Span>>,
 }
 
@@ -79,33 +80,25 @@ enum Written {
 }
 
 impl Fulfil {
-    /// A lease that is kept while it is worked on.
-    pub(crate) fn hold(&self, lease: Lease) -> Hold<'_> {
-        Hold {
-            store: &*self.store,
-            clock: &*self.clock,
-            lease,
-            lease_ms: self.lease_ms,
-        }
-    }
-
-    async fn drive(&self, lease: Lease) -> Result<Verdict, Error> {
+    async fn drive(&self, hold: &Hold<'_>) -> Result<Verdict, Error> {
+        let lease = hold.lease;
         let Some(mut case) = self.read(lease.subject).await? else {
             return Ok(Verdict::Dead("there is no such order".to_owned()));
         };
-        let mut held = Held {
-            lease,
+        let mut work = Work {
+            hold,
+            received: lease.received,
             status: case.order.status,
             span: self.watch.work(&case.order, lease.attempt),
         };
         loop {
             let version = case.order.version;
             let decision = match self.with_moment(|moment| next(&case, &self.rules, moment)) {
-                Next::Rest => return self.settle(lease).await,
+                Next::Rest => return self.settle(hold).await,
                 Next::Write(decision) => *decision,
-                Next::Ask(call) => self.ask(case, call, &held).await?,
+                Next::Ask(call) => self.ask(case, call, &work).await?,
             };
-            case = match self.commit(&mut held, decision).await? {
+            case = match self.commit(&mut work, decision).await? {
                 Written::GoOn(case) => *case,
                 Written::End(verdict) => return Ok(verdict),
                 Written::OutOfStock(item_id) => {
@@ -117,7 +110,7 @@ impl Fulfil {
                     let detail = format!("there is not enough of {item_id}");
                     let answer = Answer::Refused(Refused::OutOfStock, detail.into());
                     match self
-                        .commit(&mut held, self.decide(case, answer, &[]))
+                        .commit(&mut work, self.decide(case, answer, &[]))
                         .await?
                     {
                         Written::GoOn(case) => *case,
@@ -152,9 +145,9 @@ impl Fulfil {
         }))
     }
 
-    async fn ask(&self, case: Case, mut call: Call, held: &Held) -> Result<Decision, Error> {
+    async fn ask(&self, case: Case, mut call: Call, work: &Work<'_>) -> Result<Decision, Error> {
         let number = case.order.progress.tries + 1;
-        let place = held.span.as_ref().map(|span| span.place());
+        let place = work.span.as_ref().map(|span| span.place());
         let span = self.watch.call(place, &call, number);
         if let Some(span) = &span {
             call.trace = Some(span.place());
@@ -228,17 +221,20 @@ impl Fulfil {
     }
 
     /// Writes a decision, with what becomes of the lease.
-    async fn commit(&self, held: &mut Held, decision: Decision) -> Result<Written, Error> {
+    async fn commit(&self, work: &mut Work<'_>, decision: Decision) -> Result<Written, Error> {
         let Decision {
             mut changes,
             case,
             then,
         } = decision;
-        let (lease, now) = (held.lease, self.clock.now());
+        let (lease, now) = (work.hold.lease, self.clock.now());
+        if then != Then::GoOn {
+            work.hold.ends();
+        }
         let then = match then {
             // The order's version keeps others out; that it came before was not in vain.
             Then::GoOn => {
-                if lease.received > 1 {
+                if work.received > 1 {
                     changes.push(Change::Delay {
                         lease,
                         due_at: now.plus_millis(self.lease_ms),
@@ -267,23 +263,27 @@ impl Fulfil {
         });
         match self.store.commit(Arc::clone(&write_set)).await? {
             Committed::Done => {
-                self.tell(&case, held);
+                work.received = 1;
+                self.tell(&case, work);
                 Ok(then.map_or_else(|| Written::GoOn(Box::new(case)), Written::End))
             }
             Committed::Refused(change) => Ok(match write_set.changes.get(change) {
                 Some(Change::Stock(movement)) if movement.reserved > 0 => {
                     Written::OutOfStock(movement.item_id.clone())
                 }
-                _ => Written::End(Verdict::Done),
+                _ => {
+                    work.hold.let_go().await;
+                    Written::End(Verdict::Done)
+                }
             }),
             Committed::Seen(_) => Ok(Written::End(Verdict::Done)),
         }
     }
 
     /// Says of an order that it came to its end, or needs a person.
-    fn tell(&self, case: &Case, held: &mut Held) {
+    fn tell(&self, case: &Case, work: &mut Work<'_>) {
         let order = &case.order;
-        let has_moved = std::mem::replace(&mut held.status, order.status) != order.status;
+        let has_moved = std::mem::replace(&mut work.status, order.status) != order.status;
         let ended = order.progress.step.is_none() && order.status != Status::Created;
         if !ended && order.status != Status::NeedsReview {
             return;
@@ -295,13 +295,16 @@ impl Fulfil {
         }
     }
 
-    async fn settle(&self, lease: Lease) -> Result<Verdict, Error> {
+    async fn settle(&self, hold: &Hold<'_>) -> Result<Verdict, Error> {
+        hold.ends();
         let write_set = WriteSet {
             claim: None,
-            changes: vec![Change::Settle(lease)],
+            changes: vec![Change::Settle(hold.lease)],
         };
-        // Refused: there is more to do, or somebody else has it.
-        self.store.commit(Arc::new(write_set)).await?;
+        if self.store.commit(Arc::new(write_set)).await? != Committed::Done {
+            // There is more to do, or somebody else has it.
+            hold.let_go().await;
+        }
         Ok(Verdict::Done)
     }
 }

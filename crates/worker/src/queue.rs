@@ -116,7 +116,7 @@ async fn work_on_order(fulfil: &Fulfil, order_id: OrderId) -> Result<Verdict, Er
             None => Verdict::Dead("there is no such order".to_owned()),
         });
     };
-    let verdict = fulfil.hold(lease).during(fulfil.handle(lease)).await;
+    let verdict = fulfil.handle(lease).await;
     if let Verdict::Dead(why) = &verdict {
         error!(%order_id, "Buried order {order_id}: {why}");
         bury(&*fulfil.store, &*fulfil.clock, lease, why).await?;

@@ -95,8 +95,8 @@ pub(crate) fn principal(name: &str) -> Option<Principal> {
     if name == ANONYMOUS {
         return Some(Principal::anonymous());
     }
-    let token_id = Uuid::parse_str(name).ok()?;
-    Some(Principal::new(&token_id.to_string()))
+    let token_id = Uuid::parse_str(name).ok()?.to_string();
+    (token_id == name).then(|| Principal::new(name))
 }
 
 /// What a key stands for, at least one thing: of the caller, or of another where the caller may

@@ -433,6 +433,42 @@ async fn whoever_is_slow_has_the_order_as_long_as_it_works_on_it() {
     assert_eq!(service.findings().await, []);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_that_die_after_they_wrote_something_died_for_no_fault_of_the_order() {
+    let service = Service::new().await;
+    let id = place(&service, "k", ORDER).await;
+    let store = Arc::clone(&service.app.store);
+    let lease = async || {
+        let now = service.clock.now();
+        let claim = LeaseClaim {
+            consumer: Consumer::Fulfil,
+            which: Which::Due(1),
+            now,
+            until: now.plus_millis(LEASE_MS),
+        };
+        let leased = store.lease(claim).await.unwrap().entries;
+        service.clock.move_by(LEASE_MS);
+        leased[0]
+    };
+    for _ in 1..RECEIVED_MAX {
+        lease().await; // and nothing more is heard of whoever has it
+    }
+    let provider = Scripted::willing();
+    // It leases, reads the order and its stock, and writes a step; it stands still before the next.
+    let dying = Arc::new(Faulty::new(Arc::clone(&store), Fault::Paused, 4));
+    let worker = drain_over(&service, Arc::clone(&dying) as _, Arc::clone(&provider));
+    tokio::select! {
+        _ = worker.pass() => panic!("it makes that many calls"),
+        () = dying.paused() => {} // and is dropped
+    }
+    assert_eq!(order(&service, &id).await["status"], "processing");
+    service.clock.move_by(LEASE_MS);
+    assert_eq!(lease().await.received, 2, "it came once, and now");
+    settle(&service, &drain(&service, provider)).await;
+    assert_eq!(order(&service, &id).await["status"], "completed");
+    assert_eq!(service.findings().await, []);
+}
+
 #[tokio::test]
 async fn a_store_that_fails_buries_no_order() {
     let service = Service::new().await;

@@ -138,7 +138,7 @@ impl Db {
         values.extend(how.received().map(|times| (":received", number(times))));
         values.extend(how.error().map(|error| (":error", text(error))));
         let delay = match how {
-            Delayed::Kept => "set #due_at = :due_at remove #last_error",
+            Delayed::Kept => "set #due_at = :due_at",
             Delayed::GoneOn | Delayed::GivenBack(None) => {
                 "set #due_at = :due_at, #received = :received, #since = :since, #tries = :tries \
                  remove #last_error"

@@ -438,7 +438,7 @@ async fn delay(to: &mut MySqlConnection, rows: &Rows<'_>) -> Result<Vec<At>, Fai
            straight_join wake_rows as w force index (primary)
              on w.consumer = unhex(new.consumer) and w.order_id = unhex(new.order_id)
          set w.due_at = new.due_at, w.received = coalesce(new.received, w.received),
-           w.last_error = new.error, w.since = coalesce(new.since, w.since),
+           w.last_error = if(new.received is null, w.last_error, new.error), w.since = coalesce(new.since, w.since),
            w.tries = coalesce(new.tries, w.tries)",
     )
     .bind(json(delayed, |(_, lease, due_at, how)| {

@@ -329,7 +329,8 @@ async fn delay(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, Failur
     }
     let written = sqlx::query(
         "update wake_rows as w set due_at = new.due_at,
-           received = coalesce(new.received, w.received), last_error = new.error,
+           received = coalesce(new.received, w.received),
+           last_error = case when new.received is null then w.last_error else new.error end,
            since = coalesce(new.since, w.since), tries = coalesce(new.tries, w.tries)
          from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[],
            $6::text[], $7::bigint[], $8::bigint[]) with ordinality

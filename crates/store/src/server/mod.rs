@@ -181,6 +181,9 @@ impl<E: Engine> Store for Server<E> {
     }
 
     async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error> {
+        if !self.writer.has_room() {
+            return Err(writer::no_room());
+        }
         E::lease(&self.inner.pool, &claim).await
     }
 

@@ -58,16 +58,23 @@ impl Writer {
         Self(sender)
     }
 
+    /// Whether a commit is taken: what is leased while none is cannot be given back either.
+    pub(crate) fn has_room(&self) -> bool {
+        self.0.capacity() > 0
+    }
+
     pub(crate) async fn commit(&self, write_set: Arc<WriteSet>) -> Result<Committed, Error> {
         let (answer, answered) = oneshot::channel();
         let job = Job { write_set, answer };
-        self.0.try_send(job).map_err(|_| {
-            Error::Unavailable("too many writes are waiting, or the store is closed".into())
-        })?;
+        self.0.try_send(job).map_err(|_| no_room())?;
         answered
             .await
             .unwrap_or_else(|_| Err(Error::Unknown("the writer is gone".into())))
     }
+}
+
+pub(crate) fn no_room() -> Error {
+    Error::Unavailable("too many writes are waiting, or the store is closed".into())
 }
 
 async fn run<E: Engine>(

@@ -50,7 +50,8 @@ pub(super) fn delay(
     let (since, tries) = how.since_and_tries(lease);
     connection
         .prepare_cached(
-            "update wake_rows set due_at = ?4, received = coalesce(?5, received), last_error = ?6,
+            "update wake_rows set due_at = ?4, received = coalesce(?5, received),
+               last_error = iif(?5 is null, last_error, ?6),
                since = coalesce(?7, since), tries = coalesce(?8, tries)
              where consumer = ?1 and order_id = ?2 and attempt = ?3 and received > 0",
         )
