@@ -133,7 +133,7 @@ fn price() -> Value {
         "type": "number",
         "description": "The price of one, more than 0, with no more decimals than the currency has.",
         "exclusiveMinimum": 0,
-        "maximum": 1_000_000_000_000_i64,
+        "maximum": i64::MAX / 100,
         "multipleOf": json!(0.01),
         "example": 1999,
     })
