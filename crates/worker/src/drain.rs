@@ -119,8 +119,7 @@ impl<H: Handler> Drain<H> {
         while !stop.is_cancelled() {
             signal.mark_unchanged();
             let begun = Instant::now();
-            let max = most.saturating_sub(under_way.len()).min(batch);
-            let leasing = self.lease(&mut under_way, max).await;
+            let leasing = self.lease(&mut under_way, batch).await;
             let Leasing { mut next_due, more } = leasing;
             most = self.limits.next_most(most, begun.elapsed());
             batch = self.limits.next_batch(batch, most, more);

@@ -7,7 +7,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::{Committed, Error, Store};
+use store::{Committed, Store};
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
@@ -98,8 +98,7 @@ impl<'h> Hold<'h> {
             claim: None,
             changes: vec![Change::Delay { lease, due_at, how }],
         };
-        let committed: Result<Committed, Error> = self.store.commit(Arc::new(write_set)).await;
-        match committed {
+        match self.store.commit(Arc::new(write_set)).await {
             Ok(committed) => committed == Committed::Done,
             Err(error) => {
                 warn!(source = ?error, "Could not keep the wake of order {}: {error}", lease.subject);

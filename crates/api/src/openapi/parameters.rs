@@ -53,6 +53,7 @@ fn described(name: &str, is_in_query: bool) -> Option<(Value, Value)> {
         "letter_id" => (text(64, TEXT), json!(format!("{}:3", an_id.as_str()?))),
         "product_id" | "item_id" => (text(ItemId::MAX, TEXT), json!("pen")),
         "customer_id" => (text(128, TEXT), json!("cust1")),
+        "principal" => (text(36, &format!("{UUID}|^anonymous$")), json!("anonymous")),
         "key" | "Idempotency-Key" => (text(KEY_MAX, KEY), json!("order-4711")),
         "code" => (words(Code::ALL.map(Code::path).into()), json!("not-found")),
         "limit" => {

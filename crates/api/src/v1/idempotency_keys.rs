@@ -64,7 +64,7 @@ pub(crate) struct RecordBody {
     tag = "orders",
     params(
         ("key" = String, Path, description = "The key"),
-        ("principal" = Option<String>, Query, pattern = "^(anonymous|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$", description = "Whose key it is, the caller's if absent: the id of a token, or `anonymous` for all that come without one. For a token of scope admin"),
+        ("principal" = Option<String>, Query, description = "Whose key it is, the caller's if absent: the id of a token, or `anonymous` for all that come without one. For a token of scope admin"),
     ),
     responses(
         (status = 200, description = "What the key stands for", body = RecordsBody),

@@ -181,9 +181,7 @@ impl<E: Engine> Store for Server<E> {
     }
 
     async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error> {
-        if !self.writer.has_room() {
-            return Err(writer::no_room());
-        }
+        self.writer.check_room()?;
         E::lease(&self.inner.pool, &claim).await
     }
 

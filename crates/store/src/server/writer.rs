@@ -58,9 +58,9 @@ impl Writer {
         Self(sender)
     }
 
-    /// Whether a commit is taken: what is leased while none is cannot be given back either.
-    pub(crate) fn has_room(&self) -> bool {
-        self.0.capacity() > 0
+    /// Refuses what no commit could follow: what is leased while none is taken cannot be given back.
+    pub(crate) fn check_room(&self) -> Result<(), Error> {
+        (self.0.capacity() > 0).then_some(()).ok_or_else(no_room)
     }
 
     pub(crate) async fn commit(&self, write_set: Arc<WriteSet>) -> Result<Committed, Error> {
@@ -73,7 +73,7 @@ impl Writer {
     }
 }
 
-pub(crate) fn no_room() -> Error {
+fn no_room() -> Error {
     Error::Unavailable("too many writes are waiting, or the store is closed".into())
 }
 
