@@ -185,16 +185,16 @@ pub(crate) fn test(root: &Path, more: &[String]) -> Result<()> {
     }
     if !servers.second_opinion.is_empty() {
         println!("\n=== a second opinion on AWS, from moto");
-        results.push(second_opinion(&programs, &servers));
+        results.push(second_opinion(&programs, &servers, &mut promises));
     }
     println!("\n{}", promises.table(&backends));
     results.into_iter().collect()
 }
 
 /// The contract of a store, and topics and queues, on an emulator that others wrote.
-fn second_opinion(programs: &[Program], servers: &Servers) -> Result<()> {
+fn second_opinion(programs: &[Program], servers: &Servers, promises: &mut Promises) -> Result<()> {
     println!("NOT RUN on moto: {}", SIDE_BY_SIDE.join(", "));
-    let tests = |package: &str, which: &str| {
+    let mut tests = |package: &str, which: &str| {
         let mut command = compiled::one(programs, package, "it")?.command();
         command
             .arg(which)
@@ -204,7 +204,7 @@ fn second_opinion(programs: &[Program], servers: &Servers) -> Result<()> {
             .env("ORDERD_TEST_DATABASE_URL", "dynamodb://test")
             // What another test has it do at the same moment ends its threads, too.
             .env("RUST_TEST_THREADS", "1");
-        finish(&mut command)
+        promises.run("dynamodb", &mut command)
     };
     tests("store", "dynamodb::")?;
     tests("orderd", "on_queues::")

@@ -35,6 +35,14 @@ pub(crate) struct Afterwards {
     pub(crate) looks: Mutex<bool>,
 }
 
+/// What is about to be committed.
+pub(crate) struct Expected {
+    /// Those of its events that nobody has heard of.
+    events: Vec<EventId>,
+    /// Whether somebody listens now. Who listens only afterwards asks for what comes after it.
+    pub(crate) listened: bool,
+}
+
 impl Afterwards {
     pub(crate) fn new(cache: Arc<Cache>) -> Arc<Self> {
         Arc::new(Self {
@@ -47,11 +55,18 @@ impl Afterwards {
         })
     }
 
-    /// Before these are committed: whether somebody listens now. Who listens only afterwards asks for
-    /// what comes after them.
-    pub(crate) fn expect<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) -> bool {
-        self.known.add(write_sets);
-        self.live.receiver_count() > 0
+    /// Before these are committed.
+    pub(crate) fn expect<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) -> Expected {
+        Expected {
+            events: self.known.add(write_sets),
+            listened: self.live.receiver_count() > 0,
+        }
+    }
+
+    /// They were not committed, or nobody knows. What was told before stays told: write sets may be
+    /// committed a second time, in vain.
+    pub(crate) fn give_up(&self, expected: &Expected) {
+        self.known.remove(&expected.events);
     }
 
     /// Outdates what these changed, before they are answered; whether a consumer may have something

@@ -30,18 +30,19 @@ const PAGE: usize = 1_000;
 pub(crate) struct Known(Mutex<Option<BTreeSet<EventId>>>);
 
 impl Known {
-    /// These are ours, or will be: whoever commits them tells them.
-    pub(crate) fn add<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) {
-        if let Some(known) = &mut *self.known() {
-            known.extend(events(write_sets));
+    /// These are ours, or will be: whoever commits them tells them. Those of them that were not known.
+    pub(crate) fn add<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) -> Vec<EventId> {
+        match &mut *self.known() {
+            Some(known) => events(write_sets).filter(|id| known.insert(*id)).collect(),
+            None => Vec::new(),
         }
     }
 
-    /// These will not: nobody knows whether they were committed.
-    pub(crate) fn remove<'w>(&self, write_sets: impl Iterator<Item = &'w WriteSet>) {
+    /// These are not: nobody knows whether they were committed.
+    pub(crate) fn remove(&self, ids: &[EventId]) {
         if let Some(known) = &mut *self.known() {
-            for id in events(write_sets) {
-                known.remove(&id);
+            for id in ids {
+                known.remove(id);
             }
         }
     }

@@ -60,15 +60,15 @@ fn queue(consumer: Consumer, shard: u8) -> AttributeValue {
 impl Store for Dynamo {
     async fn commit(&self, write_set: Arc<WriteSet>) -> Result<Committed, Error> {
         let subscribers = self.db.subscribers(&write_set).await?;
-        let listened = self.after.expect(std::iter::once(&*write_set));
+        let expected = self.after.expect(std::iter::once(&*write_set));
         let committed = self.db.commit(&write_set, &subscribers).await;
         if !matches!(committed, Ok(Committed::Done)) {
-            self.after.known.remove(std::iter::once(&*write_set));
+            self.after.give_up(&expected);
             return committed;
         }
         let done = vec![write_set];
         let wakes = self.after.outdate(&done, !subscribers.is_empty()).await;
-        self.after.tell(done, wakes, listened);
+        self.after.tell(done, wakes, expected.listened);
         committed
     }
 

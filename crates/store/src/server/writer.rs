@@ -217,10 +217,11 @@ impl<E: Engine> Inner<E> {
         outcomes: Vec<Committed>,
         announced: bool,
     ) {
-        let listened = self.after.expect(write_sets(&group));
+        let expected = self.after.expect(write_sets(&group));
         if planted(Mutant::AnswerBeforeCommit) {
             let answers = group.into_iter().zip(outcomes.into_iter().map(Ok));
-            self.answer(answers.collect(), announced, listened).await;
+            self.answer(answers.collect(), announced, expected.listened)
+                .await;
             // Nobody waits for it, so it may take its time.
             tokio::time::sleep(Duration::from_millis(20)).await;
             drop(transaction.commit().await);
@@ -230,14 +231,14 @@ impl<E: Engine> Inner<E> {
         match transaction.commit().await {
             Ok(()) => answers.extend(group.into_iter().zip(outcomes.into_iter().map(Ok))),
             Err(error) => {
-                self.after.known.remove(write_sets(&group));
+                self.after.give_up(&expected);
                 for job in group {
                     let fate = self.fate(&job.write_set, &error).await;
                     answers.push((job, fate));
                 }
             }
         }
-        self.answer(answers, announced, listened).await;
+        self.answer(answers, announced, expected.listened).await;
     }
 
     async fn fate(&self, write_set: &WriteSet, error: &sqlx::Error) -> Result<Committed, Error> {

@@ -121,6 +121,8 @@ pub(crate) async fn what_another_process_commits_is_told((one, other): &Two) {
     let own = placing(&ids, "own");
     let theirs = placing(&ids, "theirs");
     other.commit(Arc::new(own.clone())).await.unwrap();
+    // Its key is taken, by itself: it was told, and is not told again.
+    other.commit(Arc::new(own.clone())).await.unwrap();
     one.commit(Arc::new(theirs.clone())).await.unwrap();
     let mut told = told(&mut live, 2).await;
     one.commit(Arc::new(late.clone())).await.unwrap();
