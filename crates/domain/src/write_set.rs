@@ -147,10 +147,10 @@ pub struct Lease {
 pub enum Delayed {
     /// Still ours; all else stays as it is kept.
     Kept,
-    /// Still ours, and something was written: it came once. `since` and `tries` stay with it.
+    /// Still ours, and something was written: it came once. `since` and `tries` become the lease's.
     GoneOn,
-    /// Nobody's: it comes for the first time then. `since` and `tries` stay with it. Why not now;
-    /// `None` where whoever asks for it by name may have it sooner.
+    /// Nobody's: it comes for the first time then. `since` and `tries` become the lease's. Why not
+    /// now; `None` where whoever asks for it by name may have it sooner.
     GivenBack(Option<Box<str>>),
 }
 

@@ -179,6 +179,9 @@ pub struct LeaseClaim {
 pub enum Which {
     /// At most so many of those that are due, at least 1.
     Due(usize),
+    /// As many of them, by who only passes them on and does not know what becomes of them: that they
+    /// were received in vain is for whoever works on them to count.
+    DueToPassOn(usize),
     /// That of this order, whoever has it and whenever it is due, unless it was given back and waits
     /// for its next try.
     Of(OrderId),

@@ -27,6 +27,11 @@ pub const RECEIVED_MAX: u32 = 5;
 /// Does what there is to do on one subject. Doing it twice equals doing it once.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
+    /// Which wakes it takes, at most `max` of them.
+    fn which(max: usize) -> Which {
+        Which::Due(max)
+    }
+
     /// Does it, and settles or delays the lease in the same commit as what it writes.
     async fn handle(&self, lease: Lease) -> Verdict;
 }
@@ -186,7 +191,7 @@ impl<H: Handler> Drain<H> {
         let now = self.clock.now();
         LeaseClaim {
             consumer: self.consumer,
-            which: Which::Due(max),
+            which: H::which(max),
             now,
             until: now.plus_millis(self.limits.lease_ms),
         }

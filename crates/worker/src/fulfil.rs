@@ -105,6 +105,7 @@ impl Fulfil {
                     let read = self.read(lease.subject).await?;
                     // Nothing of ours was written: it is as it was, or somebody else's.
                     let Some(case) = read.filter(|it| it.order.version == version) else {
+                        hold.let_go().await;
                         return Ok(Verdict::Done);
                     };
                     let detail = format!("there is not enough of {item_id}");

@@ -14,7 +14,7 @@ use domain::{
 };
 use serde_json::json;
 use std::sync::Arc;
-use store::{Committed, Error, Store};
+use store::{Committed, Error, Store, Which};
 use tracing::warn;
 
 /// How long to wait after a topic took nothing.
@@ -118,6 +118,11 @@ pub struct HandOver {
 
 #[async_trait]
 impl Handler for HandOver {
+    /// That nothing is heard of an order may be for want of workers: that is not in vain.
+    fn which(max: usize) -> Which {
+        Which::DueToPassOn(max)
+    }
+
     async fn handle(&self, lease: Lease) -> Verdict {
         let handed = match self.hand_over(lease).await {
             Err(error) => self.put_off(lease, error.to_string()).await,
@@ -185,8 +190,7 @@ impl Announcer {
         let limits = Limits {
             // After a message the order is left alone for as long: it may have been lost.
             lease_ms: again_ms,
-            // A worker takes what is handed over, so each time in vain counts twice.
-            received_max: 2 * RECEIVED_MAX - 1,
+            received_max: RECEIVED_MAX,
             ..TOPIC_LIMITS
         };
         self.looping(Consumer::Fulfil, limits, hand_over)

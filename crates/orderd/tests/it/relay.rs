@@ -158,6 +158,21 @@ async fn an_order_that_is_due_is_handed_over_and_again_only_if_nothing_is_heard_
 }
 
 #[tokio::test]
+async fn an_order_waits_for_workers_as_long_as_there_are_none() {
+    let (service, topic, announcer) = begin(Format::CloudEvents).await;
+    let id = place(&service, "k", ORDER).await;
+    let hand_over = announcer.hand_over(AGAIN_MS);
+    for _ in 0..20 {
+        hand_over.pass().await.unwrap();
+        assert_eq!(topic.kinds(), ["order.due.v1"]);
+        service.clock.move_by(AGAIN_MS);
+    }
+    let letters = service.get("/v1/dead-letters").await.json();
+    assert_eq!(letters["items"].as_array().unwrap().len(), 0);
+    assert!(taken(&service, &id).await);
+}
+
+#[tokio::test]
 async fn an_order_that_ends_its_workers_is_buried_after_five_of_them() {
     let (service, topic, announcer) = begin(Format::CloudEvents).await;
     let id = place(&service, "k", ORDER).await;

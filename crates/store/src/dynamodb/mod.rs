@@ -56,20 +56,32 @@ fn queue(consumer: Consumer, shard: u8) -> AttributeValue {
     items::text(format!("{}#{shard}", items::consumer(consumer)))
 }
 
+/// Commits, and has all that follows it done.
+async fn commit(
+    db: Db,
+    after: Arc<Afterwards>,
+    write_set: Arc<WriteSet>,
+) -> Result<Committed, Error> {
+    let subscribers = db.subscribers(&write_set).await?;
+    let expected = after.expect(std::iter::once(&*write_set));
+    let committed = db.commit(&write_set, &subscribers).await;
+    if !matches!(committed, Ok(Committed::Done)) {
+        after.give_up(&expected);
+        return committed;
+    }
+    let done = vec![write_set];
+    let wakes = after.outdate(&done, !subscribers.is_empty()).await;
+    after.tell(done, wakes, expected.listened);
+    committed
+}
+
 #[async_trait]
 impl Store for Dynamo {
     async fn commit(&self, write_set: Arc<WriteSet>) -> Result<Committed, Error> {
-        let subscribers = self.db.subscribers(&write_set).await?;
-        let expected = self.after.expect(std::iter::once(&*write_set));
-        let committed = self.db.commit(&write_set, &subscribers).await;
-        if !matches!(committed, Ok(Committed::Done)) {
-            self.after.give_up(&expected);
-            return committed;
-        }
-        let done = vec![write_set];
-        let wakes = self.after.outdate(&done, !subscribers.is_empty()).await;
-        self.after.tell(done, wakes, expected.listened);
-        committed
+        let committing = commit(self.db.clone(), Arc::clone(&self.after), write_set);
+        // Whoever asked may be gone before the answer is there, and others are to be told all the same.
+        let committed = self.after.tasks.spawn(committing).await;
+        committed.unwrap_or_else(|error| Err(Error::Unknown(error.to_string().into())))
     }
 
     async fn seen(&self, scope: &Scope) -> Result<Option<Seen>, Error> {

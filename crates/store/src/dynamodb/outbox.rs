@@ -33,6 +33,10 @@ pub(super) fn told(write_set: &WriteSet, subscribers: &[Subscriber]) -> Vec<(Who
     told.into_iter().collect()
 }
 
+/// A lease that counts as received, and one that does not.
+const COUNTED: &str = "set #due_at = :until add #attempt :one, #received :one";
+const PASSED_ON: &str = "set #due_at = :until add #attempt :one";
+
 impl Db {
     /// What is to be told already, or waits for its next try, goes on as it would. Events of an order
     /// come in their sequence, so the head only grows.
@@ -159,7 +163,7 @@ impl Db {
     /// Leases what is claimed.
     pub(super) async fn lease(&self, claim: &LeaseClaim) -> Result<Leased, Error> {
         match claim.which {
-            Which::Due(max) => self.lease_due(claim, max).await,
+            Which::Due(max) | Which::DueToPassOn(max) => self.lease_due(claim, max).await,
             Which::Of(subject) => self.lease_of(claim, subject).await,
         }
     }
@@ -228,8 +232,22 @@ impl Db {
         };
         let subject = OrderId::new(row.id(0)?);
         // An index follows a moment later; what it says is due may be another's by now.
-        let values = vec![(":due_at", number(due_at))];
-        self.lease_if(claim, subject, "#due_at = :due_at", values)
+        let mut values = vec![(":due_at", number(due_at))];
+        if let Which::Due(_) = claim.which {
+            let condition = "#due_at = :due_at";
+            return self
+                .lease_if(claim, subject, condition, COUNTED, values)
+                .await;
+        }
+        // It was received once at the least.
+        values.push((":zero", number(0)));
+        let first = "#due_at = :due_at and #received = :zero";
+        let leased = self.lease_if(claim, subject, first, COUNTED, values.clone());
+        if let Some(lease) = leased.await? {
+            return Ok(Some(lease));
+        }
+        let again = "#due_at = :due_at and #received > :zero";
+        self.lease_if(claim, subject, again, PASSED_ON, values)
             .await
     }
 
@@ -237,7 +255,9 @@ impl Db {
         let condition = "#due_at <= :now or #received > :zero \
                          or (attribute_exists(#due_at) and attribute_not_exists(#last_error))";
         let values = vec![(":now", time(claim.now)), (":zero", number(0))];
-        let lease = self.lease_if(claim, subject, condition, values).await?;
+        let lease = self
+            .lease_if(claim, subject, condition, COUNTED, values)
+            .await?;
         Ok(Leased {
             entries: lease.into_iter().collect(),
             next_due: None,
@@ -249,10 +269,10 @@ impl Db {
         claim: &LeaseClaim,
         subject: OrderId,
         condition: &'static str,
+        lease: &'static str,
         mut values: Vec<(&'static str, AttributeValue)>,
     ) -> Result<Option<Lease>, Error> {
         values.extend([(":until", time(claim.until)), (":one", number(1))]);
-        let lease = "set #due_at = :until add #attempt :one, #received :one";
         let action = Action {
             table: self.tables.outbox.clone(),
             write: Write::Update(wake_key(claim.consumer, subject), lease),

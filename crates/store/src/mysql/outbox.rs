@@ -10,13 +10,20 @@ use sqlx::mysql::MySqlRow;
 /// Leases what is due and nobody else is leasing at this moment.
 pub(super) async fn lease(pool: &MySqlPool, claim: &LeaseClaim) -> Result<Leased, Error> {
     match claim.which {
-        Which::Due(max) => due(pool, claim, max).await,
+        Which::Due(max) => due(pool, claim, max, 1).await,
+        Which::DueToPassOn(max) => due(pool, claim, max, 0).await,
         Which::Of(subject) => of(pool, claim, subject).await,
     }
 }
 
-/// Leases what is due and nobody else is leasing at this moment.
-async fn due(pool: &MySqlPool, claim: &LeaseClaim, max: usize) -> Result<Leased, Error> {
+/// Leases what is due and nobody else is leasing at this moment. `times`: how often more each counts
+/// as received; it was once at the least.
+async fn due(
+    pool: &MySqlPool,
+    claim: &LeaseClaim,
+    max: usize,
+    times: i32,
+) -> Result<Leased, Error> {
     let due = next_due(pool, claim.consumer).await?;
     // A look first: with nothing due, there is nothing to write.
     if due.is_none_or(|due| due > claim.now) {
@@ -29,10 +36,11 @@ async fn due(pool: &MySqlPool, claim: &LeaseClaim, max: usize) -> Result<Leased,
     let whom = consumer(claim.consumer);
     let mut transaction = pool.begin().await.map_err(failed)?;
     let rows = sqlx::query(
-        "select order_id, head, attempt + 1, received + 1, since, tries from wake_rows
+        "select order_id, head, attempt + 1, greatest(received + ?, 1), since, tries from wake_rows
          where consumer = ? and due_at <= ? order by due_at, order_id limit ?
          for update skip locked",
     )
+    .bind(times)
     .bind(&whom.as_bytes()[..])
     .bind(claim.now.as_millis())
     .bind(i64::try_from(max).unwrap_or(i64::MAX))
@@ -45,10 +53,11 @@ async fn due(pool: &MySqlPool, claim: &LeaseClaim, max: usize) -> Result<Leased,
         "update json_table(?, '$[*]' columns (order_id char(32) path '$[0]')) as leased
            straight_join wake_rows as w force index (primary)
              on w.consumer = ? and w.order_id = unhex(leased.order_id)
-         set w.attempt = w.attempt + 1, w.received = w.received + 1, w.due_at = ?",
+         set w.attempt = w.attempt + 1, w.received = greatest(w.received + ?, 1), w.due_at = ?",
     )
     .bind(json(&entries, |it| (id(it.subject.as_uuid()),)))
     .bind(&whom.as_bytes()[..])
+    .bind(times)
     .bind(claim.until.as_millis())
     .execute(&mut *transaction)
     .await

@@ -18,13 +18,15 @@ pub(super) fn consumer(consumer: Consumer) -> Id {
 /// Leases what is claimed.
 pub(super) async fn lease(pool: &PgPool, claim: &LeaseClaim) -> Result<Leased, Error> {
     match claim.which {
-        Which::Due(max) => due(pool, claim, max).await,
+        Which::Due(max) => due(pool, claim, max, 1).await,
+        Which::DueToPassOn(max) => due(pool, claim, max, 0).await,
         Which::Of(subject) => of(pool, claim, subject).await,
     }
 }
 
-/// Leases what is due and nobody else is leasing at this moment.
-async fn due(pool: &PgPool, claim: &LeaseClaim, max: usize) -> Result<Leased, Error> {
+/// Leases what is due and nobody else is leasing at this moment. `times`: how often more each counts
+/// as received; it was once at the least.
+async fn due(pool: &PgPool, claim: &LeaseClaim, max: usize, times: i32) -> Result<Leased, Error> {
     let whom = consumer(claim.consumer);
     let next_due = async || -> Result<Option<Timestamp>, Error> {
         let row = sqlx::query("select min(due_at) from wake_rows where consumer = $1")
@@ -50,7 +52,7 @@ async fn due(pool: &PgPool, claim: &LeaseClaim, max: usize) -> Result<Leased, Er
            for update skip locked
          )
          update wake_rows as w
-         set attempt = attempt + 1, received = received + 1, due_at = $4
+         set attempt = attempt + 1, received = greatest(received + $5, 1), due_at = $4
          from due where w.consumer = $1 and w.order_id = due.order_id
          returning w.order_id, due.due_at, head, attempt, received, since, tries",
     )
@@ -58,6 +60,7 @@ async fn due(pool: &PgPool, claim: &LeaseClaim, max: usize) -> Result<Leased, Er
     .bind(claim.now.as_millis())
     .bind(i64::try_from(max).unwrap_or(i64::MAX))
     .bind(claim.until.as_millis())
+    .bind(times)
     .fetch_all(pool)
     .await
     .map_err(failed)?;

@@ -231,6 +231,7 @@ impl<E: Engine> Inner<E> {
         match transaction.commit().await {
             Ok(()) => answers.extend(group.into_iter().zip(outcomes.into_iter().map(Ok))),
             Err(error) => {
+                // At once: to be told twice is better than to be missed by a look meanwhile.
                 self.after.give_up(&expected);
                 for job in group {
                     let fate = self.fate(&job.write_set, &error).await;

@@ -205,7 +205,7 @@ impl Store for Sqlite {
     }
 
     async fn lease(&self, claim: LeaseClaim) -> Result<Leased, Error> {
-        if let Which::Due(_) = claim.which {
+        if let Which::Due(_) | Which::DueToPassOn(_) = claim.which {
             // A look first: with nothing due, there is nothing to write.
             let next_due = self
                 .memory

@@ -122,7 +122,8 @@ fn count(connection: &Connection, (least, most): (i64, i64)) -> Result<u64, Erro
 /// Leases what is claimed.
 pub(super) fn lease(connection: &Connection, claim: &LeaseClaim) -> Result<Leased, Error> {
     let entries = match claim.which {
-        Which::Due(max) => due(connection, claim, max)?,
+        Which::Due(max) => due(connection, claim, max, 1)?,
+        Which::DueToPassOn(max) => due(connection, claim, max, 0)?,
         Which::Of(subject) => of(connection, claim, subject)?,
     };
     let mut take = connection
@@ -147,11 +148,17 @@ pub(super) fn lease(connection: &Connection, claim: &LeaseClaim) -> Result<Lease
     })
 }
 
-fn due(connection: &Connection, claim: &LeaseClaim, max: usize) -> Result<Vec<Lease>, Error> {
+/// `times`: how often more each counts as received; it was once at the least.
+fn due(
+    connection: &Connection,
+    claim: &LeaseClaim,
+    max: usize,
+    times: u32,
+) -> Result<Vec<Lease>, Error> {
     let mut select = connection
         .prepare_cached(
-            "select order_id, coalesce(random, 0), head, w.attempt + 1, w.received + 1, since,
-               w.tries
+            "select order_id, coalesce(random, 0), head, w.attempt + 1,
+               max(w.received + ?4, 1), since, w.tries
              from wake_rows as w left join order_rows using (order_id)
              where consumer = ?1 and due_at <= ?2 order by due_at limit ?3",
         )
@@ -160,7 +167,8 @@ fn due(connection: &Connection, claim: &LeaseClaim, max: usize) -> Result<Vec<Le
         .query(params![
             consumer_code(claim.consumer),
             claim.now.as_millis(),
-            max
+            max,
+            times,
         ])
         .map_err(failed)?;
     let mut entries = Vec::new();

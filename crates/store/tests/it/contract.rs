@@ -56,6 +56,7 @@ macro_rules! contract {
                 a_lease_is_settled_or_delayed_only_by_whoever_has_it,
                 whoever_keeps_a_lease_has_it_and_changes_nothing_else,
                 one_order_is_leased_unless_it_waits_for_its_next_try,
+                what_is_only_passed_on_counts_as_received_once,
                 a_wake_moves_the_signal,
                 figures_say_how_much_waits_and_since_when,
                 figures_count_the_dead_letters_that_wait,

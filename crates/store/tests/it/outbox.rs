@@ -35,9 +35,13 @@ pub(crate) async fn commit(store: &dyn Store, changes: Vec<Change>) -> Committed
 }
 
 pub(crate) async fn lease(store: &dyn Store, now: Timestamp, max: usize) -> Leased {
+    lease_which(store, now, Which::Due(max)).await
+}
+
+async fn lease_which(store: &dyn Store, now: Timestamp, which: Which) -> Leased {
     let claim = LeaseClaim {
         consumer: Consumer::Fulfil,
-        which: Which::Due(max),
+        which,
         now,
         until: now.plus_millis(LEASE_MS),
     };
@@ -247,19 +251,31 @@ pub(crate) async fn whoever_keeps_a_lease_has_it_and_changes_nothing_else(store:
     assert_eq!(settled, Committed::Done);
 }
 
+pub(crate) async fn what_is_only_passed_on_counts_as_received_once(store: &dyn Store) {
+    let order = place_at(store, &ids(), NOW).await;
+    let received = async |which, after: i64| {
+        let leased = lease_which(store, NOW.plus_millis(after * LEASE_MS), which).await;
+        leased.entries.first().unwrap().received
+    };
+    // Handed over and again, by who does not know what becomes of it.
+    assert_eq!(received(Which::DueToPassOn(1), 0).await, 1);
+    assert_eq!(received(Which::DueToPassOn(1), 1).await, 1);
+    // Worked on, in vain.
+    assert_eq!(received(Which::Of(order.id), 1).await, 2);
+    assert_eq!(received(Which::Due(1), 2).await, 3);
+    assert_eq!(received(Which::DueToPassOn(1), 3).await, 3);
+    let none_is_due = lease_which(store, NOW, Which::DueToPassOn(1)).await;
+    assert_eq!(none_is_due.entries, []);
+    assert_eq!(none_is_due.next_due, Some(NOW.plus_millis(4 * LEASE_MS)));
+}
+
 pub(crate) async fn one_order_is_leased_unless_it_waits_for_its_next_try(store: &dyn Store) {
     let ids = ids();
     let later = NOW.plus_millis(60_000);
     let order = place_at(store, &ids, later).await;
     let neighbour = place_at(store, &ids, NOW).await;
     let of = async |subject, now: Timestamp| -> Option<Lease> {
-        let claim = LeaseClaim {
-            consumer: Consumer::Fulfil,
-            which: Which::Of(subject),
-            now,
-            until: now.plus_millis(LEASE_MS),
-        };
-        let leased = store.lease(claim).await.unwrap();
+        let leased = lease_which(store, now, Which::Of(subject)).await;
         assert!(leased.entries.len() <= 1);
         leased.entries.first().copied()
     };
