@@ -35,7 +35,7 @@ async function open(scene, options = {}) {
 
 const ui = (scene, path = "") => `${scene.server.url}/ui/${path}`;
 
-async function until(what, test, ms = 15_000) {
+async function until(what, test, ms = 60_000) {
   const end = Date.now() + ms;
   for (;;) {
     const found = await test();

@@ -28,6 +28,7 @@ pub const RECEIVED_MAX: u32 = 5;
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
     /// Which wakes it takes, at most `max` of them.
+    #[must_use]
     fn which(max: usize) -> Which {
         Which::Due(max)
     }

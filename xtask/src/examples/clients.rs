@@ -164,9 +164,8 @@ pub(super) fn follows(site: &Site, program: impl Fn() -> Result<Command>) -> Res
             drop(told.send(line));
         }
     });
-    wait_for(|| !line.sent().is_empty())?;
-    // It listens from now on, or from a moment later: what came before is not asked for.
-    thread::sleep(Duration::from_millis(200));
+    // What came before it listens is not asked for.
+    wait_for(|| line.streams())?;
     let customer = unique("follower");
     let (status, body) = curl(
         &site.url(),

@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -62,6 +63,8 @@ impl Sent {
 pub(super) struct Line {
     pub(super) url: String,
     sent: Arc<Mutex<Vec<Sent>>>,
+    /// Empty lines of streams that came through.
+    through: Arc<AtomicUsize>,
 }
 
 impl Line {
@@ -73,15 +76,21 @@ impl Line {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}", listener.local_addr()?);
         let sent = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&sent);
+        let through = Arc::new(AtomicUsize::new(0));
+        let (kept, counted) = (Arc::clone(&sent), Arc::clone(&through));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let kept = Arc::clone(&kept);
+                let (kept, counted) = (Arc::clone(&kept), Arc::clone(&counted));
                 // A client that goes away is what this is for.
-                thread::spawn(move || drop(serve(&client, port, script, &kept)));
+                thread::spawn(move || drop(serve(&client, port, script, &kept, &counted)));
             }
         });
-        Ok(Self { url, sent })
+        Ok(Self { url, sent, through })
+    }
+
+    /// Whether a stream has begun.
+    pub(super) fn streams(&self) -> bool {
+        self.through.load(Ordering::Relaxed) > 0
     }
 
     /// What it was sent until now.
@@ -96,6 +105,7 @@ fn serve(
     port: u16,
     script: &[Fate],
     kept: &Mutex<Vec<Sent>>,
+    through: &AtomicUsize,
 ) -> Result<()> {
     let request = read(client)?;
     let (fate, sent) = {
@@ -140,7 +150,7 @@ fn serve(
         Fate::Passes => {
             std::io::copy(&mut forward(&sent, port, "")?, &mut client)?;
         }
-        Fate::CutAfter(count) => cut_after(count, forward(&sent, port, "")?, client)?,
+        Fate::CutAfter(count) => cut_after(count, forward(&sent, port, "")?, client, through)?,
     }
     Ok(client.shutdown(Shutdown::Both)?)
 }
@@ -168,17 +178,23 @@ fn answer(mut client: impl Write, status: &str, head: &str, body: &str) -> Resul
 }
 
 /// Copies a stream up to an empty line; its head ends with the first.
-fn cut_after(mut count: usize, server: TcpStream, mut client: &TcpStream) -> Result<()> {
+fn cut_after(
+    mut count: usize,
+    server: TcpStream,
+    mut client: &TcpStream,
+    through: &AtomicUsize,
+) -> Result<()> {
     for line in BufReader::new(server).split(b'\n') {
         let mut line = line?;
         let is_empty = line.is_empty();
         line.push(b'\n');
         client.write_all(&line)?;
         if is_empty {
+            through.fetch_add(1, Ordering::Relaxed);
             count -= 1;
             if count == 0 {
                 // So that what was sent is read: a client forgets what it has not when the line is cut.
-                thread::sleep(Duration::from_millis(200));
+                thread::sleep(Duration::from_secs(1));
                 break;
             }
         }

@@ -7,10 +7,11 @@ use domain::{Clock, Consumer, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use store::faulty::{Fault, Faulty};
 use store::{LeaseClaim, Store, Which};
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use worker::drain::RECEIVED_MAX;
 use worker::providers::books::Books;
@@ -18,7 +19,9 @@ use worker::{Drain, Fulfil, Limits, Provider, Watch};
 
 pub(crate) const LEASE_MS: i64 = 5_000;
 /// A lease that a test can wait for.
-const BRIEF_MS: i64 = 200;
+const BRIEF_MS: i64 = 1_000;
+/// A lease that is not kept while a test lasts.
+const LONG_MS: i64 = 600_000;
 const DEADLINE_MS: i64 = 900_000;
 
 type Script = dyn Fn(&Call, u64) -> Option<Answer> + Send + Sync;
@@ -355,6 +358,31 @@ async fn nothing_stays_under_way_beyond_its_deadline() {
     }
 }
 
+/// When the only order is due: nothing is, this early.
+async fn due(store: &dyn Store) -> Timestamp {
+    let claim = LeaseClaim {
+        consumer: Consumer::Fulfil,
+        which: Which::Due(1),
+        now: Timestamp::EPOCH,
+        until: Timestamp::EPOCH,
+    };
+    store.lease(claim).await.unwrap().next_due.unwrap()
+}
+
+/// A worker whose leases are brief, and whose payments are somebody's of its own.
+fn brief(service: &Service, provider: Arc<Scripted>, payments: Arc<dyn Provider>) -> Drain<Fulfil> {
+    let store = Arc::clone(&service.app.store);
+    let mut fulfil = fulfil(service, Arc::clone(&store), provider);
+    fulfil.lease_ms = BRIEF_MS;
+    fulfil.payments = payments;
+    let limits = Limits {
+        lease_ms: BRIEF_MS,
+        ..limits()
+    };
+    let clock: Arc<dyn Clock> = Arc::clone(&service.app.clock);
+    Drain::new(store, clock, Consumer::Fulfil, limits, fulfil)
+}
+
 /// A provider that takes several leases for each call, and looks whether the order is left alone.
 struct Slow {
     clock: Arc<HandClock>,
@@ -362,27 +390,14 @@ struct Slow {
     willing: Arc<Scripted>,
 }
 
-impl Slow {
-    /// When the order is due: nothing is, this early.
-    async fn due(&self) -> Timestamp {
-        let claim = LeaseClaim {
-            consumer: Consumer::Fulfil,
-            which: Which::Due(1),
-            now: Timestamp::EPOCH,
-            until: Timestamp::EPOCH,
-        };
-        self.store.lease(claim).await.unwrap().next_due.unwrap()
-    }
-}
-
 #[async_trait]
 impl Provider for Slow {
     async fn call(&self, call: &Call) -> Answer {
         for _ in 0..4 {
-            let due = self.due().await;
+            let was = due(&*self.store).await;
             self.clock.move_by(BRIEF_MS / 2);
             let is_kept = async {
-                while self.due().await <= due {
+                while due(&*self.store).await <= was {
                     sleep(Duration::from_millis(1)).await; // a poll, not a guess
                 }
             };
@@ -403,20 +418,11 @@ async fn whoever_is_slow_has_the_order_as_long_as_it_works_on_it() {
         store: Arc::clone(&service.app.store),
         willing: Arc::clone(&provider),
     });
-    let store = Arc::clone(&service.app.store);
-    let mut fulfil = fulfil(&service, Arc::clone(&store), Arc::clone(&provider));
-    fulfil.lease_ms = BRIEF_MS;
-    fulfil.payments = Arc::clone(&slow) as Arc<dyn Provider>;
-    let limits = Limits {
-        lease_ms: BRIEF_MS,
-        ..limits()
-    };
-    let clock: Arc<dyn Clock> = Arc::clone(&service.clock) as Arc<dyn Clock>;
-    let worker = Drain::new(store, clock, Consumer::Fulfil, limits, fulfil);
+    let worker = brief(&service, Arc::clone(&provider), slow);
     let neighbour = drain(&service, Arc::clone(&provider));
     let slow_one = async { worker.pass().await.unwrap() };
     let looks = async {
-        while slow.due().await <= service.clock.now() {
+        while due(&*service.app.store).await <= service.clock.now() {
             sleep(Duration::from_millis(1)).await; // a poll: the slow one is first
         }
         loop {
@@ -430,6 +436,55 @@ async fn whoever_is_slow_has_the_order_as_long_as_it_works_on_it() {
     }
     assert_eq!(provider.calls(), ["reserve", "authorise", "capture"]);
     assert_eq!(order(&service, &id).await["status"], "completed");
+    assert_eq!(service.findings().await, []);
+}
+
+/// A provider whose first call lasts until it is told to go on.
+struct Lasting {
+    began: Notify,
+    go_on: Notify,
+    is_first: AtomicBool,
+    willing: Arc<Scripted>,
+}
+
+#[async_trait]
+impl Provider for Lasting {
+    async fn call(&self, call: &Call) -> Answer {
+        if self.is_first.swap(false, Ordering::Relaxed) {
+            self.began.notify_one();
+            self.go_on.notified().await;
+        }
+        self.willing.call(call).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_cancelled_while_a_call_lasts_is_undone_at_once_after_it() {
+    let service = Service::new().await;
+    let id = place(&service, "k", ORDER).await;
+    let provider = Scripted::willing();
+    let lasting = Arc::new(Lasting {
+        began: Notify::new(),
+        go_on: Notify::new(),
+        is_first: AtomicBool::new(true),
+        willing: Arc::clone(&provider),
+    });
+    let worker = brief(&service, Arc::clone(&provider), Arc::clone(&lasting) as _);
+    let meanwhile = async {
+        lasting.began.notified().await;
+        let path = format!("/v1/orders/{id}/cancel");
+        let cancelled = service.send("POST", &path, &[], "{}").await;
+        assert_eq!(cancelled.field("status"), "compensating");
+        // That woke a worker at once; whoever keeps the order puts it off.
+        while due(&*service.app.store).await <= service.clock.now() {
+            sleep(Duration::from_millis(1)).await; // a poll, not a guess
+        }
+        lasting.go_on.notify_one();
+    };
+    let (count, ()) = tokio::join!(worker.pass(), meanwhile);
+    assert_eq!(count.unwrap(), 2, "no time has passed");
+    assert_eq!(order(&service, &id).await["status"], "cancelled");
+    assert_eq!(provider.calls().last().unwrap(), "void");
     assert_eq!(service.findings().await, []);
 }
 
@@ -456,13 +511,22 @@ async fn workers_that_die_after_they_wrote_something_died_for_no_fault_of_the_or
     let provider = Scripted::willing();
     // It leases, reads the order and its stock, and writes a step; it stands still before the next.
     let dying = Arc::new(Faulty::new(Arc::clone(&store), Fault::Paused, 4));
-    let worker = drain_over(&service, Arc::clone(&dying) as _, Arc::clone(&provider));
+    let mut fulfil = fulfil(&service, Arc::clone(&dying) as _, Arc::clone(&provider));
+    fulfil.lease_ms = LONG_MS;
+    let clock: Arc<dyn Clock> = Arc::clone(&service.app.clock);
+    let worker = Drain::new(
+        Arc::clone(&dying) as _,
+        clock,
+        Consumer::Fulfil,
+        limits(),
+        fulfil,
+    );
     tokio::select! {
         _ = worker.pass() => panic!("it makes that many calls"),
         () = dying.paused() => {} // and is dropped
     }
     assert_eq!(order(&service, &id).await["status"], "processing");
-    service.clock.move_by(LEASE_MS);
+    service.clock.move_by(LONG_MS);
     assert_eq!(lease().await.received, 2, "it came once, and now");
     settle(&service, &drain(&service, provider)).await;
     assert_eq!(order(&service, &id).await["status"], "completed");

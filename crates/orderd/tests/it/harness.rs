@@ -18,7 +18,7 @@ use tempfile::TempDir;
 const BINARY: &str = env!("CARGO_BIN_EXE_orderd");
 
 /// A start that takes longer than this has failed.
-const START_MAX: Duration = Duration::from_secs(20);
+const START_MAX: Duration = Duration::from_mins(1);
 
 /// Where a server keeps its file, and how it is started, as often as it is.
 pub(crate) struct Site {

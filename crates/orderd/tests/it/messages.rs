@@ -139,7 +139,7 @@ fn works(kind: Kind, endpoint: &str, seed: u64, mutant: Option<&'static str>) ->
         ("ORDERD_SIMULATED_SEED", &seed),
         ("ORDERD_LOG_LEVEL", "warn,orderd::serve=info"),
         // A message that is lost with a killed worker is looked for after a third of it.
-        ("ORDERD_FULFILMENT_DEADLINE", "60s"),
+        ("ORDERD_FULFILMENT_DEADLINE", "90s"),
     ];
     let mut works = Works::begin(kind, &settings, mutant);
     let books = works.site.beside("bank").join("books");

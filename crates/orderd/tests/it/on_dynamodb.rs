@@ -127,7 +127,7 @@ fn orders_in_the_table_of_the_older_system_are_taken_over() {
     // Its own table cannot be ours.
     site.environment
         .push(("ORDERS_TABLE", table.as_str().into()));
-    let refused = site.output(&["serve"]);
+    let refused = site.output(&["serve", "--listen", "127.0.0.1:0"]);
     let said = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(3), "{said}");
     assert!(said.contains(&format!("orderd import {source}")), "{said}");

@@ -362,7 +362,7 @@ fn a_worker_without_the_queue_that_orders_are_handed_to_refuses_to_start() {
     let mut site = Site::new(None);
     let queue = works.pipeline.queue.as_str().into();
     site.environment.push(("ORDERD_WORKER_QUEUE_URL", queue));
-    let output = site.output(&["serve"]);
+    let output = site.output(&["serve", "--listen", "127.0.0.1:0"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("SNS_TOPIC_ARN"), "{said}");

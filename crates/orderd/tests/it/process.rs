@@ -134,6 +134,18 @@ pub(crate) fn place(key: &str) -> String {
     )
 }
 
+/// A request that the server has begun to read, and what it still waits for.
+fn under_way(server: &Server) -> (TcpStream, String) {
+    let request = place("k").replacen("\r\n", "\r\nexpect: 100-continue\r\n", 1);
+    let (head, rest) = request.split_at(request.len() - 5);
+    let mut stream = server.connect();
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut said = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    stream.read_exact(&mut said).unwrap();
+    assert!(said.starts_with(b"HTTP/1.1 100 "));
+    (stream, rest.to_owned())
+}
+
 #[test]
 fn a_wrong_command_line_is_usage() {
     let directory = TempDir::new().unwrap();
@@ -150,7 +162,12 @@ fn a_wrong_command_line_is_usage() {
 fn a_wrong_configuration_is_refused_with_its_place() {
     let directory = TempDir::new().unwrap();
     let path = directory.path();
-    let serve = || orderd(path, &["serve"]);
+    let serve = || {
+        let mut serve = orderd(path, &["serve"]);
+        // The address is looked at first, and the default one may be somebody's.
+        serve.env("ORDERD_SERVER_LISTEN", "127.0.0.1:0");
+        serve
+    };
     let refused = |command: &mut Command, parts: &[&str]| refused(command, 3, parts);
 
     fs::write(path.join("orderd.toml"), "[server]\nlistn = \"x\"\n").unwrap();
@@ -346,13 +363,9 @@ fn what_cannot_be_reached_or_opened_has_its_code() {
 fn sigterm_lets_requests_finish_and_ends_well() {
     let directory = TempDir::new().unwrap();
     let mut server = Server::start(directory.path(), &[]);
-    let request = place("k");
-    let (head, rest) = request.split_at(request.len() - 5);
-    let mut under_way = server.connect();
-    under_way.write_all(head.as_bytes()).unwrap();
     let mut idle = server.connect();
-    // An answer to a later connection shows that those before it were accepted.
-    exchange(&mut server.connect(), place("other").as_bytes());
+    // An answer to a later connection shows that the one before it was accepted.
+    let (mut under_way, rest) = under_way(&server);
 
     server.signal("TERM");
     wait_for(&mut server.log, "Stopping");
@@ -377,9 +390,7 @@ fn a_second_signal_ends_at_once_and_a_drain_has_its_time() {
         let directory = TempDir::new().unwrap();
         let timeout = if second.is_some() { "1h" } else { "50ms" };
         let mut server = Server::start(directory.path(), &[("ORDERD_SHUTDOWN_TIMEOUT", timeout)]);
-        let mut under_way = server.connect();
-        under_way.write_all(&place("k").as_bytes()[..100]).unwrap();
-        exchange(&mut server.connect(), place("other").as_bytes());
+        let _under_way = under_way(&server);
         server.signal("TERM");
         wait_for(&mut server.log, "Stopping");
         if let Some(second) = second {
@@ -409,10 +420,7 @@ fn connections_beyond_the_bound_are_told_so() {
 #[test]
 fn heads_that_are_no_http_get_a_problem_and_half_ones_are_cut() {
     let directory = TempDir::new().unwrap();
-    let server = Server::start(
-        directory.path(),
-        &[("ORDERD_SERVER_HEADER_TIMEOUT", "100ms")],
-    );
+    let server = Server::start(directory.path(), &[]);
     let check = |request: &[u8], status: &str| {
         let answer = exchange(&mut server.connect(), request);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -431,10 +439,11 @@ fn heads_that_are_no_http_get_a_problem_and_half_ones_are_cut() {
         "b".repeat(20 << 10)
     );
     check(long.as_bytes(), "HTTP/1.1 431 ");
-    assert_eq!(
-        exchange(&mut server.connect(), b"GET / HTTP/1.1\r\nhost: "),
-        ""
-    );
+    let directory = TempDir::new().unwrap();
+    let hasty = [("ORDERD_SERVER_HEADER_TIMEOUT", "100ms")];
+    let hasty = Server::start(directory.path(), &hasty);
+    let half = b"GET / HTTP/1.1\r\nhost: ";
+    assert_eq!(exchange(&mut hasty.connect(), half), "");
 }
 
 /// The status of a GET, and the head of its answer.

@@ -134,7 +134,7 @@ fn services_over_http_are_asked_and_their_books_agree_though_they_are_killed() {
         ("ORDERD_SIMULATED_LOST_ANSWER_RATE", "0.05".into()),
         ("ORDERD_SIMULATED_HANG_RATE", "0.01".into()),
         ("ORDERD_SIMULATED_DECLINE_RATE", "0.1".into()),
-        ("ORDERD_FULFILMENT_CALL_TIMEOUT", "300ms".into()),
+        ("ORDERD_FULFILMENT_CALL_TIMEOUT", "2s".into()),
         ("ORDERD_SIMULATED_BOOKS", books.clone()),
     ];
     site.environment.extend(settings);

@@ -1,16 +1,21 @@
 //! Stock: held, taken, let go of, and never oversold.
 
 use crate::backend;
-use crate::fulfilment::{Scripted, drain, failed, kinds, order, place, settle};
+use crate::fulfilment::{LEASE_MS, Scripted, drain, failed, kinds, order, place, settle};
 use crate::harness::setting;
 use crate::service::{ORDER, Service};
 use domain::Status;
 use domain::fulfil::CallKind;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::OrderQuery;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+/// Nothing came to its end for so long: time has to go on.
+const STUCK: Duration = Duration::from_secs(10);
+/// How long many buyers may take.
+const ROUND_MAX: Duration = Duration::from_mins(5);
 
 pub(crate) async fn set_stock(service: &Service, item_id: &str, on_hand: u64) {
     let body = json!({ "on_hand": on_hand, "reason": "stocktaking" }).to_string();
@@ -87,10 +92,22 @@ async fn many_buyers_of_few_units_buy_exactly_those() {
         let drain = drain(&service, Scripted::willing());
         let work = drain.run(stop.clone());
         let watch = async {
-            while left(&service).await > 0 {
+            let (begun, mut fewest, mut since) = (Instant::now(), usize::MAX, Instant::now());
+            loop {
+                let left = left(&service).await;
+                if left == 0 {
+                    break stop.cancel();
+                }
+                assert!(begun.elapsed() < ROUND_MAX, "{left} are left");
+                if left < fewest {
+                    (fewest, since) = (left, Instant::now());
+                } else if since.elapsed() > STUCK {
+                    // What a busy store did not take is due again in time.
+                    service.clock.move_by(LEASE_MS);
+                    since = Instant::now();
+                }
                 let _moved = timeout(Duration::from_millis(20), signal.changed()).await;
             }
-            stop.cancel();
         };
         tokio::join!(work, watch);
 

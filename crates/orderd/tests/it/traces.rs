@@ -261,10 +261,11 @@ fn one_trace_shows_an_order_from_its_request_over_retries_and_a_crash_to_its_web
     for name in ["inventory.reserve", "payment.authorise", "payment.capture"] {
         let calls = of(&format!("saga {name}"));
         assert!(!calls.is_empty(), "{name}");
-        for call in calls {
-            let is_below = |it: &&Span| it.span_id == call.parent_span_id;
-            assert!(works.iter().any(is_below), "{name}");
-        }
+        let is_part = |call: &&&Span| works.iter().any(|it| it.span_id == call.parent_span_id);
+        // The crash may take with it what the last try before it was a part of.
+        let lost_max = usize::from(name == "payment.authorise");
+        let lost = calls.len() - calls.iter().filter(is_part).count();
+        assert!(lost <= lost_max, "{name}: {lost}");
     }
 
     let tries = of("saga payment.authorise");
@@ -352,12 +353,12 @@ fn a_collector_that_hangs_keeps_nobody_from_anything() {
     for _ in 0..200 {
         place(&server);
     }
-    assert!(begun.elapsed() < PATIENCE);
+    assert!(begun.elapsed() < 4 * PATIENCE);
     others.wait(&site, "spans are sent", |others| {
         !others.asked("/v1/traces").is_empty()
     });
     let (took, ended_well) = server.stop();
-    assert!(ended_well && took < Duration::from_secs(10), "{took:?}");
+    assert!(ended_well && took < PATIENCE, "{took:?}");
 }
 
 #[tokio::test]

@@ -37,6 +37,9 @@ pub(super) fn told(write_set: &WriteSet, subscribers: &[Subscriber]) -> Vec<(Who
 const COUNTED: &str = "set #due_at = :until add #attempt :one, #received :one";
 const PASSED_ON: &str = "set #due_at = :until add #attempt :one";
 
+/// A condition, and the values in it.
+type Guard = (&'static str, Vec<(&'static str, AttributeValue)>);
+
 impl Db {
     /// What is to be told already, or waits for its next try, goes on as it would. Events of an order
     /// come in their sequence, so the head only grows.
@@ -234,20 +237,18 @@ impl Db {
         // An index follows a moment later; what it says is due may be another's by now.
         let mut values = vec![(":due_at", number(due_at))];
         if let Which::Due(_) = claim.which {
-            let condition = "#due_at = :due_at";
-            return self
-                .lease_if(claim, subject, condition, COUNTED, values)
-                .await;
+            let is_due = ("#due_at = :due_at", values);
+            return self.lease_if(claim, subject, COUNTED, is_due).await;
         }
         // It was received once at the least.
         values.push((":zero", number(0)));
         let first = "#due_at = :due_at and #received = :zero";
-        let leased = self.lease_if(claim, subject, first, COUNTED, values.clone());
+        let leased = self.lease_if(claim, subject, COUNTED, (first, values.clone()));
         if let Some(lease) = leased.await? {
             return Ok(Some(lease));
         }
         let again = "#due_at = :due_at and #received > :zero";
-        self.lease_if(claim, subject, again, PASSED_ON, values)
+        self.lease_if(claim, subject, PASSED_ON, (again, values))
             .await
     }
 
@@ -256,7 +257,7 @@ impl Db {
                          or (attribute_exists(#due_at) and attribute_not_exists(#last_error))";
         let values = vec![(":now", time(claim.now)), (":zero", number(0))];
         let lease = self
-            .lease_if(claim, subject, condition, COUNTED, values)
+            .lease_if(claim, subject, COUNTED, (condition, values))
             .await?;
         Ok(Leased {
             entries: lease.into_iter().collect(),
@@ -268,9 +269,8 @@ impl Db {
         &self,
         claim: &LeaseClaim,
         subject: OrderId,
-        condition: &'static str,
         lease: &'static str,
-        mut values: Vec<(&'static str, AttributeValue)>,
+        (condition, mut values): Guard,
     ) -> Result<Option<Lease>, Error> {
         values.extend([(":until", time(claim.until)), (":one", number(1))]);
         let action = Action {

@@ -136,7 +136,7 @@ pub(crate) async fn what_another_process_commits_is_told((one, other): &Two) {
 async fn told(live: &mut Receiver<Live>, count: usize) -> Vec<domain::EventId> {
     let mut told = Vec::new();
     while told.len() < count {
-        let next = timeout(Duration::from_secs(10), live.recv()).await;
+        let next = timeout(Duration::from_mins(1), live.recv()).await;
         match next.expect("it is told in time").unwrap() {
             Live::Group(group) => told.extend(group.iter().map(|it| event_of(it).id)),
             Live::Events(events) => told.extend(events.iter().map(|event| event.id)),

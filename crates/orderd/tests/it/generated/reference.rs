@@ -114,8 +114,16 @@ fn the_kept_metrics_are_the_served_ones() {
     let running = site.start().unwrap();
     let mut client = Client::connect(running.address).unwrap();
     worked_on(&mut client);
-    let served = client.get("/metrics").unwrap().body;
-    let served = String::from_utf8(served).unwrap();
+    let begun = Instant::now();
+    let served = loop {
+        let served = client.get("/metrics").unwrap().body;
+        let served = String::from_utf8(served).unwrap();
+        // What has ended is counted a moment after that.
+        if served.contains("\norderd_orders_finished_total{") {
+            break served;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{served}");
+    };
     let mut text = String::from(
         "# Metrics\n\n\
          `GET /metrics`, in the text format of Prometheus and OpenMetrics. Labels have few values, known beforehand:\n\

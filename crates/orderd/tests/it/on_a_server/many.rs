@@ -78,7 +78,7 @@ fn orders_of_two_servers_end_once_though_calls_fail_and_either_worker_is_killed(
     site.environment.extend([
         ("ORDERD_SIMULATED_FAILURE_RATE", "0.2".into()),
         ("ORDERD_SIMULATED_LOST_ANSWER_RATE", "0.05".into()),
-        ("ORDERD_FULFILMENT_CALL_TIMEOUT", "500ms".into()),
+        ("ORDERD_FULFILMENT_CALL_TIMEOUT", "2s".into()),
     ]);
     let (services, site) = services(site);
     let servers = [api(&site), api(&site)];
