@@ -155,23 +155,13 @@ pub enum Delayed {
 }
 
 impl Delayed {
-    /// How often it was received, from now on; `None`: as often as before.
+    /// How often it was received, from now on; `None`: all but when it is due stays as it is kept.
     #[must_use]
     pub const fn received(&self) -> Option<u32> {
         match self {
             Self::Kept => None,
             Self::GoneOn => Some(1),
             Self::GivenBack(_) => Some(0),
-        }
-    }
-
-    /// From which event on, and how often it was tried; `None`: as before.
-    #[must_use]
-    pub fn since_and_tries(&self, lease: &Lease) -> (Option<u32>, Option<u32>) {
-        if *self == Self::Kept {
-            (None, None)
-        } else {
-            (Some(lease.since), Some(lease.tries))
         }
     }
 

@@ -139,10 +139,13 @@ impl Db {
             (":due_at", time(due_at)),
             (":zero", number(0)),
         ];
-        let (since, tries) = how.since_and_tries(lease);
-        values.extend(since.map(|since| (":since", number(since))));
-        values.extend(tries.map(|tries| (":tries", number(tries))));
-        values.extend(how.received().map(|times| (":received", number(times))));
+        if let Some(times) = how.received() {
+            values.extend([
+                (":received", number(times)),
+                (":since", number(lease.since)),
+                (":tries", number(lease.tries)),
+            ]);
+        }
         values.extend(how.error().map(|error| (":error", text(error))));
         let delay = match how {
             Delayed::Kept => "set #due_at = :due_at",

@@ -438,19 +438,19 @@ async fn delay(to: &mut MySqlConnection, rows: &Rows<'_>) -> Result<Vec<At>, Fai
            straight_join wake_rows as w force index (primary)
              on w.consumer = unhex(new.consumer) and w.order_id = unhex(new.order_id)
          set w.due_at = new.due_at, w.received = coalesce(new.received, w.received),
-           w.last_error = if(new.received is null, w.last_error, new.error), w.since = coalesce(new.since, w.since),
-           w.tries = coalesce(new.tries, w.tries)",
+           w.last_error = if(new.received is null, w.last_error, new.error),
+           w.since = if(new.received is null, w.since, new.since),
+           w.tries = if(new.received is null, w.tries, new.tries)",
     )
     .bind(json(delayed, |(_, lease, due_at, how)| {
-        let (since, tries) = how.since_and_tries(lease);
         (
             id(consumer(lease.consumer)),
             id(lease.subject.as_uuid()),
             due_at.as_millis(),
             how.received(),
             how.error(),
-            since,
-            tries,
+            lease.since,
+            lease.tries,
         )
     }))
     .execute(to)

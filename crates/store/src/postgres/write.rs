@@ -331,7 +331,8 @@ async fn delay(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, Failur
         "update wake_rows as w set due_at = new.due_at,
            received = coalesce(new.received, w.received),
            last_error = case when new.received is null then w.last_error else new.error end,
-           since = coalesce(new.since, w.since), tries = coalesce(new.tries, w.tries)
+           since = case when new.received is null then w.since else new.since end,
+           tries = case when new.received is null then w.tries else new.tries end
          from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[],
            $6::text[], $7::bigint[], $8::bigint[]) with ordinality
            as new (consumer, order_id, attempt, due_at, received, error, since, tries, number)
@@ -345,12 +346,8 @@ async fn delay(to: &mut PgConnection, rows: &Rows<'_>) -> Result<Vec<At>, Failur
     .bind(list(delayed, |it| it.2.as_millis()))
     .bind(list(delayed, |it| it.3.received().map(i64::from)))
     .bind(list(delayed, |it| it.3.error()))
-    .bind(list(delayed, |it| {
-        it.3.since_and_tries(it.1).0.map(i64::from)
-    }))
-    .bind(list(delayed, |it| {
-        it.3.since_and_tries(it.1).1.map(i64::from)
-    }))
+    .bind(list(delayed, |it| i64::from(it.1.since)))
+    .bind(list(delayed, |it| i64::from(it.1.tries)))
     .fetch_all(to)
     .await?;
     not_in(&written, delayed.iter().map(|it| it.0))

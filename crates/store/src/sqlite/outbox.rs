@@ -47,12 +47,11 @@ pub(super) fn delay(
     due_at: Timestamp,
     how: &Delayed,
 ) -> Result<bool, Error> {
-    let (since, tries) = how.since_and_tries(lease);
     connection
         .prepare_cached(
             "update wake_rows set due_at = ?4, received = coalesce(?5, received),
                last_error = iif(?5 is null, last_error, ?6),
-               since = coalesce(?7, since), tries = coalesce(?8, tries)
+               since = iif(?5 is null, since, ?7), tries = iif(?5 is null, tries, ?8)
              where consumer = ?1 and order_id = ?2 and attempt = ?3 and received > 0",
         )
         .and_then(|mut update| {
@@ -63,8 +62,8 @@ pub(super) fn delay(
                 due_at.as_millis(),
                 how.received(),
                 how.error(),
-                since,
-                tries,
+                lease.since,
+                lease.tries,
             ])
         })
         .map(|rows| rows == 1)
