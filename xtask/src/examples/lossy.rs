@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -62,9 +62,15 @@ impl Sent {
 /// The line; it serves for as long as the process lives.
 pub(super) struct Line {
     pub(super) url: String,
-    sent: Arc<Mutex<Vec<Sent>>>,
-    /// Empty lines of streams that came through.
-    through: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
+}
+
+/// What is known of what went over it.
+#[derive(Default)]
+struct Seen {
+    sent: Mutex<Vec<Sent>>,
+    /// Whether a stream has begun.
+    streams: AtomicBool,
 }
 
 impl Line {
@@ -75,41 +81,34 @@ impl Line {
     pub(super) fn to(port: u16, script: &'static [Fate]) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}", listener.local_addr()?);
-        let sent = Arc::new(Mutex::new(Vec::new()));
-        let through = Arc::new(AtomicUsize::new(0));
-        let (kept, counted) = (Arc::clone(&sent), Arc::clone(&through));
+        let seen = Arc::new(Seen::default());
+        let kept = Arc::clone(&seen);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (kept, counted) = (Arc::clone(&kept), Arc::clone(&counted));
+                let kept = Arc::clone(&kept);
                 // A client that goes away is what this is for.
-                thread::spawn(move || drop(serve(&client, port, script, &kept, &counted)));
+                thread::spawn(move || drop(serve(&client, port, script, &kept)));
             }
         });
-        Ok(Self { url, sent, through })
+        Ok(Self { url, seen })
     }
 
     /// Whether a stream has begun.
     pub(super) fn streams(&self) -> bool {
-        self.through.load(Ordering::Relaxed) > 0
+        self.seen.streams.load(Ordering::Relaxed)
     }
 
     /// What it was sent until now.
     pub(super) fn sent(&self) -> Vec<Sent> {
-        let sent = self.sent.lock();
+        let sent = self.seen.sent.lock();
         sent.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn serve(
-    mut client: &TcpStream,
-    port: u16,
-    script: &[Fate],
-    kept: &Mutex<Vec<Sent>>,
-    through: &AtomicUsize,
-) -> Result<()> {
+fn serve(mut client: &TcpStream, port: u16, script: &[Fate], seen: &Seen) -> Result<()> {
     let request = read(client)?;
     let (fate, sent) = {
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = seen.sent.lock().unwrap_or_else(PoisonError::into_inner);
         let last = script.last().context("a script has an end")?;
         let fate = *script.get(kept.len()).unwrap_or(last);
         let sent = Sent { fate, ..request };
@@ -150,7 +149,7 @@ fn serve(
         Fate::Passes => {
             std::io::copy(&mut forward(&sent, port, "")?, &mut client)?;
         }
-        Fate::CutAfter(count) => cut_after(count, forward(&sent, port, "")?, client, through)?,
+        Fate::CutAfter(count) => cut_after(count, forward(&sent, port, "")?, client, seen)?,
     }
     Ok(client.shutdown(Shutdown::Both)?)
 }
@@ -182,7 +181,7 @@ fn cut_after(
     mut count: usize,
     server: TcpStream,
     mut client: &TcpStream,
-    through: &AtomicUsize,
+    seen: &Seen,
 ) -> Result<()> {
     for line in BufReader::new(server).split(b'\n') {
         let mut line = line?;
@@ -190,7 +189,7 @@ fn cut_after(
         line.push(b'\n');
         client.write_all(&line)?;
         if is_empty {
-            through.fetch_add(1, Ordering::Relaxed);
+            seen.streams.store(true, Ordering::Relaxed);
             count -= 1;
             if count == 0 {
                 // So that what was sent is read: a client forgets what it has not when the line is cut.

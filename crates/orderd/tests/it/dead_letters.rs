@@ -15,7 +15,7 @@ use store::Committed;
 use store::faulty::{Fault, Faulty};
 use worker::Drain;
 
-async fn letters(service: &Service, query: &str) -> Vec<Value> {
+pub(crate) async fn letters(service: &Service, query: &str) -> Vec<Value> {
     let list = service.get(&format!("/v1/dead-letters{query}")).await;
     list.json()["items"].as_array().unwrap().clone()
 }

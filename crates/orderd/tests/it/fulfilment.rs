@@ -3,7 +3,7 @@
 use crate::service::{Answer as Reply, HandClock, ORDER, Service};
 use async_trait::async_trait;
 use domain::fulfil::{Answer, Call, CallKind, Inventory, Refused, Retry, Rules};
-use domain::{Clock, Consumer, Timestamp};
+use domain::{Clock, Consumer, Lease, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -109,9 +109,13 @@ pub(crate) fn drain_over(
     store: Arc<dyn Store>,
     provider: Arc<Scripted>,
 ) -> Drain<Fulfil> {
-    let clock: Arc<dyn Clock> = Arc::clone(&service.app.clock);
-    let fulfil = fulfil(service, Arc::clone(&store), provider);
-    Drain::new(store, clock, Consumer::Fulfil, limits(), fulfil)
+    driving(fulfil(service, store, provider), limits())
+}
+
+/// A worker on orders.
+fn driving(fulfil: Fulfil, limits: Limits) -> Drain<Fulfil> {
+    let (store, clock) = (Arc::clone(&fulfil.store), Arc::clone(&fulfil.clock));
+    Drain::new(store, clock, Consumer::Fulfil, limits, fulfil)
 }
 
 pub(crate) fn fulfil(service: &Service, store: Arc<dyn Store>, provider: Arc<Scripted>) -> Fulfil {
@@ -358,6 +362,19 @@ async fn nothing_stays_under_way_beyond_its_deadline() {
     }
 }
 
+/// Leases an order, as somebody would of whom nothing more is heard.
+pub(crate) async fn lease(service: &Service, which: Which) -> Option<Lease> {
+    let now = service.clock.now();
+    let claim = LeaseClaim {
+        consumer: Consumer::Fulfil,
+        which,
+        now,
+        until: now.plus_millis(LEASE_MS),
+    };
+    let leased = service.app.store.lease(claim).await.unwrap();
+    leased.entries.into_iter().next()
+}
+
 /// When the only order is due: nothing is, this early.
 async fn due(store: &dyn Store) -> Timestamp {
     let claim = LeaseClaim {
@@ -371,16 +388,14 @@ async fn due(store: &dyn Store) -> Timestamp {
 
 /// A worker whose leases are brief, and whose payments are somebody's of its own.
 fn brief(service: &Service, provider: Arc<Scripted>, payments: Arc<dyn Provider>) -> Drain<Fulfil> {
-    let store = Arc::clone(&service.app.store);
-    let mut fulfil = fulfil(service, Arc::clone(&store), provider);
+    let mut fulfil = fulfil(service, Arc::clone(&service.app.store), provider);
     fulfil.lease_ms = BRIEF_MS;
     fulfil.payments = payments;
     let limits = Limits {
         lease_ms: BRIEF_MS,
         ..limits()
     };
-    let clock: Arc<dyn Clock> = Arc::clone(&service.app.clock);
-    Drain::new(store, clock, Consumer::Fulfil, limits, fulfil)
+    driving(fulfil, limits)
 }
 
 /// A provider that takes several leases for each call, and looks whether the order is left alone.
@@ -494,16 +509,9 @@ async fn workers_that_die_after_they_wrote_something_died_for_no_fault_of_the_or
     let id = place(&service, "k", ORDER).await;
     let store = Arc::clone(&service.app.store);
     let lease = async || {
-        let now = service.clock.now();
-        let claim = LeaseClaim {
-            consumer: Consumer::Fulfil,
-            which: Which::Due(1),
-            now,
-            until: now.plus_millis(LEASE_MS),
-        };
-        let leased = store.lease(claim).await.unwrap().entries;
+        let lease = lease(&service, Which::Due(1)).await.unwrap();
         service.clock.move_by(LEASE_MS);
-        leased[0]
+        lease
     };
     for _ in 1..RECEIVED_MAX {
         lease().await; // and nothing more is heard of whoever has it
@@ -513,14 +521,7 @@ async fn workers_that_die_after_they_wrote_something_died_for_no_fault_of_the_or
     let dying = Arc::new(Faulty::new(Arc::clone(&store), Fault::Paused, 4));
     let mut fulfil = fulfil(&service, Arc::clone(&dying) as _, Arc::clone(&provider));
     fulfil.lease_ms = LONG_MS;
-    let clock: Arc<dyn Clock> = Arc::clone(&service.app.clock);
-    let worker = Drain::new(
-        Arc::clone(&dying) as _,
-        clock,
-        Consumer::Fulfil,
-        limits(),
-        fulfil,
-    );
+    let worker = driving(fulfil, limits());
     tokio::select! {
         _ = worker.pass() => panic!("it makes that many calls"),
         () = dying.paused() => {} // and is dropped

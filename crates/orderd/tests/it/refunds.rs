@@ -1,5 +1,6 @@
 //! Money that is given back: once, whatever fails, and never more than was taken.
 
+use crate::dead_letters::letters;
 use crate::fulfilment::{Scripted, drain, drain_over, failed, kinds, order, place, settle};
 use crate::service::{Answer as Reply, ORDER, Service};
 use crate::stock::{set_stock, stock};
@@ -202,8 +203,7 @@ async fn lost_answers_and_long_absence_lead_to_one_refund() {
             (&json!("pending"), &json!(20))
         );
         assert_eq!(service.findings().await, [], "a letter says why it rests");
-        let letters = service.get("/v1/dead-letters").await.json();
-        let letter = &letters["items"][0];
+        let letter = &letters(&service, "").await[0];
         assert_eq!(
             (&letter["order_id"], &letter["step"]),
             (&json!(id), &json!("refund"))

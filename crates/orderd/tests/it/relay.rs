@@ -1,15 +1,16 @@
 //! What topics are told, and when an order is handed to a queue: on a clock that is moved by hand,
 //! with a topic that keeps what it is told.
 
-use crate::fulfilment::{LEASE_MS, Scripted, drain, fulfil, order, place, settle};
+use crate::dead_letters::letters;
+use crate::fulfilment::{LEASE_MS, Scripted, drain, fulfil, lease, order, place, settle};
 use crate::service::{ORDER, Service};
 use async_trait::async_trait;
 use domain::webhook::target::Reach;
-use domain::{Consumer, Endpoint, EndpointId, OrderId};
+use domain::{Endpoint, EndpointId, OrderId};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use store::Which;
 use store::faulty::{Fault, Faulty};
-use store::{LeaseClaim, Which};
 use worker::announce::post::Post;
 use worker::relay::{self, Format, Message, Publish};
 use worker::{Announcer, Topics, Verdict, Watch, queue};
@@ -167,8 +168,7 @@ async fn an_order_waits_for_workers_as_long_as_there_are_none() {
         assert_eq!(topic.kinds(), ["order.due.v1"]);
         service.clock.move_by(AGAIN_MS);
     }
-    let letters = service.get("/v1/dead-letters").await.json();
-    assert_eq!(letters["items"].as_array().unwrap().len(), 0);
+    assert_eq!(letters(&service, "").await.len(), 0);
     assert!(taken(&service, &id).await);
 }
 
@@ -186,8 +186,7 @@ async fn an_order_that_ends_its_workers_is_buried_after_five_of_them() {
     }
     hand_over.pass().await.unwrap();
     assert_eq!(topic.kinds(), Vec::<&str>::new());
-    let letters = service.get("/v1/dead-letters").await.json();
-    let letters = letters["items"].as_array().unwrap();
+    let letters = letters(&service, "").await;
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0]["order_id"], id.as_str());
     assert_eq!(letters[0]["reason"], "poison");
@@ -195,15 +194,8 @@ async fn an_order_that_ends_its_workers_is_buried_after_five_of_them() {
 
 /// Whether somebody who was sent a message could take the order.
 async fn taken(service: &Service, id: &str) -> bool {
-    let now = service.app.clock.now();
-    let claim = LeaseClaim {
-        consumer: Consumer::Fulfil,
-        which: Which::Of(OrderId::parse(id).unwrap()),
-        now,
-        until: now.plus_millis(LEASE_MS),
-    };
-    let leased = service.app.store.lease(claim).await.unwrap();
-    !leased.entries.is_empty()
+    let of = Which::Of(OrderId::parse(id).unwrap());
+    lease(service, of).await.is_some()
 }
 
 #[tokio::test]
